@@ -1,0 +1,44 @@
+/*
+ * compat.h
+ *		Every difference between the PostgreSQL versions we compile on (15 to 18).
+ *
+ * Code elsewhere carries no version test: it is written against the newest
+ * server and the older ones are brought up to it here.
+ */
+#ifndef MARGIN_COMPAT_H
+#define MARGIN_COMPAT_H
+
+#include "postgres.h"
+#include "fmgr.h"
+
+#include "common/jsonapi.h"
+#include "mb/pg_wchar.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+#ifndef HAVE_INT128
+#error "margin needs a compiler with 128-bit integers"
+#endif
+
+/* Semantic actions of the JSON parser return an error code since 16. */
+#if PG_VERSION_NUM >= 160000
+typedef JsonParseErrorType json_action_result;
+#define JSON_ACTION_DONE return JSON_SUCCESS
+#else
+typedef void json_action_result;
+#define JSON_ACTION_DONE return
+#endif
+
+/* The lexer's constructor takes a place for the context since 17. */
+static inline JsonLexContext *
+margin_json_lexer(char *json, int len)
+{
+#if PG_VERSION_NUM >= 170000
+	return makeJsonLexContextCstringLen(NULL, json, len, GetDatabaseEncoding(), true);
+#else
+	return makeJsonLexContextCstringLen(json, len, GetDatabaseEncoding(), true);
+#endif
+}
+
+#endif							/* MARGIN_COMPAT_H */

@@ -1,0 +1,773 @@
+/*
+ * decimal.c
+ *		Exact decimals: conversions, and the road over numeric.
+ */
+#include "postgres.h"
+
+#include <ctype.h>
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#include "decimal.h"
+
+/*
+ * The stored form of numeric, as numeric.c describes it: a 16-bit header (two
+ * of them in the long form), then base-10000 digits, most significant first,
+ * of which the first counts 10000^weight.
+ */
+#define NBASE_DIGITS	4
+#define NBASE			10000
+#define STORED_SPECIAL_MASK		0xC000
+#define STORED_SPECIAL			0xC000
+#define STORED_SHORT			0x8000
+#define STORED_SHORT_NEGATIVE	0x2000
+#define STORED_SHORT_DSCALE_SHIFT	7
+#define STORED_SHORT_WEIGHT_SIGN	0x0040
+#define STORED_SHORT_WEIGHT_MASK	0x003F
+#define STORED_LONG_NEGATIVE	0x4000
+
+/* 36 digits always fit into a mantissa; 38 may, and they may lie in 11 groups. */
+#define SAFE_GROUPS		9
+#define MOST_GROUPS		11
+
+/* numeric_mul() would round beyond this many digits after the point. */
+#define NUMERIC_MAX_FRACTION	16383
+
+typedef struct StoredNumeric
+{
+	bool		finite;
+	bool		negative;
+	int			weight;
+	int			ngroups;
+	const char *groups;			/* int16 each, not aligned */
+} StoredNumeric;
+
+#define P5 (int128) 100000
+#define P10 (int128) INT64CONST(10000000000)
+#define P18 (int128) INT64CONST(1000000000000000000)
+
+const int128 dec_power10[DEC_MAX_POWER + 1] = {
+	1, 10, 100, 1000, 10000, P5, 10 * P5, 100 * P5, 1000 * P5, 10000 * P5,
+	P10, 10 * P10, 100 * P10, 1000 * P10, 10000 * P10, P5 * P10, 10 * P5 * P10, 100 * P5 * P10,
+	P18, 10 * P18, 100 * P18, 1000 * P18, 10000 * P18, P5 * P18, 10 * P5 * P18,
+	100 * P5 * P18, 1000 * P5 * P18, 10000 * P5 * P18,
+	P10 * P18, 10 * P10 * P18, 100 * P10 * P18, 1000 * P10 * P18, 10000 * P10 * P18,
+	P5 * P10 * P18, 10 * P5 * P10 * P18, 100 * P5 * P10 * P18,
+	P18 * P18, 10 * P18 * P18, 100 * P18 * P18
+};
+
+#define L(power) DEC_MAX_MANTISSA / (power)
+
+/* The largest mantissa that may still be multiplied by each power. */
+const int128 dec_power10_limit[DEC_MAX_POWER + 1] = {
+	L(1), L(10), L(100), L(1000), L(10000), L(P5), L(10 * P5), L(100 * P5), L(1000 * P5), L(10000 * P5),
+	L(P10), L(10 * P10), L(100 * P10), L(1000 * P10), L(10000 * P10), L(P5 * P10), L(10 * P5 * P10), L(100 * P5 * P10),
+	L(P18), L(10 * P18), L(100 * P18), L(1000 * P18), L(10000 * P18), L(P5 * P18), L(10 * P5 * P18),
+	L(100 * P5 * P18), L(1000 * P5 * P18), L(10000 * P5 * P18),
+	L(P10 * P18), L(10 * P10 * P18), L(100 * P10 * P18), L(1000 * P10 * P18), L(10000 * P10 * P18),
+	L(P5 * P10 * P18), L(10 * P5 * P10 * P18), L(100 * P5 * P10 * P18),
+	L(P18 * P18), L(10 * P18 * P18), L(100 * P18 * P18)
+};
+
+#undef L
+
+static inline int
+stored_group(const StoredNumeric *n, int i)
+{
+	int16		group;
+
+	memcpy(&group, n->groups + i * sizeof(int16), sizeof(int16));
+	return group;
+}
+
+static inline void
+stored_open(StoredNumeric *n, const struct varlena *value)
+{
+	const char *data = VARDATA_ANY(value);
+	int			size = VARSIZE_ANY_EXHDR(value);
+	uint16		head;
+
+	memcpy(&head, data, sizeof(head));
+	n->finite = (head & STORED_SPECIAL_MASK) != STORED_SPECIAL;
+	if (head & STORED_SHORT)
+	{
+		n->negative = (head & STORED_SHORT_NEGATIVE) != 0;
+		n->weight = head & STORED_SHORT_WEIGHT_MASK;
+		if (head & STORED_SHORT_WEIGHT_SIGN)
+			n->weight |= ~STORED_SHORT_WEIGHT_MASK;
+		n->groups = data + sizeof(uint16);
+	}
+	else
+	{
+		int16		weight;
+
+		memcpy(&weight, data + sizeof(uint16), sizeof(weight));
+		n->negative = (head & STORED_LONG_NEGATIVE) != 0;
+		n->weight = weight;
+		n->groups = data + 2 * sizeof(uint16);
+	}
+	n->ngroups = (size - (n->groups - data)) / (int) sizeof(int16);
+}
+
+/* Zeros at the end of a base-10000 digit that is not 0. */
+static inline int
+group_trailing_zeros(int group)
+{
+	if (likely(group % 10 != 0))
+		return 0;
+	if (group % 100 != 0)
+		return 1;
+	return group % 1000 != 0 ? 2 : 3;
+}
+
+static int
+stored_fraction_digits(const StoredNumeric *n)
+{
+	int			groups = n->ngroups;
+
+	while (groups > 0 && stored_group(n, groups - 1) == 0)
+		groups--;
+	if (groups - 1 <= n->weight)
+		return 0;
+	return (groups - 1 - n->weight) * NBASE_DIGITS - group_trailing_zeros(stored_group(n, groups - 1));
+}
+
+static int
+stored_integer_digits(const StoredNumeric *n)
+{
+	int			first;
+
+	if (n->ngroups == 0 || n->weight < 0)
+		return 0;
+	first = stored_group(n, 0);
+	return n->weight * NBASE_DIGITS + (first >= 1000 ? 4 : first >= 100 ? 3 : first >= 10 ? 2 : 1);
+}
+
+/*
+ * The mantissa and scale of a stored numeric, or false where they do not fit.
+ * The last group gives up its zeros, so the result is canonical.
+ */
+static inline bool
+stored_to_mantissa(Decimal *r, const StoredNumeric *n)
+{
+	int			groups = n->ngroups;
+	int			fraction = groups - 1 - n->weight;	/* groups after the point */
+	int			padding = Max(-fraction, 0);	/* groups of zeros before it */
+	int			zeros = 0;
+	int			power = NBASE_DIGITS;
+	int			last;
+	uint64		low = 0;
+	uint128		m;
+	int			i;
+
+	if (groups == 0)
+	{
+		dec_set(r, 0, 0);
+		return true;
+	}
+	if (unlikely(groups + padding > MOST_GROUPS || fraction * NBASE_DIGITS > DEC_MAX_SCALE))
+		return false;
+
+	/* four groups fit into 64 bits: no 128-bit work for common values */
+	for (i = 0; i < groups - 1 && i < 4; i++)
+		low = low * NBASE + stored_group(n, i);
+	m = low;
+	for (; i < groups - 1; i++)
+	{
+		if (unlikely(i >= SAFE_GROUPS && m > (uint128) dec_power10_limit[NBASE_DIGITS] - 1))
+			return false;
+		m = m * NBASE + stored_group(n, i);
+	}
+
+	last = stored_group(n, groups - 1);
+	if (fraction > 0)
+	{
+		zeros = group_trailing_zeros(last);
+		power -= zeros;
+		last /= (int) dec_power10[zeros];
+	}
+	if (likely(groups + padding <= SAFE_GROUPS))
+		m = m * (uint64) dec_power10[power] + last;
+	else
+	{
+		if (m > (uint128) dec_power10_limit[power])
+			return false;
+		m = m * (uint64) dec_power10[power] + last;
+		if (padding * NBASE_DIGITS > DEC_MAX_POWER ||
+			m > (uint128) dec_power10_limit[padding * NBASE_DIGITS])
+			return false;
+	}
+	if (padding > 0)
+		m *= dec_power10[padding * NBASE_DIGITS];
+	dec_set(r, n->negative ? -(int128) m : (int128) m, fraction > 0 ? fraction * NBASE_DIGITS - zeros : 0);
+	return true;
+}
+
+/* A finite numeric as a canonical Decimal. */
+static void
+dec_set_numeric(Decimal *r, Numeric value)
+{
+	StoredNumeric n;
+
+	stored_open(&n, (struct varlena *) value);
+	if (stored_to_mantissa(r, &n))
+		return;
+	r->mantissa = 0;
+	r->big = DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(value)));
+	r->scale = DEC_IS_BIG;
+	r->unused = 0;
+}
+
+static void
+report_not_finite(Datum value, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s must be a finite number", what),
+			 errdetail("The value is %s.",
+					   DatumGetCString(DirectFunctionCall1(numeric_out, value)))));
+}
+
+/* A numeric datum of any size; NaN and infinities are errors that name "what". */
+void
+dec_from_numeric(Decimal *r, Datum value, const char *what)
+{
+	struct varlena *stored = (struct varlena *) DatumGetPointer(value);
+	StoredNumeric n;
+
+	if (VARATT_IS_EXTENDED(stored) && !VARATT_IS_SHORT(stored))
+		stored = (struct varlena *) PG_DETOAST_DATUM(value);
+	stored_open(&n, stored);
+	if (unlikely(!n.finite))
+		report_not_finite(value, what);
+	if (likely(stored_to_mantissa(r, &n)))
+		return;
+	dec_set_numeric(r, DatumGetNumeric(value));
+}
+
+/* The same for a row input, with the specification's limit on its digits. */
+void
+dec_from_input(Decimal *r, Datum value, const char *what)
+{
+	dec_from_numeric(r, value, what);
+	if (unlikely(r->scale == DEC_IS_BIG) && !dec_digits_within(r, DEC_INPUT_DIGITS, DEC_INPUT_DIGITS))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("%s has too many digits", what),
+				 errdetail("At most %d digits are allowed on each side of the decimal point.",
+						   DEC_INPUT_DIGITS)));
+}
+
+/* At most so many digits before and after the point?  The Decimal must be canonical. */
+bool
+dec_digits_within(const Decimal *a, int integer, int fraction)
+{
+	StoredNumeric n;
+
+	/* a canonical mantissa tells without a look at its digits */
+	if (a->scale >= 0 && integer > DEC_MAX_POWER)
+		return a->scale <= fraction;
+	stored_open(&n, (struct varlena *) dec_to_numeric(a));
+	return stored_integer_digits(&n) <= integer && stored_fraction_digits(&n) <= fraction;
+}
+
+/* Drops what the mantissa carries of trailing zeros: the canonical form. */
+void
+dec_normalize(Decimal *a)
+{
+	if (a->scale <= 0)
+		return;
+	if (a->mantissa == 0)
+		a->scale = 0;
+
+	/* a multiple of 10^n is a multiple of 2^n: the low bits tell most apart */
+	while (a->scale >= 8 && (a->mantissa & 0xff) == 0 && a->mantissa % 100000000 == 0)
+	{
+		a->mantissa /= 100000000;
+		a->scale -= 8;
+	}
+	while (a->scale > 0 && (a->mantissa & 1) == 0)
+	{
+		if (a->mantissa == (int64) a->mantissa)
+		{
+			if ((int64) a->mantissa % 10 != 0)
+				break;
+			a->mantissa = (int64) a->mantissa / 10;
+		}
+		else
+		{
+			if (a->mantissa % 10 != 0)
+				break;
+			a->mantissa /= 10;
+		}
+		a->scale--;
+	}
+}
+
+/*
+ * Base-10000 digits of m, least significant last, into the end of "groups";
+ * returns how many.
+ */
+static int
+mantissa_to_groups(uint128 m, int16 *groups, int capacity)
+{
+	const uint64 chunk = UINT64CONST(10000000000000000);	/* four groups */
+	int			n = 0;
+
+	while (m > 0)
+	{
+		uint128		rest = m < chunk ? 0 : m / chunk;
+		uint64		low = (uint64) (m - rest * chunk);
+
+		for (int i = 0; i < 4 && (low > 0 || rest > 0); i++)
+		{
+			groups[capacity - ++n] = low % NBASE;
+			low /= NBASE;
+		}
+		m = rest;
+	}
+	return n;
+}
+
+/* The stored numeric of a mantissa, showing "dscale" digits after the point (at least those it has). */
+static Numeric
+mantissa_to_numeric(int128 mantissa, int scale, int dscale)
+{
+	enum
+	{
+		CAPACITY = 12
+	};
+	int16		groups[CAPACITY];
+	uint128		m = mantissa < 0 ? -(uint128) mantissa : (uint128) mantissa;
+	int			partial = scale % NBASE_DIGITS;
+	int			fraction = (scale + NBASE_DIGITS - 1) / NBASE_DIGITS;
+	int			n = 0;
+	int			last = CAPACITY;
+	int			first;
+	int			weight;
+	uint16		head;
+	Size		size;
+	char	   *result;
+
+	/* the last group holds "partial" digits only: fill it up to four */
+	if (partial > 0)
+	{
+		if (m <= (uint128) dec_power10_limit[NBASE_DIGITS - 1])
+			m *= (uint64) dec_power10[NBASE_DIGITS - partial];
+		else
+		{
+			uint128		rest = m / (uint64) dec_power10[partial];
+
+			groups[--last] = (int) (m - rest * (uint64) dec_power10[partial]) *
+				(int) dec_power10[NBASE_DIGITS - partial];
+			m = rest;
+		}
+	}
+	n = mantissa_to_groups(m, groups, last);
+	first = last - n;
+	last = CAPACITY;
+	weight = CAPACITY - first - fraction - 1;
+	while (last > first && groups[last - 1] == 0)
+		last--;
+	if (last == first)
+		weight = 0;
+
+	/* digits after the point that are really there */
+	if (last > first && last - first - 1 > weight)
+		dscale = Max(dscale, (last - first - 1 - weight) * NBASE_DIGITS - group_trailing_zeros(groups[last - 1]));
+
+	size = VARHDRSZ + sizeof(uint16) + (last - first) * sizeof(int16);
+	result = palloc(size);
+	SET_VARSIZE(result, size);
+	head = STORED_SHORT | (mantissa < 0 ? STORED_SHORT_NEGATIVE : 0) |
+		(dscale << STORED_SHORT_DSCALE_SHIFT) |
+		(weight < 0 ? STORED_SHORT_WEIGHT_SIGN : 0) | (weight & STORED_SHORT_WEIGHT_MASK);
+	memcpy(result + VARHDRSZ, &head, sizeof(head));
+	memcpy(result + VARHDRSZ + sizeof(head), groups + first, (last - first) * sizeof(int16));
+	return (Numeric) result;
+}
+
+/* As a numeric without trailing zeros. */
+Numeric
+dec_to_numeric(const Decimal *a)
+{
+	if (likely(a->scale >= 0))
+		return mantissa_to_numeric(a->mantissa, a->scale, 0);
+	return a->big;
+}
+
+/* As a numeric that shows "dscale" digits after the point, or more if it has more. */
+Numeric
+dec_to_numeric_scale(const Decimal *a, int dscale)
+{
+	if (likely(a->scale >= 0))
+		return mantissa_to_numeric(a->mantissa, a->scale, dscale);
+	return a->big;
+}
+
+/*
+ * A decimal number in text: sign, digits with at most one point, exponent.
+ * False where it is none, or longer than any valid amount could be, so that
+ * numeric_in() never sees 1e100000 or a megabyte of digits.
+ */
+bool
+dec_parse(Decimal *r, const char *text, int len)
+{
+	const int	longest = 6 * DEC_INPUT_DIGITS;
+	int			i = 0;
+	int			digits = 0;
+	char	   *copy;
+
+	if (len > longest)
+		return false;
+	if (i < len && (text[i] == '+' || text[i] == '-'))
+		i++;
+	for (; i < len && isdigit((unsigned char) text[i]); i++)
+		digits++;
+	if (i < len && text[i] == '.')
+		for (i++; i < len && isdigit((unsigned char) text[i]); i++)
+			digits++;
+	if (digits == 0)
+		return false;
+	if (i < len && (text[i] == 'e' || text[i] == 'E'))
+	{
+		int			exponent = 0;
+		int			start;
+
+		i++;
+		if (i < len && (text[i] == '+' || text[i] == '-'))
+			i++;
+		for (start = i; i < len && isdigit((unsigned char) text[i]); i++)
+			if (exponent <= longest)
+				exponent = exponent * 10 + (text[i] - '0');
+		if (i == start || exponent > longest)
+			return false;
+	}
+	if (i != len)
+		return false;
+
+	copy = pnstrdup(text, len);
+	dec_set_numeric(r, DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(copy),
+														   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1))));
+	pfree(copy);
+	return true;
+}
+
+char *
+dec_text(const Decimal *a)
+{
+	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(dec_to_numeric(a))));
+}
+
+void
+dec_append(StringInfo out, const Decimal *a)
+{
+	appendStringInfoString(out, dec_text(a));
+}
+
+void
+dec_copy_into(Decimal *dst, const Decimal *src, MemoryContext context)
+{
+	Numeric		old = dst->scale == DEC_IS_BIG ? dst->big : NULL;
+
+	if (src->scale == DEC_IS_BIG)
+	{
+		Size		size = VARSIZE(src->big);
+		Numeric		copy = MemoryContextAlloc(context, size);
+
+		memcpy(copy, src->big, size);
+		*dst = *src;
+		dst->big = copy;
+	}
+	else
+		*dst = *src;
+	if (old != NULL)
+		pfree(old);
+}
+
+/* ---------- the road over numeric ---------- */
+
+typedef Datum (*NumericFunction) (PG_FUNCTION_ARGS);
+
+static Numeric
+numeric_op(NumericFunction f, Numeric a, Numeric b)
+{
+	return DatumGetNumeric(DirectFunctionCall2(f, NumericGetDatum(a), NumericGetDatum(b)));
+}
+
+void
+dec_add_slow(Decimal *r, const Decimal *a, const Decimal *b, bool subtract)
+{
+	dec_set_numeric(r, numeric_op(subtract ? numeric_sub : numeric_add, dec_to_numeric(a), dec_to_numeric(b)));
+}
+
+void
+dec_mul_slow(Decimal *r, const Decimal *a, const Decimal *b)
+{
+	Numeric		na = dec_to_numeric(a);
+	Numeric		nb = dec_to_numeric(b);
+	StoredNumeric sa;
+	StoredNumeric sb;
+
+	/* cannot happen within the limits on inputs; if it did, it would round */
+	stored_open(&sa, (struct varlena *) na);
+	stored_open(&sb, (struct varlena *) nb);
+	if (stored_fraction_digits(&sa) + stored_fraction_digits(&sb) > NUMERIC_MAX_FRACTION)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("product has more than %d digits after the decimal point", NUMERIC_MAX_FRACTION)));
+	dec_set_numeric(r, numeric_op(numeric_mul, na, nb));
+}
+
+int
+dec_cmp_slow(const Decimal *a, const Decimal *b)
+{
+	return DatumGetInt32(DirectFunctionCall2(numeric_cmp,
+											 NumericGetDatum(dec_to_numeric(a)),
+											 NumericGetDatum(dec_to_numeric(b))));
+}
+
+int
+dec_sign_slow(const Decimal *a)
+{
+	Decimal		zero = DEC_ZERO;
+
+	return dec_cmp_slow(a, &zero);
+}
+
+void
+dec_neg_slow(Decimal *r, const Decimal *a)
+{
+	dec_set_numeric(r, DatumGetNumeric(DirectFunctionCall1(numeric_uminus, NumericGetDatum(dec_to_numeric(a)))));
+}
+
+/* ---------- divisions ---------- */
+
+/* floor(a * 10^digits / b) and whether something remains, over numeric; a >= 0, b > 0. */
+static Numeric
+numeric_divide(const Decimal *a, const Decimal *b, int digits, Numeric *remainder)
+{
+	Decimal		power;
+	Numeric		scaled;
+	Numeric		quotient;
+
+	dec_set(&power, dec_power10[digits], 0);
+	scaled = numeric_op(numeric_mul, dec_to_numeric(a), dec_to_numeric(&power));
+	quotient = numeric_op(numeric_div_trunc, scaled, dec_to_numeric(b));
+	*remainder = numeric_op(numeric_sub, scaled, numeric_op(numeric_mul, quotient, dec_to_numeric(b)));
+	return quotient;
+}
+
+/* The whole number "quotient" (+ 1 unit) * 10^-digits. */
+static void
+set_quotient(Decimal *r, Numeric quotient, bool plus_one, int digits)
+{
+	Decimal		q;
+	Decimal		unit;
+
+	dec_set_numeric(&q, quotient);
+	dec_set(&unit, 1, digits);
+	dec_mul(r, &q, &unit);
+	if (plus_one)
+		dec_add(r, r, &unit);
+}
+
+/* a / b rounded up at the 18th decimal; a >= 0, b > 0 (SPEC 1, margin quantity). */
+void
+dec_div_ceil18(Decimal *r, const Decimal *a, const Decimal *b)
+{
+	Numeric		remainder;
+	Numeric		quotient;
+
+	if (dec_both_fast(a, b))
+	{
+		int			power = 18 + b->scale - a->scale;
+		int128		n = a->mantissa;
+		int128		d = b->mantissa;
+
+		if (power >= 0 ? dec_rescale(&n, power) : dec_rescale(&d, -power))
+		{
+			int128		q = n / d;
+
+			if (q * d != n)
+				q++;
+			dec_set(r, q, 18);
+			return;
+		}
+	}
+	quotient = numeric_divide(a, b, 18, &remainder);
+	set_quotient(r, quotient, !DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(remainder),
+																 NumericGetDatum(int64_to_numeric(0)))), 18);
+}
+
+/* a / b rounded half away from zero at the 8th decimal; a >= 0, b > 0 (SPEC 3.9, margin ratio). */
+void
+dec_div_round8(Decimal *r, const Decimal *a, const Decimal *b)
+{
+	const double reach = 4503599627370496.0 / 16;	/* 2^48: an estimate below is off by one at most */
+	Numeric		remainder;
+	Numeric		quotient;
+	int128		ma,
+				mb;
+
+	if (dec_both_fast(a, b) && dec_align(a, b, &ma, &mb))
+	{
+		double		estimate = (double) ma / (double) mb * 1e8;
+
+		/*
+		 * Estimate the quotient in floating point, then correct it exactly:
+		 * the remainder is small, so computed modulo 2^128 it is right even
+		 * where the products it is the difference of are not.
+		 */
+		if (estimate < reach)
+		{
+			uint64		q = (uint64) estimate;
+			int128		rest = (int128) ((uint128) ma * 100000000 - (uint128) q * (uint128) mb);
+
+			if (mb <= DEC_MAX_MANTISSA / 4)
+			{
+				while (rest < 0)
+				{
+					rest += mb;
+					q--;
+				}
+				while (rest >= mb)
+				{
+					rest -= mb;
+					q++;
+				}
+				dec_set(r, (int128) q + (2 * rest >= mb), 8);
+				return;
+			}
+		}
+	}
+	quotient = numeric_divide(a, b, 8, &remainder);
+	remainder = numeric_op(numeric_add, remainder, remainder);
+	set_quotient(r, quotient, DatumGetBool(DirectFunctionCall2(numeric_ge, NumericGetDatum(remainder),
+															   NumericGetDatum(dec_to_numeric(b)))), 8);
+}
+
+/* ---------- packed and flat forms ---------- */
+
+static bool
+packed_narrow(const Decimal *a)
+{
+	return a->mantissa == (int64) a->mantissa;
+}
+
+Size
+dec_packed_size(const Decimal *a)
+{
+	if (a->scale == DEC_IS_BIG)
+		return 1 + sizeof(uint16) + VARSIZE(a->big) - VARHDRSZ;
+	return 1 + (packed_narrow(a) ? sizeof(int64) : sizeof(int128));
+}
+
+/* Writes a canonical Decimal and returns where the next byte goes. */
+char *
+dec_pack(char *to, const Decimal *a)
+{
+	if (a->scale == DEC_IS_BIG)
+	{
+		uint16		size = (uint16) (VARSIZE(a->big) - VARHDRSZ);
+
+		*to++ = (char) DEC_PACKED_BIG;
+		memcpy(to, &size, sizeof(size));
+		memcpy(to + sizeof(size), VARDATA(a->big), size);
+		return to + sizeof(size) + size;
+	}
+	if (packed_narrow(a))
+	{
+		int64		narrow = (int64) a->mantissa;
+
+		*to++ = (char) a->scale;
+		memcpy(to, &narrow, sizeof(narrow));
+		return to + sizeof(narrow);
+	}
+	*to++ = (char) (a->scale | DEC_PACKED_WIDE);
+	memcpy(to, &a->mantissa, sizeof(int128));
+	return to + sizeof(int128);
+}
+
+/* dec_unpack() for all but the common case. */
+const char *
+dec_unpack_big(Decimal *r, const char *from, const char *end)
+{
+	uint8		head;
+	uint16		size;
+
+	if (from >= end)
+		return NULL;
+	head = (uint8) *from++;
+	if (head != DEC_PACKED_BIG)
+	{
+		int128		wide;
+
+		if ((head & DEC_PACKED_WIDE) == 0 || (head & ~DEC_PACKED_WIDE) > DEC_MAX_SCALE ||
+			end - from < (int) sizeof(int128))
+			return NULL;
+		memcpy(&wide, from, sizeof(int128));
+		if (!dec_mantissa_fits(wide))
+			return NULL;
+		dec_set(r, wide, head & ~DEC_PACKED_WIDE);
+		return from + sizeof(int128);
+	}
+
+	if (end - from < (int) sizeof(size))
+		return NULL;
+	memcpy(&size, from, sizeof(size));
+	from += sizeof(size);
+	if (size < 2 * sizeof(uint16) || end - from < size)
+		return NULL;
+	r->mantissa = 0;
+	r->big = palloc(VARHDRSZ + size);
+	SET_VARSIZE(r->big, VARHDRSZ + size);
+	memcpy(VARDATA(r->big), from, size);
+	r->scale = DEC_IS_BIG;
+	r->unused = 0;
+	return from + size;
+}
+
+/* Bytes that a Decimal of a flat value takes beside its field. */
+Size
+dec_flat_extra(const Decimal *a)
+{
+	return a->scale == DEC_IS_BIG ? MAXALIGN(VARSIZE(a->big)) : 0;
+}
+
+/* Stores a canonical Decimal in a flat value at "base"; its numeric, if any, goes to "extra", whose end is returned. */
+char *
+dec_flatten(Decimal *to, const Decimal *a, char *base, char *extra)
+{
+	Assert(MAXALIGN(extra - base) == (Size) (extra - base));
+	if (a->scale != DEC_IS_BIG)
+	{
+		dec_set(to, a->mantissa, a->scale);
+		return extra;
+	}
+	memcpy(extra, a->big, VARSIZE(a->big));
+	to->mantissa = 0;
+	to->offset = extra - base;
+	to->scale = DEC_IS_BIG;
+	to->unused = 0;
+	return extra + MAXALIGN(VARSIZE(a->big));
+}
+
+/* ---------- SQL ---------- */
+
+PG_FUNCTION_INFO_V1(margin_is_amount);
+
+/* is_amount(numeric): finite, and within the digits a row input may carry. */
+Datum
+margin_is_amount(PG_FUNCTION_ARGS)
+{
+	struct varlena *stored = PG_GETARG_VARLENA_PP(0);
+	StoredNumeric n;
+
+	stored_open(&n, stored);
+	PG_RETURN_BOOL(n.finite &&
+				   stored_integer_digits(&n) <= DEC_INPUT_DIGITS &&
+				   stored_fraction_digits(&n) <= DEC_INPUT_DIGITS);
+}

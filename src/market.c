@@ -1,0 +1,325 @@
+/*
+ * market.c
+ *		Everything needed to price a portfolio: validation and the flat value.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/memutils.h"
+
+#include "flat.h"
+#include "market.h"
+
+const char *const basis_names[] = {"quantity", "value", NULL};
+const char *const netting_names[] = {"leg", "larger", "net", NULL};
+const char *const threshold_names[] = {"warning", "margin_call", "liquidation", NULL};
+const Decimal threshold_defaults[THRESHOLDS] = {{{7}, 1, 0}, {{85}, 2, 0}, {{1}, 0, 0}};
+
+const Market *
+market_from_datum(Datum value)
+{
+	Market	   *market = (Market *) PG_DETOAST_DATUM(value);
+
+	flat_check_version("market", market->version, MARKET_VERSION);
+	return market;
+}
+
+/* ---------- terms ---------- */
+
+void
+market_terms_init(MarketTerms *terms)
+{
+	symbol_table_init(&terms->assets, CurrentMemoryContext, sizeof(AssetTerms));
+	symbol_table_init(&terms->contracts, CurrentMemoryContext, sizeof(ContractTerms));
+	memcpy(terms->thresholds, threshold_defaults, sizeof(terms->thresholds));
+}
+
+/* Terms of an asset, with the defaults of SPEC 2 where they are new. */
+AssetTerms *
+market_add_asset(MarketTerms *terms, const Symbol *symbol, bool *found)
+{
+	AssetTerms *asset = symbol_table_add(&terms->assets, symbol, found);
+
+	if (!*found)
+		asset->liability_weight = asset->requirement_weight = DEC_ONE;
+	return asset;
+}
+
+ContractTerms *
+market_add_contract(MarketTerms *terms, const Symbol *symbol, bool *found)
+{
+	return symbol_table_add(&terms->contracts, symbol, found);
+}
+
+/* ---------- validation ---------- */
+
+typedef enum Least
+{
+	ABOVE_ZERO,
+	NOT_NEGATIVE,
+	AT_LEAST_ONE
+} Least;
+
+/* Makes a number canonical and refuses it below its least value. */
+static void
+check_number(Decimal *value, Least least, const char *what, const char *kind, const Symbol *symbol)
+{
+	static const char *const rules[] = {"must be greater than 0", "must not be negative", "must be at least 1"};
+	Decimal		one = DEC_ONE;
+	int			sign = dec_sign(value);
+
+	dec_normalize(value);
+	if (least == ABOVE_ZERO ? sign <= 0 : least == NOT_NEGATIVE ? sign < 0 : dec_cmp(value, &one) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s of %s \"%s\" %s: %s", what, kind, symbol_text(symbol), rules[least], dec_text(value))));
+	if (!dec_digits_within(value, DEC_INPUT_DIGITS, DEC_INPUT_DIGITS))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("%s of %s \"%s\" has too many digits", what, kind, symbol_text(symbol)),
+				 errdetail("At most %d digits are allowed on each side of the decimal point.", DEC_INPUT_DIGITS)));
+}
+
+static void
+settle_asset_terms(AssetTerms *asset)
+{
+	const Symbol *symbol = &asset->symbol;
+
+	check_number(&asset->liability_weight, AT_LEAST_ONE, "liability weight", "asset", symbol);
+	check_number(&asset->requirement_weight, ABOVE_ZERO, "requirement weight", "asset", symbol);
+	if (asset->tiers != NULL)
+		schedule_check_ratios(asset->tiers, psprintf("collateral ratio of asset \"%s\"", symbol_text(symbol)));
+	if (asset->liability_maintenance != NULL)
+		schedule_check_rising(asset->liability_maintenance,
+							  psprintf("liability maintenance rate of asset \"%s\"", symbol_text(symbol)));
+	if (!asset->priced)
+		return;
+	check_number(&asset->price, ABOVE_ZERO, "price", "asset", symbol);
+	dec_mul(&asset->liability_price, &asset->liability_weight, &asset->price);
+	dec_mul(&asset->requirement_price, &asset->requirement_weight, &asset->price);
+	dec_normalize(&asset->liability_price);
+	dec_normalize(&asset->requirement_price);
+}
+
+static void
+settle_contract_terms(ContractTerms *contract)
+{
+	const Symbol *symbol = &contract->symbol;
+
+	if (contract->settle.length == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("contract \"%s\" has no settlement asset", symbol_text(symbol))));
+	check_number(&contract->size, ABOVE_ZERO, "size", "contract", symbol);
+	check_number(&contract->closing_fee, NOT_NEGATIVE, "closing fee", "contract", symbol);
+	if (contract->maintenance != NULL)
+		schedule_check_rising(contract->maintenance,
+							  psprintf("maintenance rate of contract \"%s\"", symbol_text(symbol)));
+	if (contract->initial != NULL)
+		schedule_check_rising(contract->initial, psprintf("initial rate of contract \"%s\"", symbol_text(symbol)));
+	if (!contract->marked)
+		return;
+	check_number(&contract->mark, ABOVE_ZERO, "mark price", "contract", symbol);
+	dec_mul(&contract->unit_notional, &contract->size, &contract->mark);
+	dec_normalize(&contract->unit_notional);
+}
+
+static void
+settle_thresholds(Decimal *thresholds)
+{
+	for (int i = 0; i < THRESHOLDS; i++)
+	{
+		dec_normalize(&thresholds[i]);
+		if (dec_sign(&thresholds[i]) <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("threshold of level \"%s\" must be greater than 0: %s",
+							threshold_names[i], dec_text(&thresholds[i]))));
+		if (!dec_digits_within(&thresholds[i], DEC_INPUT_DIGITS, DEC_INPUT_DIGITS))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("threshold of level \"%s\" has too many digits", threshold_names[i])));
+		if (i > 0 && dec_cmp(&thresholds[i - 1], &thresholds[i]) > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("threshold of level \"%s\" must not be above that of \"%s\": %s > %s",
+							threshold_names[i - 1], threshold_names[i],
+							dec_text(&thresholds[i - 1]), dec_text(&thresholds[i]))));
+	}
+}
+
+/* ---------- building ---------- */
+
+/*
+ * Written in two passes of the same code: the first, without a base, only
+ * counts.  "at" is where the next piece goes, always aligned.
+ */
+typedef struct MarketWriter
+{
+	char	   *base;
+	Size		at;
+} MarketWriter;
+
+static Size
+put_bytes(MarketWriter *writer, const void *bytes, Size size)
+{
+	Size		offset = writer->at;
+
+	if (writer->base != NULL && bytes != NULL)
+		memcpy(writer->base + offset, bytes, size);
+	writer->at = MAXALIGN(offset + size);
+	return offset;
+}
+
+static void
+put_decimal(MarketWriter *writer, Decimal *to, const Decimal *value)
+{
+	if (writer->base != NULL)
+		writer->at = dec_flatten(to, value, writer->base, writer->base + writer->at) - writer->base;
+	else
+		writer->at += dec_flat_extra(value);
+}
+
+static void
+put_name(MarketWriter *writer, MarketName *to, const Symbol *symbol)
+{
+	if (symbol->length == 0)
+		return;
+	to->prefix = symbol->prefix;
+	to->length = symbol->length;
+	to->offset = put_bytes(writer, symbol->bytes, symbol->length);
+}
+
+static uint32
+put_schedule(MarketWriter *writer, const Schedule *schedule)
+{
+	return schedule == NULL ? 0 : put_bytes(writer, schedule, VARSIZE(schedule));
+}
+
+static void
+put_asset(MarketWriter *writer, MarketAsset *to, const AssetTerms *asset)
+{
+	put_name(writer, &to->name, &asset->symbol);
+	to->basis = asset->basis;
+	to->priced = asset->priced;
+	to->tiers = put_schedule(writer, asset->tiers);
+	to->liability_maintenance = put_schedule(writer, asset->liability_maintenance);
+	put_decimal(writer, &to->price, &asset->price);
+	put_decimal(writer, &to->liability_weight, &asset->liability_weight);
+	put_decimal(writer, &to->requirement_weight, &asset->requirement_weight);
+	put_decimal(writer, &to->liability_price, &asset->liability_price);
+	put_decimal(writer, &to->requirement_price, &asset->requirement_price);
+}
+
+static void
+put_contract(MarketWriter *writer, MarketContract *to, const ContractTerms *contract)
+{
+	put_name(writer, &to->name, &contract->symbol);
+	put_name(writer, &to->settle, &contract->settle);
+	put_name(writer, &to->base, &contract->base);
+	to->netting = contract->netting;
+	to->marked = contract->marked;
+	to->maintenance = put_schedule(writer, contract->maintenance);
+	to->initial = put_schedule(writer, contract->initial);
+	put_decimal(writer, &to->size, &contract->size);
+	put_decimal(writer, &to->mark, &contract->mark);
+	put_decimal(writer, &to->closing_fee, &contract->closing_fee);
+	put_decimal(writer, &to->unit_notional, &contract->unit_notional);
+}
+
+/* At most half of the slots are taken. */
+static uint32
+slots_for(uint32 count)
+{
+	uint32		slots = 4;
+
+	while (slots < 2 * count)
+		slots *= 2;
+	return slots;
+}
+
+static void
+fill_slots(Market *market, uint32 slots, uint32 mask, uint32 records, Size record_size, uint32 count)
+{
+	uint32	   *slot = (uint32 *) ((char *) market + slots);
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		Symbol		name = market_symbol(market, (MarketName *) ((char *) market + records + i * record_size));
+		uint32		at = symbol_hash(&name) & mask;
+
+		while (slot[at] != 0)
+			at = (at + 1) & mask;
+		slot[at] = i + 1;
+	}
+}
+
+static Size
+put_market(MarketWriter *writer, Market *market, const MarketTerms *terms, void **assets, void **contracts)
+{
+	MarketAsset scrap_asset;
+	MarketContract scrap_contract;
+
+	writer->at = MAXALIGN(sizeof(Market));
+	market->version = MARKET_VERSION;
+	market->nassets = terms->assets.count;
+	market->ncontracts = terms->contracts.count;
+	market->asset_mask = slots_for(market->nassets) - 1;
+	market->contract_mask = slots_for(market->ncontracts) - 1;
+	market->assets = put_bytes(writer, NULL, market->nassets * sizeof(MarketAsset));
+	market->contracts = put_bytes(writer, NULL, market->ncontracts * sizeof(MarketContract));
+	market->asset_slots = put_bytes(writer, NULL, (market->asset_mask + 1) * sizeof(uint32));
+	market->contract_slots = put_bytes(writer, NULL, (market->contract_mask + 1) * sizeof(uint32));
+	for (int i = 0; i < THRESHOLDS; i++)
+		put_decimal(writer, &market->thresholds[i], &terms->thresholds[i]);
+	for (uint32 i = 0; i < market->nassets; i++)
+		put_asset(writer, writer->base == NULL ? &scrap_asset :
+				  (MarketAsset *) market_assets(market) + i, assets[i]);
+	for (uint32 i = 0; i < market->ncontracts; i++)
+		put_contract(writer, writer->base == NULL ? &scrap_contract :
+					 (MarketContract *) market_contracts(market) + i, contracts[i]);
+	return writer->at;
+}
+
+Market *
+market_build(MarketTerms *terms)
+{
+	void	  **assets;
+	void	  **contracts;
+	MarketWriter writer = {NULL, 0};
+	Market		counted;
+	Market	   *market;
+	Size		size;
+
+	for (int i = 0; i < terms->assets.count; i++)
+		settle_asset_terms(symbol_table_record(&terms->assets, i));
+	for (int i = 0; i < terms->contracts.count; i++)
+		settle_contract_terms(symbol_table_record(&terms->contracts, i));
+	settle_thresholds(terms->thresholds);
+
+	assets = symbol_table_sorted(&terms->assets);
+	contracts = symbol_table_sorted(&terms->contracts);
+	size = put_market(&writer, &counted, terms, assets, contracts);
+	if (size > MaxAllocSize)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("market is too large"),
+				 errdetail("A market may take %zu bytes at most.", (Size) MaxAllocSize)));
+
+	market = palloc0(size);
+	writer.base = (char *) market;
+	put_market(&writer, market, terms, assets, contracts);
+	SET_VARSIZE(market, size);
+	fill_slots(market, market->asset_slots, market->asset_mask, market->assets,
+			   sizeof(MarketAsset), market->nassets);
+	fill_slots(market, market->contract_slots, market->contract_mask, market->contracts,
+			   sizeof(MarketContract), market->ncontracts);
+	for (uint32 i = 0; i < market->ncontracts; i++)
+	{
+		MarketContract *contract = (MarketContract *) market_contracts(market) + i;
+		Symbol		settle = market_symbol(market, &contract->settle);
+
+		contract->settle_index = market_find_asset(market, &settle);
+	}
+	return market;
+}

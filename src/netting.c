@@ -1,0 +1,251 @@
+/*
+ * netting.c
+ *		Holdings on their way to a portfolio, and the aggregate portfolio().
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "flat.h"
+#include "netting.h"
+
+Netting *
+netting_create(MemoryContext context)
+{
+	Netting    *netting = MemoryContextAlloc(context, sizeof(Netting));
+
+	netting->context = context;
+	symbol_table_init(&netting->balances, context, sizeof(Balance));
+	symbol_table_init(&netting->positions, context, sizeof(Position));
+	return netting;
+}
+
+/* sum += amount, where a numeric that the sum needs lives as long as it. */
+static inline void
+add_to_sum(Netting *netting, Decimal *sum, const Decimal *amount)
+{
+	Decimal		result;
+
+	dec_add(&result, sum, amount);
+	if (likely((result.scale | sum->scale) >= 0))
+		*sum = result;
+	else
+		dec_copy_into(sum, &result, netting->context);
+}
+
+static inline Position *
+find_position(Netting *netting, const Symbol *contract)
+{
+	bool		found;
+
+	return symbol_table_add(&netting->positions, contract, &found);
+}
+
+void
+netting_add_balance(Netting *netting, const Symbol *asset, const Decimal *quantity)
+{
+	bool		found;
+	Balance    *balance = symbol_table_add(&netting->balances, asset, &found);
+
+	add_to_sum(netting, &balance->quantity, quantity);
+}
+
+void
+netting_add_position(Netting *netting, const Position *position)
+{
+	Position   *sum = find_position(netting, &position->symbol);
+
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		add_to_sum(netting, &sum->sides[i].quantity, &position->sides[i].quantity);
+		add_to_sum(netting, &sum->sides[i].cost, &position->sides[i].cost);
+		add_to_sum(netting, &sum->sides[i].margin, &position->sides[i].margin);
+	}
+}
+
+/* One lot (SPEC 1): adds |quantity|, its cost, and its margin quantity to its side. */
+static void
+add_lot(Netting *netting, const Symbol *contract, const Decimal *quantity, const Decimal *price,
+		const Decimal *leverage)
+{
+	Position   *position = find_position(netting, contract);
+	PositionSide *side = &position->sides[dec_sign(quantity) < 0 ? SIDE_SHORT : SIDE_LONG];
+	Decimal		size;
+	Decimal		amount;
+
+	dec_abs(&size, quantity);
+	add_to_sum(netting, &side->quantity, &size);
+	dec_mul(&amount, &size, price);
+	add_to_sum(netting, &side->cost, &amount);
+	if (leverage != NULL)
+	{
+		dec_div_ceil18(&amount, &size, leverage);
+		add_to_sum(netting, &side->margin, &amount);
+	}
+}
+
+/* The portfolio in canonical form; the netting stays as it is. */
+struct varlena *
+netting_flatten(const Netting *netting)
+{
+	void	  **balances = symbol_table_sorted(&netting->balances);
+	void	  **positions = symbol_table_sorted(&netting->positions);
+	PortfolioWriter writer;
+
+	portfolio_begin(&writer, 32 * netting->balances.count + 64 * netting->positions.count);
+	for (int i = 0; i < netting->balances.count; i++)
+	{
+		Balance		balance = *(Balance *) balances[i];
+
+		portfolio_put_balance(&writer, &balance);
+	}
+	for (int i = 0; i < netting->positions.count; i++)
+	{
+		Position	position = *(Position *) positions[i];
+
+		portfolio_put_position(&writer, &position);
+	}
+	pfree(balances);
+	pfree(positions);
+	return portfolio_finish(&writer);
+}
+
+/* ---------- SQL: the aggregate ---------- */
+
+PG_FUNCTION_INFO_V1(margin_portfolio_accum);
+
+/*
+ * portfolio_accum(internal, symbol text, quantity numeric [, entry_price numeric,
+ * leverage numeric]): nets one holding.  Reads nothing but its arguments.
+ */
+Datum
+margin_portfolio_accum(PG_FUNCTION_ARGS)
+{
+	bool		is_lot = PG_NARGS() > 3 && !PG_ARGISNULL(3);
+	bool		has_leverage = PG_NARGS() > 4 && !PG_ARGISNULL(4);
+	Netting    *netting;
+	text	   *name;
+	Symbol		symbol;
+	Decimal		quantity;
+	Decimal		price;
+	Decimal		leverage;
+
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s of a holding must not be null", PG_ARGISNULL(1) ? "symbol" : "quantity")));
+	if (!PG_ARGISNULL(0))
+		netting = (Netting *) PG_GETARG_POINTER(0);
+	else
+		netting = netting_create(aggregate_context(fcinfo));
+
+	name = PG_GETARG_TEXT_PP(1);
+	symbol = symbol_checked(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), is_lot ? "a contract" : "an asset");
+	dec_from_input(&quantity, PG_GETARG_DATUM(2), "quantity of a holding");
+	if (is_lot)
+	{
+		dec_from_input(&price, PG_GETARG_DATUM(3), "entry price of a lot");
+		if (dec_sign(&price) < 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("entry price of a lot of \"%s\" must not be negative: %s",
+							symbol_text(&symbol), dec_text(&price))));
+	}
+	if (has_leverage)
+	{
+		dec_from_input(&leverage, PG_GETARG_DATUM(4), "leverage of a lot");
+		if (!is_lot)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("balance of \"%s\" must not have a leverage: %s",
+							symbol_text(&symbol), dec_text(&leverage)),
+					 errhint("A holding without entry price is a balance, one with an entry price a lot.")));
+		if (dec_sign(&leverage) <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("leverage of a lot of \"%s\" must be greater than 0: %s",
+							symbol_text(&symbol), dec_text(&leverage))));
+	}
+
+	if (dec_is_zero(&quantity))
+		PG_RETURN_POINTER(netting);
+	if (is_lot)
+		add_lot(netting, &symbol, &quantity, &price, has_leverage ? &leverage : NULL);
+	else
+		netting_add_balance(netting, &symbol, &quantity);
+	PG_RETURN_POINTER(netting);
+}
+
+PG_FUNCTION_INFO_V1(margin_portfolio_combine);
+
+Datum
+margin_portfolio_combine(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+	Netting    *a = PG_ARGISNULL(0) ? NULL : (Netting *) PG_GETARG_POINTER(0);
+	Netting    *b = PG_ARGISNULL(1) ? NULL : (Netting *) PG_GETARG_POINTER(1);
+
+	if (b != NULL)
+	{
+		if (a == NULL)
+			a = netting_create(context);
+		for (int i = 0; i < b->balances.count; i++)
+		{
+			Balance    *balance = symbol_table_record(&b->balances, i);
+
+			netting_add_balance(a, &balance->symbol, &balance->quantity);
+		}
+		for (int i = 0; i < b->positions.count; i++)
+			netting_add_position(a, symbol_table_record(&b->positions, i));
+	}
+	if (a == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_POINTER(a);
+}
+
+PG_FUNCTION_INFO_V1(margin_portfolio_serialize);
+
+/* The state travels as the portfolio it stands for. */
+Datum
+margin_portfolio_serialize(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(netting_flatten((Netting *) PG_GETARG_POINTER(0)));
+}
+
+PG_FUNCTION_INFO_V1(margin_portfolio_deserialize);
+
+Datum
+margin_portfolio_deserialize(PG_FUNCTION_ARGS)
+{
+	struct varlena *value = PG_GETARG_VARLENA_PP(0);
+	Netting    *netting = netting_create(CurrentMemoryContext);
+	PortfolioReader reader;
+
+	portfolio_open(&reader, value);
+	while (reader.balances > 0)
+	{
+		Balance		balance;
+
+		portfolio_read_balance(&reader, &balance);
+		netting_add_balance(netting, &balance.symbol, &balance.quantity);
+	}
+	while (reader.positions > 0)
+	{
+		Position	position;
+
+		portfolio_read_position(&reader, &position);
+		netting_add_position(netting, &position);
+	}
+	portfolio_end(&reader);
+	PG_RETURN_POINTER(netting);
+}
+
+PG_FUNCTION_INFO_V1(margin_portfolio_final);
+
+Datum
+margin_portfolio_final(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	PG_RETURN_POINTER(netting_flatten((Netting *) PG_GETARG_POINTER(0)));
+}

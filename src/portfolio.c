@@ -1,0 +1,368 @@
+/*
+ * portfolio.c
+ *		Netted holdings of one account: the flat value and its algebra.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/memutils.h"
+
+#include "flat.h"
+#include "portfolio.h"
+
+/*
+ * Behind the varlena header, unaligned: version, number of balances, number of
+ * positions.  A balance is a name (one byte of length) and a packed quantity;
+ * a position is a name, a byte that says which of the parts below it has, and
+ * those parts.
+ */
+#define HEADER_SIZE (sizeof(uint8) + 2 * sizeof(uint32))
+
+#define SMALLEST_ENTRY 3
+
+#define HAS_SIDE(side)		(1 << (side))
+#define HAS_MARGIN(side)	(4 << (side))
+#define HAS_ANY				0x0f
+
+/* ---------- reading ---------- */
+
+void
+portfolio_open(PortfolioReader *reader, const struct varlena *value)
+{
+	reader->at = VARDATA_ANY(value);
+	reader->end = reader->at + VARSIZE_ANY_EXHDR(value);
+	if (reader->end - reader->at < (int) HEADER_SIZE)
+		flat_corrupted("portfolio");
+	flat_check_version("portfolio", *(const uint8 *) reader->at, PORTFOLIO_VERSION);
+	memcpy(&reader->balances, reader->at + sizeof(uint8), sizeof(uint32));
+	memcpy(&reader->positions, reader->at + sizeof(uint8) + sizeof(uint32), sizeof(uint32));
+	reader->at += HEADER_SIZE;
+
+	/* no entry is shorter, so these numbers are safe to allocate by */
+	if (((uint64) reader->balances + reader->positions) * SMALLEST_ENTRY > (uint64) (reader->end - reader->at))
+		flat_corrupted("portfolio");
+}
+
+static inline void
+read_symbol(PortfolioReader *reader, Symbol *symbol)
+{
+	int			length;
+
+	if (reader->at >= reader->end)
+		flat_corrupted("portfolio");
+	length = (uint8) *reader->at++;
+	if (unlikely(length == 0 || reader->end - reader->at < length))
+		flat_corrupted("portfolio");
+	*symbol = symbol_make(reader->at, length);
+	reader->at += length;
+}
+
+static inline void
+read_decimal(PortfolioReader *reader, Decimal *r)
+{
+	reader->at = dec_unpack(r, reader->at, reader->end);
+	if (unlikely(reader->at == NULL))
+		flat_corrupted("portfolio");
+}
+
+/* The next balance; the caller has seen that one is left. */
+void
+portfolio_read_balance(PortfolioReader *reader, Balance *balance)
+{
+	read_symbol(reader, &balance->symbol);
+	read_decimal(reader, &balance->quantity);
+	reader->balances--;
+}
+
+static inline void
+read_side(PortfolioReader *reader, PositionSide *side, bool present, bool has_margin)
+{
+	if (present)
+	{
+		read_decimal(reader, &side->quantity);
+		read_decimal(reader, &side->cost);
+		if (has_margin)
+			read_decimal(reader, &side->margin);
+		else
+			side->margin = DEC_ZERO;
+	}
+	else
+		side->quantity = side->cost = side->margin = DEC_ZERO;
+}
+
+/* The next position; balances come first. */
+void
+portfolio_read_position(PortfolioReader *reader, Position *position)
+{
+	uint8		parts;
+
+	read_symbol(reader, &position->symbol);
+	if (reader->at >= reader->end)
+		flat_corrupted("portfolio");
+	parts = (uint8) *reader->at++;
+	read_side(reader, &position->sides[SIDE_LONG], parts & HAS_SIDE(SIDE_LONG), parts & HAS_MARGIN(SIDE_LONG));
+	read_side(reader, &position->sides[SIDE_SHORT], parts & HAS_SIDE(SIDE_SHORT), parts & HAS_MARGIN(SIDE_SHORT));
+	reader->positions--;
+}
+
+void
+portfolio_end(const PortfolioReader *reader)
+{
+	if (unlikely(reader->at != reader->end))
+		flat_corrupted("portfolio");
+}
+
+/* ---------- writing: the one validator ---------- */
+
+void
+portfolio_begin(PortfolioWriter *writer, Size expected)
+{
+	memset(writer, 0, sizeof(*writer));
+	writer->capacity = Max(expected, 256);
+	writer->data = palloc(writer->capacity);
+	writer->size = VARHDRSZ + HEADER_SIZE;
+}
+
+/* Room for "size" more bytes. */
+static char *
+reserve(PortfolioWriter *writer, Size size)
+{
+	if (unlikely(writer->size + size > writer->capacity))
+	{
+		if (writer->size + size > MaxAllocSize)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("portfolio is too large"),
+					 errdetail("A portfolio may take %zu bytes at most.", (Size) MaxAllocSize)));
+		writer->capacity = Min(Max(2 * writer->capacity, writer->size + size), MaxAllocSize);
+		writer->data = repalloc(writer->data, writer->capacity);
+	}
+	return writer->data + writer->size;
+}
+
+static char *
+put_symbol(char *to, const Symbol *symbol)
+{
+	*to++ = (char) symbol->length;
+	memcpy(to, symbol->bytes, symbol->length);
+	return to + symbol->length;
+}
+
+/* Makes a number canonical and refuses one that no rows could have summed up to. */
+static void
+settle_amount(Decimal *a, const Symbol *symbol, const char *what, int integer, int fraction)
+{
+	dec_normalize(a);
+	if (unlikely(!dec_digits_within(a, integer + PORTFOLIO_SUM_DIGITS, fraction)))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("%s of \"%s\" has too many digits", what, symbol_text(symbol)),
+				 errdetail("At most %d digits are allowed before the decimal point and %d after it.",
+						   integer + PORTFOLIO_SUM_DIGITS, fraction)));
+}
+
+/* Balances in byte order of their symbols, each once; one of 0 is left out. */
+void
+portfolio_put_balance(PortfolioWriter *writer, Balance *balance)
+{
+	char	   *to;
+
+	Assert(writer->positions == 0);
+	settle_amount(&balance->quantity, &balance->symbol, "balance", DEC_INPUT_DIGITS, DEC_INPUT_DIGITS);
+	if (dec_is_zero(&balance->quantity))
+		return;
+	to = reserve(writer, 1 + balance->symbol.length + dec_packed_size(&balance->quantity));
+	to = put_symbol(to, &balance->symbol);
+	to = dec_pack(to, &balance->quantity);
+	writer->size = to - writer->data;
+	writer->balances++;
+}
+
+/* A side's numbers checked and canonical; returns its bits of the parts byte. */
+static uint8
+settle_side(const Symbol *symbol, PositionSide *side, int index)
+{
+	static const char *const names[2][3] = {
+		{"long quantity", "long cost", "long margin quantity"},
+		{"short quantity", "short cost", "short margin quantity"}
+	};
+	Decimal    *amounts[3] = {&side->quantity, &side->cost, &side->margin};
+
+	settle_amount(&side->quantity, symbol, names[index][0], DEC_INPUT_DIGITS, DEC_INPUT_DIGITS);
+	settle_amount(&side->cost, symbol, names[index][1], 2 * DEC_INPUT_DIGITS, 2 * DEC_INPUT_DIGITS);
+	settle_amount(&side->margin, symbol, names[index][2], 2 * DEC_INPUT_DIGITS, 18);
+	for (int i = 0; i < 3; i++)
+	{
+		if (unlikely(dec_sign(amounts[i]) < 0))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("%s of \"%s\" must not be negative: %s",
+							names[index][i], symbol_text(symbol), dec_text(amounts[i]))));
+		if (unlikely(i > 0 && dec_is_zero(&side->quantity) && !dec_is_zero(amounts[i])))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("%s of \"%s\" is %s although its quantity is 0",
+							names[index][i], symbol_text(symbol), dec_text(amounts[i]))));
+	}
+	if (dec_is_zero(&side->quantity))
+		return 0;
+	return HAS_SIDE(index) | (dec_is_zero(&side->margin) ? 0 : HAS_MARGIN(index));
+}
+
+/* Positions in byte order, behind the balances; one without sides is left out. */
+void
+portfolio_put_position(PortfolioWriter *writer, Position *position)
+{
+	uint8		parts = settle_side(&position->symbol, &position->sides[SIDE_LONG], SIDE_LONG) |
+		settle_side(&position->symbol, &position->sides[SIDE_SHORT], SIDE_SHORT);
+	Size		size = 2 + position->symbol.length;
+	char	   *to;
+
+	if (parts == 0)
+		return;
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+		size += dec_packed_size(&position->sides[i].quantity) + dec_packed_size(&position->sides[i].cost) +
+			dec_packed_size(&position->sides[i].margin);
+	to = reserve(writer, size);
+	to = put_symbol(to, &position->symbol);
+	*to++ = (char) parts;
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		if ((parts & HAS_SIDE(i)) == 0)
+			continue;
+		to = dec_pack(to, &position->sides[i].quantity);
+		to = dec_pack(to, &position->sides[i].cost);
+		if (parts & HAS_MARGIN(i))
+			to = dec_pack(to, &position->sides[i].margin);
+	}
+	writer->size = to - writer->data;
+	writer->positions++;
+}
+
+struct varlena *
+portfolio_finish(PortfolioWriter *writer)
+{
+	char	   *payload = writer->data + VARHDRSZ;
+
+	SET_VARSIZE(writer->data, writer->size);
+	*payload = PORTFOLIO_VERSION;
+	memcpy(payload + sizeof(uint8), &writer->balances, sizeof(uint32));
+	memcpy(payload + sizeof(uint8) + sizeof(uint32), &writer->positions, sizeof(uint32));
+	return (struct varlena *) writer->data;
+}
+
+/* ---------- algebra: both operands are sorted, so this is a merge ---------- */
+
+/* A balance or a position: a name and one or six amounts behind it. */
+typedef union Entry
+{
+	Symbol		symbol;
+	Balance		balance;
+	Position	position;
+} Entry;
+
+#define ENTRY_AMOUNTS(entry) ((Decimal *) ((char *) (entry) + sizeof(Symbol)))
+#define BALANCE_AMOUNTS 1
+#define POSITION_AMOUNTS 6
+
+/* The next entry of this kind, if any is left. */
+static bool
+next_entry(PortfolioReader *reader, Entry *entry, int namounts)
+{
+	if (namounts == BALANCE_AMOUNTS)
+	{
+		if (reader->balances == 0)
+			return false;
+		portfolio_read_balance(reader, &entry->balance);
+	}
+	else
+	{
+		if (reader->positions == 0)
+			return false;
+		portfolio_read_position(reader, &entry->position);
+	}
+	return true;
+}
+
+static void
+put_entry(PortfolioWriter *writer, Entry *entry, int namounts)
+{
+	if (namounts == BALANCE_AMOUNTS)
+		portfolio_put_balance(writer, &entry->balance);
+	else
+		portfolio_put_position(writer, &entry->position);
+}
+
+static void
+merge_entries(PortfolioWriter *writer, PortfolioReader *ra, PortfolioReader *rb, int namounts, bool subtract)
+{
+	Entry		a;
+	Entry		b;
+	bool		has_a = next_entry(ra, &a, namounts);
+	bool		has_b = next_entry(rb, &b, namounts);
+
+	while (has_a || has_b)
+	{
+		int			order = !has_b ? -1 : !has_a ? 1 : symbol_cmp(&a.symbol, &b.symbol);
+		Entry		result;
+
+		if (order <= 0)
+			result = a;
+		else
+		{
+			memset(&result, 0, sizeof(result));
+			result.symbol = b.symbol;
+		}
+		for (int i = 0; order >= 0 && i < namounts; i++)
+		{
+			Decimal    *r = &ENTRY_AMOUNTS(&result)[i];
+
+			if (subtract)
+				dec_sub(r, r, &ENTRY_AMOUNTS(&b)[i]);
+			else
+				dec_add(r, r, &ENTRY_AMOUNTS(&b)[i]);
+		}
+		put_entry(writer, &result, namounts);
+		if (order <= 0)
+			has_a = next_entry(ra, &a, namounts);
+		if (order >= 0)
+			has_b = next_entry(rb, &b, namounts);
+	}
+}
+
+static Datum
+merge(FunctionCallInfo fcinfo, bool subtract)
+{
+	struct varlena *a = PG_GETARG_VARLENA_PP(0);
+	struct varlena *b = PG_GETARG_VARLENA_PP(1);
+	PortfolioReader ra;
+	PortfolioReader rb;
+	PortfolioWriter writer;
+
+	portfolio_open(&ra, a);
+	portfolio_open(&rb, b);
+	portfolio_begin(&writer, VARSIZE_ANY(a) + VARSIZE_ANY(b));
+	merge_entries(&writer, &ra, &rb, BALANCE_AMOUNTS, subtract);
+	merge_entries(&writer, &ra, &rb, POSITION_AMOUNTS, subtract);
+	portfolio_end(&ra);
+	portfolio_end(&rb);
+	PG_RETURN_POINTER(portfolio_finish(&writer));
+}
+
+PG_FUNCTION_INFO_V1(margin_portfolio_add);
+
+/* portfolio + portfolio; also what rollup() does with each row */
+Datum
+margin_portfolio_add(PG_FUNCTION_ARGS)
+{
+	return merge(fcinfo, false);
+}
+
+PG_FUNCTION_INFO_V1(margin_portfolio_subtract);
+
+/* portfolio - portfolio: taking away more than is held fails in the writer */
+Datum
+margin_portfolio_subtract(PG_FUNCTION_ARGS)
+{
+	return merge(fcinfo, true);
+}

@@ -1,0 +1,414 @@
+/*
+ * valuation.c
+ *		The valuation of one portfolio in one market (SPEC 3).
+ */
+#include "postgres.h"
+
+#include "valuation.h"
+
+const char *const level_names[] = {
+	"healthy", "warning", "margin_call", "liquidation", "bankrupt", "unpriced", NULL
+};
+
+/* What value_portfolio() works on. */
+typedef struct Work
+{
+	Valuation  *v;
+	const Market *market;
+	int		   *line_of;		/* by number of the market's asset: 1 + line, 0 none yet */
+	int			missing_capacity;
+} Work;
+
+static inline void
+raise_to(Decimal *r, const Decimal *a)
+{
+	if (dec_cmp(r, a) < 0)
+		*r = *a;
+}
+
+/* ---------- what is missing ---------- */
+
+static void
+note_missing(Work *work, Symbol symbol)
+{
+	Valuation  *v = work->v;
+
+	if (v->nmissing == work->missing_capacity)
+	{
+		work->missing_capacity = Max(8, 2 * work->missing_capacity);
+		v->missing = v->missing == NULL ? palloc(work->missing_capacity * sizeof(Symbol)) :
+			repalloc(v->missing, work->missing_capacity * sizeof(Symbol));
+	}
+	v->missing[v->nmissing++] = symbol;
+}
+
+static int
+compare_symbols(const void *a, const void *b)
+{
+	return symbol_cmp(a, b);
+}
+
+static void
+sort_missing(Valuation *v)
+{
+	int			kept = 0;
+
+	qsort(v->missing, v->nmissing, sizeof(Symbol), compare_symbols);
+	for (int i = 0; i < v->nmissing; i++)
+	{
+		if (kept == 0 || !symbol_equal(&v->missing[kept - 1], &v->missing[i]))
+			v->missing[kept++] = v->missing[i];
+	}
+	v->nmissing = kept;
+}
+
+/* ---------- positions ---------- */
+
+/* req(N) = T(N) + f * N (SPEC 3.5) */
+static void
+requirement(Decimal *r, const Market *market, const MarketContract *contract, const Decimal *notional)
+{
+	Decimal		buffer;
+
+	schedule_apply(r, market_schedule(market, contract->maintenance), notional);
+	if (!dec_is_zero(&contract->closing_fee))
+		dec_add_product(r, dec_flat(&contract->closing_fee, market, &buffer), notional);
+}
+
+/* max(I(N), m * M * margin quantity, req(N)) (SPEC 3.7) */
+static void
+initial_requirement(Decimal *r, const Market *market, const MarketContract *contract, const Decimal *notional,
+					const Decimal *margin, const Decimal *required)
+{
+	Decimal		buffer;
+	Decimal		other;
+
+	*r = *required;
+	if (contract->initial != 0)
+	{
+		schedule_apply(&other, market_schedule(market, contract->initial), notional);
+		raise_to(r, &other);
+	}
+	if (!dec_is_zero(margin))
+	{
+		dec_mul(&other, dec_flat(&contract->unit_notional, market, &buffer), margin);
+		raise_to(r, &other);
+	}
+}
+
+/* Both requirements of a position whose legs stand for themselves or for the larger. */
+static void
+require_legs(PositionLine *line, const Market *market)
+{
+	const MarketContract *contract = line->terms;
+	bool		sum = contract->netting == NETTING_LEG;
+
+	line->maintenance = line->initial = DEC_ZERO;
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		Decimal		required;
+		Decimal		initial;
+
+		if (dec_is_zero(&line->position.sides[i].quantity))
+			continue;
+		requirement(&required, market, contract, &line->notional[i]);
+		initial_requirement(&initial, market, contract, &line->notional[i],
+							&line->position.sides[i].margin, &required);
+		if (sum)
+		{
+			dec_add(&line->maintenance, &line->maintenance, &required);
+			dec_add(&line->initial, &line->initial, &initial);
+		}
+		else
+		{
+			/* rates never fall, so the larger notional requires more */
+			raise_to(&line->maintenance, &required);
+			raise_to(&line->initial, &initial);
+		}
+	}
+}
+
+/* Both requirements of a position whose legs offset each other. */
+static void
+require_net(PositionLine *line, const Market *market)
+{
+	const PositionSide *sides = line->position.sides;
+	int			larger = dec_cmp(&sides[SIDE_LONG].quantity, &sides[SIDE_SHORT].quantity) >= 0 ? SIDE_LONG : SIDE_SHORT;
+	Decimal		notional;
+	Decimal		margin = DEC_ZERO;
+
+	dec_sub(&notional, &line->notional[larger], &line->notional[1 - larger]);
+	if (!dec_is_zero(&sides[larger].margin))
+	{
+		dec_sub(&margin, &sides[larger].quantity, &sides[1 - larger].quantity);
+		dec_mul(&margin, &margin, &sides[larger].margin);
+		dec_div_ceil18(&margin, &margin, &sides[larger].quantity);
+	}
+	requirement(&line->maintenance, market, line->terms, &notional);
+	initial_requirement(&line->initial, market, line->terms, &notional, &margin, &line->maintenance);
+}
+
+/* Notionals and profit (SPEC 3.1, 3.5): m*M*(L - S) - m*(KL - KS) */
+static void
+mark_position(PositionLine *line, const Market *market)
+{
+	const PositionSide *sides = line->position.sides;
+	Decimal		buffer;
+	const Decimal *unit = dec_flat(&line->terms->unit_notional, market, &buffer);
+	Decimal		cost;
+
+	dec_mul(&line->notional[SIDE_LONG], unit, &sides[SIDE_LONG].quantity);
+	dec_mul(&line->notional[SIDE_SHORT], unit, &sides[SIDE_SHORT].quantity);
+	dec_sub(&line->pnl, &line->notional[SIDE_LONG], &line->notional[SIDE_SHORT]);
+	dec_sub(&cost, &sides[SIDE_LONG].cost, &sides[SIDE_SHORT].cost);
+	dec_mul(&cost, &cost, dec_flat(&line->terms->size, market, &buffer));
+	dec_sub(&line->pnl, &line->pnl, &cost);
+}
+
+/* The line of an asset of the market; made where there is none yet. */
+static AssetLine *
+asset_line(Work *work, int asset, const Symbol *symbol)
+{
+	Valuation  *v = work->v;
+	AssetLine  *line;
+
+	if (asset >= 0 && work->line_of[asset] != 0)
+		return &v->assets[work->line_of[asset] - 1];
+	line = &v->assets[v->nassets++];
+	line->symbol = *symbol;
+	line->terms = asset < 0 ? NULL : &market_assets(work->market)[asset];
+	line->missing = line->pnl_unknown = false;
+	line->balance = line->pnl = line->equity = line->maintenance = line->initial = DEC_ZERO;
+	line->net_value = line->collateral_value = line->liability = line->liability_maintenance = DEC_ZERO;
+	if (asset >= 0)
+		work->line_of[asset] = v->nassets;
+	return line;
+}
+
+/* Values a position as far as the market allows and books it on its settlement asset. */
+static void
+value_position(Work *work, PositionLine *line)
+{
+	const Market *market = work->market;
+	int			number = market_find_contract(market, &line->position.symbol);
+	const MarketContract *contract;
+	AssetLine  *settle;
+	Symbol		symbol;
+
+	line->terms = contract = number < 0 ? NULL : &market_contracts(market)[number];
+	line->settle = NULL;
+	line->settle_missing = false;
+	line->missing = contract == NULL || !contract->marked || contract->maintenance == 0;
+	if (line->missing)
+		note_missing(work, line->position.symbol);
+	if (contract == NULL)
+		return;
+
+	symbol = market_symbol(market, &contract->settle);
+	if (contract->settle_index >= 0)
+		line->settle = &market_assets(market)[contract->settle_index];
+	line->settle_missing = line->settle == NULL || !line->settle->priced;
+	if (line->settle_missing)
+		note_missing(work, symbol);
+
+	if (contract->marked)
+		mark_position(line, market);
+	if (!line->missing)
+	{
+		if (contract->netting == NETTING_NET)
+			require_net(line, market);
+		else
+			require_legs(line, market);
+	}
+
+	/* an unknown settlement asset has no terms to value it by */
+	if (contract->settle_index < 0)
+		return;
+	settle = asset_line(work, contract->settle_index, &symbol);
+	if (contract->marked)
+		dec_add(&settle->pnl, &settle->pnl, &line->pnl);
+	else
+		settle->pnl_unknown = true;
+	if (!line->missing)
+	{
+		dec_add(&settle->maintenance, &settle->maintenance, &line->maintenance);
+		dec_add(&settle->initial, &settle->initial, &line->initial);
+	}
+}
+
+/* ---------- assets ---------- */
+
+/* Collateral value of an equity >= 0 (SPEC 3.3); net_value is price * equity. */
+void
+value_collateral(Decimal *r, const Schedule *tiers, Basis basis, const Decimal *price, const Decimal *equity,
+				 const Decimal *net_value)
+{
+	if (basis == BASIS_VALUE)
+		schedule_apply(r, tiers, net_value);
+	else
+	{
+		schedule_apply(r, tiers, equity);
+		dec_mul(r, r, price);
+	}
+}
+
+static void
+value_asset(Work *work, AssetLine *line)
+{
+	const Market *market = work->market;
+	const MarketAsset *terms = line->terms;
+	Decimal		buffer;
+	const Decimal *price;
+	int			sign;
+
+	dec_add(&line->equity, &line->balance, &line->pnl);
+	sign = dec_sign(&line->equity);
+	if (sign == 0)
+		return;
+	line->missing = terms == NULL || (!terms->priced && (terms->tiers != 0 || sign < 0));
+	if (line->missing)
+		note_missing(work, line->symbol);
+	if (terms == NULL || !terms->priced)
+		return;
+
+	price = dec_flat(&terms->price, market, &buffer);
+	dec_mul(&line->net_value, price, &line->equity);
+	if (sign > 0)
+	{
+		if (terms->tiers != 0)
+			value_collateral(&line->collateral_value, market_schedule(market, terms->tiers), terms->basis,
+							 price, &line->equity, &line->net_value);
+	}
+	else
+	{
+		Decimal		debt;
+		Decimal		weighted_buffer;
+
+		dec_neg(&debt, &line->equity);
+		dec_mul(&line->liability, dec_flat(&terms->liability_price, market, &weighted_buffer), &debt);
+		if (terms->liability_maintenance != 0)
+		{
+			schedule_apply(&line->liability_maintenance, market_schedule(market, terms->liability_maintenance), &debt);
+			dec_mul(&line->liability_maintenance, &line->liability_maintenance, price);
+		}
+	}
+}
+
+/* ---------- totals ---------- */
+
+/* Adds a line's amounts in USD; it has a price, or nothing to add. */
+static void
+add_line(Valuation *v, const AssetLine *line, const Market *market)
+{
+	Decimal		buffer;
+
+	if (line->terms == NULL || !line->terms->priced)
+		return;
+	dec_add(&v->net_asset_value, &v->net_asset_value, &line->net_value);
+	dec_add(&v->collateral_value, &v->collateral_value, &line->collateral_value);
+	dec_add(&v->liabilities, &v->liabilities, &line->liability);
+	dec_add(&v->maintenance_margin, &v->maintenance_margin, &line->liability_maintenance);
+	dec_add(&v->initial_margin, &v->initial_margin, &line->liability_maintenance);
+	if (!dec_is_zero(&line->pnl))
+		dec_add_product(&v->unrealized_pnl, dec_flat(&line->terms->price, market, &buffer), &line->pnl);
+	if (!dec_is_zero(&line->initial))
+	{
+		const Decimal *price = dec_flat(&line->terms->requirement_price, market, &buffer);
+
+		dec_add_product(&v->maintenance_margin, price, &line->maintenance);
+		dec_add_product(&v->initial_margin, price, &line->initial);
+	}
+}
+
+/* The level, decided without the quotient (SPEC 3.10). */
+static Level
+judge(const Valuation *v, const Market *market)
+{
+	if (dec_sign(&v->equity) < 0)
+		return LEVEL_BANKRUPT;
+	if (dec_sign(&v->maintenance_margin) <= 0)
+		return LEVEL_HEALTHY;
+	for (int i = THRESHOLD_LIQUIDATION; i >= THRESHOLD_WARNING; i--)
+	{
+		Decimal		buffer;
+		Decimal		bound;
+
+		dec_mul(&bound, dec_flat(&market->thresholds[i], market, &buffer), &v->equity);
+		if (dec_cmp(&v->maintenance_margin, &bound) >= 0)
+			return LEVEL_WARNING + i;
+	}
+	return LEVEL_HEALTHY;
+}
+
+static void
+value_totals(Valuation *v, const Market *market)
+{
+	v->collateral_value = v->liabilities = v->net_asset_value = v->unrealized_pnl = DEC_ZERO;
+	v->initial_margin = v->maintenance_margin = v->shortfall = DEC_ZERO;
+	for (int i = 0; i < v->nassets; i++)
+		add_line(v, &v->assets[i], market);
+	dec_sub(&v->equity, &v->collateral_value, &v->liabilities);
+	dec_sub(&v->haircut, &v->net_asset_value, &v->equity);
+	dec_sub(&v->available_margin, &v->equity, &v->initial_margin);
+	if (dec_cmp(&v->maintenance_margin, &v->equity) > 0)
+		dec_sub(&v->shortfall, &v->maintenance_margin, &v->equity);
+	v->has_ratio = dec_sign(&v->equity) > 0;
+	if (v->has_ratio)
+		dec_div_round8(&v->margin_ratio, &v->maintenance_margin, &v->equity);
+	v->level = judge(v, market);
+}
+
+/* ---------- the whole ---------- */
+
+void
+value_portfolio(Valuation *v, const struct varlena *portfolio, const Market *market, bool keep_positions)
+{
+	Work		work = {v, market, NULL, 0};
+	PortfolioReader reader;
+	PositionLine scrap;
+
+	portfolio_open(&reader, portfolio);
+	v->nmissing = 0;
+	v->missing = NULL;
+	v->nassets = 0;
+	v->npositions = 0;
+	v->positions = NULL;
+	work.line_of = palloc0(Max(market->nassets, 1) * sizeof(int));
+	v->assets = MemoryContextAllocHuge(CurrentMemoryContext,
+									   ((Size) reader.balances + Min(reader.positions, market->nassets) + 1) * sizeof(AssetLine));
+	if (keep_positions)
+		v->positions = MemoryContextAllocHuge(CurrentMemoryContext, ((Size) reader.positions + 1) * sizeof(PositionLine));
+
+	while (reader.balances > 0)
+	{
+		Balance		balance;
+
+		portfolio_read_balance(&reader, &balance);
+		asset_line(&work, market_find_asset(market, &balance.symbol), &balance.symbol)->balance = balance.quantity;
+	}
+	while (reader.positions > 0)
+	{
+		PositionLine *line = keep_positions ? &v->positions[v->npositions++] : &scrap;
+
+		portfolio_read_position(&reader, &line->position);
+		value_position(&work, line);
+	}
+	portfolio_end(&reader);
+
+	for (int i = 0; i < v->nassets; i++)
+		value_asset(&work, &v->assets[i]);
+	if (v->nmissing > 0)
+	{
+		sort_missing(v);
+		v->level = LEVEL_UNPRICED;
+	}
+	else
+		value_totals(v, market);
+}
+
+/* available_margin >= 0 and not undercollateralized; an unpriced account does not pass. */
+bool
+valuation_passes(const Valuation *v)
+{
+	return v->level < LEVEL_LIQUIDATION && dec_sign(&v->available_margin) >= 0;
+}

@@ -1,0 +1,95 @@
+/*
+ * valuation.h
+ *		The valuation of one portfolio in one market (SPEC 3).
+ *
+ * A pure function of its two arguments.  Amounts are exact; only margin_ratio
+ * is a rounded quotient.  Where anything needed is missing the level is
+ * unpriced and no total is computed; the lines still hold what could be.
+ */
+#ifndef MARGIN_VALUATION_H
+#define MARGIN_VALUATION_H
+
+#include "market.h"
+#include "portfolio.h"
+
+typedef enum Level
+{
+	LEVEL_HEALTHY,
+	LEVEL_WARNING,
+	LEVEL_MARGIN_CALL,
+	LEVEL_LIQUIDATION,
+	LEVEL_BANKRUPT,
+	LEVEL_UNPRICED,
+	LEVELS
+} Level;
+
+extern const char *const level_names[];
+
+/* One asset with a balance, or in which a position settles. */
+typedef struct AssetLine
+{
+	Symbol		symbol;
+	const MarketAsset *terms;	/* NULL: the market does not know it */
+	bool		missing;		/* lacks what its equity needs */
+	bool		pnl_unknown;	/* some position has no mark */
+
+	/* in units of the asset */
+	Decimal		balance;
+	Decimal		pnl;
+	Decimal		equity;
+	Decimal		maintenance;	/* requirements of the positions settled in it */
+	Decimal		initial;
+
+	/* in USD; 0 without a price */
+	Decimal		net_value;
+	Decimal		collateral_value;
+	Decimal		liability;
+	Decimal		liability_maintenance;
+} AssetLine;
+
+/* One contract with a position; amounts in its settlement asset. */
+typedef struct PositionLine
+{
+	Position	position;
+	const MarketContract *terms;	/* NULL: the market does not know it */
+	const MarketAsset *settle;	/* NULL: nor its settlement asset */
+	bool		missing;		/* unknown, without mark or without maintenance */
+	bool		settle_missing; /* settlement asset unknown or without price */
+	Decimal		notional[2];	/* by PortfolioSide; these need a mark */
+	Decimal		pnl;
+	Decimal		maintenance;	/* these the maintenance schedule too */
+	Decimal		initial;
+} PositionLine;
+
+typedef struct Valuation
+{
+	Level		level;
+	bool		has_ratio;
+	/* in USD */
+	Decimal		equity;
+	Decimal		collateral_value;
+	Decimal		liabilities;
+	Decimal		net_asset_value;
+	Decimal		haircut;
+	Decimal		unrealized_pnl;
+	Decimal		initial_margin;
+	Decimal		maintenance_margin;
+	Decimal		available_margin;
+	Decimal		shortfall;
+	Decimal		margin_ratio;
+
+	int			nmissing;		/* in byte order, each once */
+	Symbol	   *missing;
+
+	int			nassets;
+	AssetLine  *assets;
+	int			npositions;
+	PositionLine *positions;	/* only where asked for */
+} Valuation;
+
+extern void value_portfolio(Valuation *v, const struct varlena *portfolio, const Market *market, bool keep_positions);
+extern bool valuation_passes(const Valuation *v);
+extern void value_collateral(Decimal *r, const Schedule *tiers, Basis basis, const Decimal *price, const Decimal *equity,
+							 const Decimal *net_value);
+
+#endif							/* MARGIN_VALUATION_H */
