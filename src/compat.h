@@ -17,6 +17,11 @@
 #include "varatt.h"
 #endif
 
+/* Since 18 this stands before a declaration; older servers have a macro behind it. */
+#ifndef pg_noreturn
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 #ifndef HAVE_INT128
 #error "margin needs a compiler with 128-bit integers"
 #endif

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include <ctype.h>
+#include <limits.h>
 
 #include "fmgr.h"
 #include "utils/builtins.h"
@@ -220,19 +221,9 @@ dec_set_numeric(Decimal *r, Numeric value)
 	r->unused = 0;
 }
 
-static void
-report_not_finite(Datum value, const char *what)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("%s must be a finite number", what),
-			 errdetail("The value is %s.",
-					   DatumGetCString(DirectFunctionCall1(numeric_out, value)))));
-}
-
-/* A numeric datum of any size; NaN and infinities are errors that name "what". */
-void
-dec_from_numeric(Decimal *r, Datum value, const char *what)
+/* A finite numeric datum of any size, or false. */
+static inline bool
+read_numeric(Decimal *r, Datum value)
 {
 	struct varlena *stored = (struct varlena *) DatumGetPointer(value);
 	StoredNumeric n;
@@ -241,23 +232,40 @@ dec_from_numeric(Decimal *r, Datum value, const char *what)
 		stored = (struct varlena *) PG_DETOAST_DATUM(value);
 	stored_open(&n, stored);
 	if (unlikely(!n.finite))
-		report_not_finite(value, what);
-	if (likely(stored_to_mantissa(r, &n)))
-		return;
-	dec_set_numeric(r, DatumGetNumeric(value));
+		return false;
+	if (unlikely(!stored_to_mantissa(r, &n)))
+		dec_set_numeric(r, DatumGetNumeric(value));
+	return true;
 }
 
-/* The same for a row input, with the specification's limit on its digits. */
-void
-dec_from_input(Decimal *r, Datum value, const char *what)
+/*
+ * A row input: false where it is not finite or has more digits than the
+ * specification admits, which dec_bad_input() then reports.
+ */
+bool
+dec_from_input(Decimal *r, Datum value)
 {
-	dec_from_numeric(r, value, what);
-	if (unlikely(r->scale == DEC_IS_BIG) && !dec_digits_within(r, DEC_INPUT_DIGITS, DEC_INPUT_DIGITS))
+	return read_numeric(r, value) &&
+		(likely(r->scale != DEC_IS_BIG) || dec_digits_within(r, DEC_INPUT_DIGITS, DEC_INPUT_DIGITS));
+}
+
+/* Why a value is no input; "what" names it. */
+void
+dec_bad_input(Datum value, const char *what)
+{
+	Decimal		ignored;
+
+	if (!read_numeric(&ignored, value))
 		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("%s has too many digits", what),
-				 errdetail("At most %d digits are allowed on each side of the decimal point.",
-						   DEC_INPUT_DIGITS)));
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be a finite number", what),
+				 errdetail("The value is %s.",
+						   DatumGetCString(DirectFunctionCall1(numeric_out, value)))));
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("%s has too many digits", what),
+			 errdetail("At most %d digits are allowed on each side of the decimal point.",
+					   DEC_INPUT_DIGITS)));
 }
 
 /* At most so many digits before and after the point?  The Decimal must be canonical. */
@@ -404,6 +412,8 @@ dec_to_numeric_scale(const Decimal *a, int dscale)
 {
 	if (likely(a->scale >= 0))
 		return mantissa_to_numeric(a->mantissa, a->scale, dscale);
+	if (dec_digits_within(a, INT_MAX, dscale))
+		return DatumGetNumeric(DirectFunctionCall2(numeric_round, NumericGetDatum(a->big), Int32GetDatum(dscale)));
 	return a->big;
 }
 

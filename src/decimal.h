@@ -54,8 +54,8 @@ extern const int128 dec_power10_limit[DEC_MAX_POWER + 1];
 #define DEC_ONE ((Decimal) {{1}, 0, 0})
 
 /* Conversions */
-extern void dec_from_numeric(Decimal *r, Datum value, const char *what);
-extern void dec_from_input(Decimal *r, Datum value, const char *what);
+extern bool dec_from_input(Decimal *r, Datum value);
+extern pg_noreturn void dec_bad_input(Datum value, const char *what);
 extern Numeric dec_to_numeric(const Decimal *a);
 extern Numeric dec_to_numeric_scale(const Decimal *a, int dscale);
 extern bool dec_parse(Decimal *r, const char *text, int len);

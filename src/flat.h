@@ -18,7 +18,7 @@
 #define FLAT_WIRE_VERSION 1
 
 extern void flat_check_version(const char *type, int version, int known);
-extern void pg_attribute_noreturn() flat_corrupted(const char *type);
+extern pg_noreturn void flat_corrupted(const char *type);
 extern char *flat_recv_text(StringInfo message, const char *type);
 extern bytea *flat_send_text(const char *text);
 extern MemoryContext aggregate_context(FunctionCallInfo fcinfo);

@@ -17,7 +17,7 @@ typedef struct ReadState
 	char	   *keys[MOST_DEPTH];	/* the current key of each */
 } ReadState;
 
-static void pg_attribute_noreturn()
+static pg_noreturn void
 bad_structure(const JsonReader *reader, const char *detail)
 {
 	ereport(ERROR,

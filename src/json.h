@@ -28,7 +28,7 @@ extern void json_read(const JsonReader *reader, char *json, int len);
 extern int	json_field(const char *type, const char *const *names, const char *key, uint32 *seen);
 extern void json_number(Decimal *r, const char *type, const char *key, const char *token, JsonTokenType kind);
 extern const char *json_string(const char *type, const char *key, const char *token, JsonTokenType kind);
-extern void pg_attribute_noreturn() json_repeated(const char *type, const char *key);
-extern void pg_attribute_noreturn() json_not_object(const char *type, const char *key);
+extern pg_noreturn void json_repeated(const char *type, const char *key);
+extern pg_noreturn void json_not_object(const char *type, const char *key);
 
 #endif							/* MARGIN_JSON_H */

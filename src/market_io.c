@@ -456,8 +456,8 @@ symbol_from_row(Datum value, bool isnull, const char *what)
 static bool
 number_from_row(Decimal *r, Datum value, bool isnull, const char *what, const Symbol *symbol)
 {
-	if (!isnull)
-		dec_from_input(r, value, psprintf("%s of \"%s\"", what, symbol_text(symbol)));
+	if (!isnull && !dec_from_input(r, value))
+		dec_bad_input(value, psprintf("%s of \"%s\"", what, symbol_text(symbol)));
 	return !isnull;
 }
 
@@ -467,7 +467,7 @@ schedule_from_row(Datum value, bool isnull)
 	return isnull ? NULL : schedule_from_datum(value);
 }
 
-static void pg_attribute_noreturn()
+static pg_noreturn void
 repeated_row(const char *what, const Symbol *symbol)
 {
 	ereport(ERROR,
@@ -478,7 +478,7 @@ repeated_row(const char *what, const Symbol *symbol)
 static void
 asset_from_row(MarketTerms *terms, Datum row, bool row_is_null)
 {
-	Datum		values[ASSET_COLUMNS];
+	Datum		values[ASSET_COLUMNS] = {0};
 	bool		nulls[ASSET_COLUMNS];
 	Symbol		symbol;
 	AssetTerms *asset;
@@ -504,7 +504,7 @@ asset_from_row(MarketTerms *terms, Datum row, bool row_is_null)
 static void
 contract_from_row(MarketTerms *terms, Datum row, bool row_is_null)
 {
-	Datum		values[CONTRACT_COLUMNS];
+	Datum		values[CONTRACT_COLUMNS] = {0};
 	bool		nulls[CONTRACT_COLUMNS];
 	Symbol		symbol;
 	ContractTerms *contract;
@@ -550,8 +550,8 @@ margin_market_from_rows(PG_FUNCTION_ARGS)
 		contract_from_row(&terms, rows[i], nulls[i]);
 	for (int i = 0; i < THRESHOLDS; i++)
 	{
-		if (!PG_ARGISNULL(2 + i))
-			dec_from_input(&terms.thresholds[i], PG_GETARG_DATUM(2 + i), "threshold of a level");
+		if (!PG_ARGISNULL(2 + i) && !dec_from_input(&terms.thresholds[i], PG_GETARG_DATUM(2 + i)))
+			dec_bad_input(PG_GETARG_DATUM(2 + i), psprintf("threshold of level \"%s\"", threshold_names[i]));
 	}
 	PG_RETURN_POINTER(market_build(&terms));
 }

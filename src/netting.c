@@ -112,6 +112,37 @@ netting_flatten(const Netting *netting)
 
 /* ---------- SQL: the aggregate ---------- */
 
+/* One number of a holding; "what" and the symbol name it where it is refused. */
+static inline void
+read_number(Decimal *r, Datum value, const char *what, const Symbol *symbol)
+{
+	if (unlikely(!dec_from_input(r, value)))
+		dec_bad_input(value, psprintf("%s of \"%s\"", what, symbol_text(symbol)));
+}
+
+static void
+check_price(const Decimal *price, const Symbol *symbol)
+{
+	if (unlikely(dec_sign(price) < 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("entry price of \"%s\" must not be negative: %s", symbol_text(symbol), dec_text(price))));
+}
+
+static void
+check_leverage(const Decimal *leverage, const Symbol *symbol, bool is_lot)
+{
+	if (unlikely(!is_lot))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("balance of \"%s\" must not have a leverage: %s", symbol_text(symbol), dec_text(leverage)),
+				 errhint("A holding without entry price is a balance, one with an entry price a lot.")));
+	if (unlikely(dec_sign(leverage) <= 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("leverage of \"%s\" must be greater than 0: %s", symbol_text(symbol), dec_text(leverage))));
+}
+
 PG_FUNCTION_INFO_V1(margin_portfolio_accum);
 
 /*
@@ -141,30 +172,16 @@ margin_portfolio_accum(PG_FUNCTION_ARGS)
 
 	name = PG_GETARG_TEXT_PP(1);
 	symbol = symbol_checked(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), is_lot ? "a contract" : "an asset");
-	dec_from_input(&quantity, PG_GETARG_DATUM(2), "quantity of a holding");
+	read_number(&quantity, PG_GETARG_DATUM(2), "quantity", &symbol);
 	if (is_lot)
 	{
-		dec_from_input(&price, PG_GETARG_DATUM(3), "entry price of a lot");
-		if (dec_sign(&price) < 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("entry price of a lot of \"%s\" must not be negative: %s",
-							symbol_text(&symbol), dec_text(&price))));
+		read_number(&price, PG_GETARG_DATUM(3), "entry price", &symbol);
+		check_price(&price, &symbol);
 	}
 	if (has_leverage)
 	{
-		dec_from_input(&leverage, PG_GETARG_DATUM(4), "leverage of a lot");
-		if (!is_lot)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("balance of \"%s\" must not have a leverage: %s",
-							symbol_text(&symbol), dec_text(&leverage)),
-					 errhint("A holding without entry price is a balance, one with an entry price a lot.")));
-		if (dec_sign(&leverage) <= 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("leverage of a lot of \"%s\" must be greater than 0: %s",
-							symbol_text(&symbol), dec_text(&leverage))));
+		read_number(&leverage, PG_GETARG_DATUM(4), "leverage", &symbol);
+		check_leverage(&leverage, &symbol, is_lot);
 	}
 
 	if (dec_is_zero(&quantity))

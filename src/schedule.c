@@ -223,7 +223,7 @@ schedule_check_rising(const Schedule *schedule, const char *what)
 
 /* ---------- text ---------- */
 
-static void pg_attribute_noreturn()
+static pg_noreturn void
 bad_schedule(const char *text, const char *detail)
 {
 	ereport(ERROR,
@@ -363,7 +363,8 @@ margin_schedule_apply(PG_FUNCTION_ARGS)
 	Decimal		x;
 	Decimal		r;
 
-	dec_from_input(&x, PG_GETARG_DATUM(1), "amount");
+	if (!dec_from_input(&x, PG_GETARG_DATUM(1)))
+		dec_bad_input(PG_GETARG_DATUM(1), "amount");
 	if (dec_sign(&x) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -415,8 +416,10 @@ margin_schedule_accum(PG_FUNCTION_ARGS)
 	}
 	if (PG_NARGS() > 3)
 		method = option_from_enum(PG_GETARG_OID(3), tier_method_names);
-	dec_from_input(&bound, PG_GETARG_DATUM(1), "lower bound of a tier");
-	dec_from_input(&rate, PG_GETARG_DATUM(2), "rate of a tier");
+	if (!dec_from_input(&bound, PG_GETARG_DATUM(1)))
+		dec_bad_input(PG_GETARG_DATUM(1), "lower bound of a tier");
+	if (!dec_from_input(&rate, PG_GETARG_DATUM(2)))
+		dec_bad_input(PG_GETARG_DATUM(2), "rate of a tier");
 	if (list == NULL)
 		list = new_tier_list(context, method);
 	check_same_method(list->method, method);

@@ -392,8 +392,10 @@ margin_collateral_value_of(PG_FUNCTION_ARGS)
 	Decimal		net_value;
 	Decimal		value;
 
-	dec_from_input(&quantity, PG_GETARG_DATUM(0), "quantity");
-	dec_from_input(&price, PG_GETARG_DATUM(1), "price");
+	if (!dec_from_input(&quantity, PG_GETARG_DATUM(0)))
+		dec_bad_input(PG_GETARG_DATUM(0), "quantity");
+	if (!dec_from_input(&price, PG_GETARG_DATUM(1)))
+		dec_bad_input(PG_GETARG_DATUM(1), "price");
 	if (dec_sign(&quantity) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
