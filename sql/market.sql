@@ -1,0 +1,81 @@
+-- Markets: text, rows, validation.
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+SET search_path = margin, public;
+
+-- text is canonical: byte order, no defaults, no trailing zeros
+SELECT '{}'::market;
+SELECT '{"contracts": {}, "assets": {}, "levels": {}}'::market;
+SELECT '{"levels": {"liquidation": 1.0, "warning": 0.5},
+         "contracts": {"ETH_USDT": {"size": 0.01, "settle": "USDT", "netting": "leg", "closing_fee": 0.000},
+                       "BTC_USDT": {"settle": "USDT", "base": "BTC", "size": 0.0001, "mark": 68010.50, "netting": "net", "closing_fee": 0.0005,
+                                    "maintenance": "{0: 0.004, 50000: 0.0050}", "initial": "whole {0: 0.01}"}},
+         "assets": {"USDT": {"price": 1, "tiers": "{0: 1}", "liability_maintenance": "{0: 0.02}", "liability_weight": 1.10, "requirement_weight": 1.0},
+                    "BTC": {"price": 6.8e4, "tiers": "{0: 0.975, 1: 0.97}", "basis": "quantity"},
+                    "DOGE": {"tiers": "{0: 0.9}", "basis": "value", "requirement_weight": 1.5}, "CASH": {}}}'::market AS m \gset
+SELECT :'m'::market;
+SELECT :'m'::market::text::market = :'m'::market AS lossless;
+
+-- rows out and in again
+SELECT * FROM assets(:'m');
+SELECT * FROM contracts(:'m');
+SELECT market((SELECT array_agg(a) FROM assets(:'m') a), (SELECT array_agg(c ORDER BY contract DESC) FROM contracts(:'m') c), 0.5)
+       = :'m'::market AS same;
+SELECT market(NULL, NULL), market('{}', '{}', 0.1, 0.2, 0.3);
+SELECT count(*) FROM assets(NULL);
+
+-- what is no market
+SELECT ''::market;
+SELECT '{"assets": []}'::market;
+SELECT '{"asset": {}}'::market;
+SELECT '{"assets": {}, "assets": {}}'::market;
+SELECT '{"assets": {"A": {}, "A": {}}}'::market;
+SELECT '{"assets": {"A": {"price": 1, "price": 1}}}'::market;
+SELECT '{"assets": {"A": {"cost": 1}}}'::market;
+SELECT '{"assets": {"A": 1}}'::market;
+SELECT '{"assets": {"A": {"price": {}}}}'::market;
+SELECT '{"assets": {"A": {"price": "1"}}}'::market;
+SELECT '{"assets": {"A": {"price": null}}}'::market;
+SELECT '{"assets": {"A": {"price": 0}}}'::market;
+SELECT '{"assets": {"A": {"price": -1}}}'::market;
+SELECT '{"assets": {"A": {"price": NaN}}}'::market;
+SELECT '{"assets": {"A": {"tiers": "{0: 0.9, 1: 0.95}"}}}'::market;
+SELECT '{"assets": {"A": {"tiers": "{0: 1.01}"}}}'::market;
+SELECT '{"assets": {"A": {"tiers": "whole {0: 1}"}}}'::market;
+SELECT '{"assets": {"A": {"tiers": {"0": 1}}}}'::market;
+SELECT '{"assets": {"A": {"basis": "units"}}}'::market;
+SELECT '{"assets": {"A": {"liability_weight": 0.99}}}'::market;
+SELECT '{"assets": {"A": {"requirement_weight": 0}}}'::market;
+SELECT '{"assets": {"A": {"liability_maintenance": "{0: 0.02, 1: 0.01}"}}}'::market;
+SELECT '{"contracts": {"C": {"size": 1}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "", "size": 1}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "A"}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "A", "size": -1}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "A", "size": 1, "mark": 0}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "A", "size": 1, "maintenance": "{0: 0.02, 1: 0.01}"}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "A", "size": 1, "initial": "{0: 0.02, 1: 0.01}"}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "A", "size": 1, "closing_fee": -0.1}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "A", "size": 1, "netting": "both"}}}'::market;
+SELECT '{"levels": {"warning": 0}}'::market;
+SELECT '{"levels": {"warning": 0.9}}'::market;
+SELECT '{"levels": {"healthy": 0.1}}'::market;
+SELECT '{"levels": {"warning": {}}}'::market;
+SELECT '{"levels": 1}'::market;
+SELECT market(ARRAY[NULL]::asset_terms[], NULL);
+SELECT market(ARRAY[ROW('A', 'NaN', NULL, NULL, NULL, NULL, NULL)]::asset_terms[], NULL);
+SELECT market(ARRAY[ROW('A', 1, NULL, NULL, NULL, NULL, NULL), ROW('A', 2, NULL, NULL, NULL, NULL, NULL)]::asset_terms[], NULL);
+SELECT market(NULL, ARRAY[ROW('C', NULL, NULL, 1, NULL, NULL, NULL, NULL, NULL)]::contract_terms[]);
+SELECT market(NULL, ARRAY[ROW('C', 'A', NULL, NULL, NULL, NULL, NULL, NULL, NULL)]::contract_terms[]);
+SELECT market(NULL, NULL, 'Infinity');
+SELECT market(NULL, NULL, 0.7, 0.6);
+
+-- many symbols, found one by one: every asset is worth its own number
+SELECT count(*) AS wrong
+  FROM (SELECT market(array_agg(ROW('SYMBOL_' || i, i, '{0: 1}', NULL, NULL, NULL, NULL)::asset_terms), NULL) AS m
+          FROM generate_series(1, 3000) i) x, generate_series(1, 3000) i
+ WHERE equity(format('{"balances": {"SYMBOL_%s": 2}}', i)::portfolio, m) IS DISTINCT FROM 2 * i;
+
+-- a stored market is the same market
+CREATE TEMP TABLE stored AS SELECT :'m'::market AS m;
+SELECT m = :'m'::market AS same FROM stored;
+SELECT count(*) FROM (SELECT m FROM stored UNION SELECT :'m'::market) u;
