@@ -45,34 +45,39 @@ typedef struct StoredNumeric
 	const char *groups;			/* int16 each, not aligned */
 } StoredNumeric;
 
-#define P5 (int128) 100000
-#define P10 (int128) INT64CONST(10000000000)
-#define P18 (int128) INT64CONST(1000000000000000000)
+#define P9 INT64CONST(1000000000)
+#define P18 INT64CONST(1000000000000000000)
+#define TEN_POWERS(p) \
+	(p), (p) * 10, (p) * 100, (p) * 1000, (p) * 10000, (p) * 100000, (p) * 1000000, (p) * 10000000, (p) * 100000000
+
+const int64 dec_power10_narrow[DEC_MAX_NARROW_POWER + 1] = {TEN_POWERS(INT64CONST(1)), TEN_POWERS(P9), P18};
 
 const int128 dec_power10[DEC_MAX_POWER + 1] = {
-	1, 10, 100, 1000, 10000, P5, 10 * P5, 100 * P5, 1000 * P5, 10000 * P5,
-	P10, 10 * P10, 100 * P10, 1000 * P10, 10000 * P10, P5 * P10, 10 * P5 * P10, 100 * P5 * P10,
-	P18, 10 * P18, 100 * P18, 1000 * P18, 10000 * P18, P5 * P18, 10 * P5 * P18,
-	100 * P5 * P18, 1000 * P5 * P18, 10000 * P5 * P18,
-	P10 * P18, 10 * P10 * P18, 100 * P10 * P18, 1000 * P10 * P18, 10000 * P10 * P18,
-	P5 * P10 * P18, 10 * P5 * P10 * P18, 100 * P5 * P10 * P18,
-	P18 * P18, 10 * P18 * P18, 100 * P18 * P18
+	TEN_POWERS((int128) 1), TEN_POWERS((int128) P9), TEN_POWERS((int128) P18), TEN_POWERS((int128) P18 * P9),
+	(int128) P18 * P18, (int128) P18 * P18 * 10
 };
 
-#define L(power) DEC_MAX_MANTISSA / (power)
+/* 2^126 */
+#define LIMIT ((uint128) 1 << DEC_MANTISSA_BITS)
 
-/* The largest mantissa that may still be multiplied by each power. */
-const int128 dec_power10_limit[DEC_MAX_POWER + 1] = {
-	L(1), L(10), L(100), L(1000), L(10000), L(P5), L(10 * P5), L(100 * P5), L(1000 * P5), L(10000 * P5),
-	L(P10), L(10 * P10), L(100 * P10), L(1000 * P10), L(10000 * P10), L(P5 * P10), L(10 * P5 * P10), L(100 * P5 * P10),
-	L(P18), L(10 * P18), L(100 * P18), L(1000 * P18), L(10000 * P18), L(P5 * P18), L(10 * P5 * P18),
-	L(100 * P5 * P18), L(1000 * P5 * P18), L(10000 * P5 * P18),
-	L(P10 * P18), L(10 * P10 * P18), L(100 * P10 * P18), L(1000 * P10 * P18), L(10000 * P10 * P18),
-	L(P5 * P10 * P18), L(10 * P5 * P10 * P18), L(100 * P5 * P10 * P18),
-	L(P18 * P18), L(10 * P18 * P18), L(100 * P18 * P18)
-};
+/* Does m * 10^power + less than that fit?  10^power does not divide 2^126, so the bound is never met. */
+static inline bool
+magnitude_scales(uint128 m, int power)
+{
+	return power <= DEC_MAX_POWER && m <= LIMIT / (uint128) dec_power10[power];
+}
 
-#undef L
+/* m * 10^power, or false where that does not fit. */
+static bool
+rescale(int128 *m, int64 power)
+{
+	if (power == 0 || *m == 0)
+		return true;
+	if (power > DEC_MAX_POWER || !magnitude_scales(*m < 0 ? -(uint128) *m : (uint128) *m, power))
+		return false;
+	*m *= dec_power10[power];
+	return true;
+}
 
 static inline int
 stored_group(const StoredNumeric *n, int i)
@@ -177,7 +182,7 @@ stored_to_mantissa(Decimal *r, const StoredNumeric *n)
 	m = low;
 	for (; i < groups - 1; i++)
 	{
-		if (unlikely(i >= SAFE_GROUPS && m > (uint128) dec_power10_limit[NBASE_DIGITS] - 1))
+		if (unlikely(i >= SAFE_GROUPS && !magnitude_scales(m + 1, NBASE_DIGITS)))
 			return false;
 		m = m * NBASE + stored_group(n, i);
 	}
@@ -187,21 +192,26 @@ stored_to_mantissa(Decimal *r, const StoredNumeric *n)
 	{
 		zeros = group_trailing_zeros(last);
 		power -= zeros;
-		last /= (int) dec_power10[zeros];
+		last /= (int) dec_power10_narrow[zeros];
 	}
 	if (likely(groups + padding <= SAFE_GROUPS))
-		m = m * (uint64) dec_power10[power] + last;
+	{
+		m = m * (uint64) dec_power10_narrow[power] + last;
+		if (padding > 0)
+			m *= dec_power10[padding * NBASE_DIGITS];
+	}
 	else
 	{
-		if (m > (uint128) dec_power10_limit[power])
+		if (!magnitude_scales(m, power))
 			return false;
-		m = m * (uint64) dec_power10[power] + last;
-		if (padding * NBASE_DIGITS > DEC_MAX_POWER ||
-			m > (uint128) dec_power10_limit[padding * NBASE_DIGITS])
+		m = m * (uint64) dec_power10_narrow[power] + last;
+		if (!magnitude_scales(m, padding * NBASE_DIGITS))
+			return false;
+		m *= dec_power10[padding * NBASE_DIGITS];
+		/* the range of a mantissa is that of a signed 127-bit number */
+		if (m > LIMIT || (m == LIMIT && !n->negative))
 			return false;
 	}
-	if (padding > 0)
-		m *= dec_power10[padding * NBASE_DIGITS];
 	dec_set(r, n->negative ? -(int128) m : (int128) m, fraction > 0 ? fraction * NBASE_DIGITS - zeros : 0);
 	return true;
 }
@@ -215,10 +225,7 @@ dec_set_numeric(Decimal *r, Numeric value)
 	stored_open(&n, (struct varlena *) value);
 	if (stored_to_mantissa(r, &n))
 		return;
-	r->mantissa = 0;
-	r->big = DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(value)));
-	r->scale = DEC_IS_BIG;
-	r->unused = 0;
+	dec_set_big(r, DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(value))));
 }
 
 /* A finite numeric datum of any size, or false. */
@@ -285,33 +292,31 @@ dec_digits_within(const Decimal *a, int integer, int fraction)
 void
 dec_normalize(Decimal *a)
 {
-	if (a->scale <= 0)
-		return;
-	if (a->mantissa == 0)
-		a->scale = 0;
+	int128		m;
+	int64		scale = a->scale;
 
-	/* a multiple of 10^n is a multiple of 2^n: the low bits tell most apart */
-	while (a->scale >= 8 && (a->mantissa & 0xff) == 0 && a->mantissa % 100000000 == 0)
+	/* a multiple of 10 is even: half of the others are told apart by a bit */
+	if (scale <= 0 || (a->low & 1) != 0)
+		return;
+	m = dec_mantissa(a);
+	if (m == 0)
+		scale = 0;
+	while (scale >= 8 && (m & 0xff) == 0 && m % 100000000 == 0)
 	{
-		a->mantissa /= 100000000;
-		a->scale -= 8;
+		m /= 100000000;
+		scale -= 8;
 	}
-	while (a->scale > 0 && (a->mantissa & 1) == 0)
+	while (scale > 0 && m == (int64) m && (int64) m % 10 == 0)
 	{
-		if (a->mantissa == (int64) a->mantissa)
-		{
-			if ((int64) a->mantissa % 10 != 0)
-				break;
-			a->mantissa = (int64) a->mantissa / 10;
-		}
-		else
-		{
-			if (a->mantissa % 10 != 0)
-				break;
-			a->mantissa /= 10;
-		}
-		a->scale--;
+		m = (int64) m / 10;
+		scale--;
 	}
+	while (scale > 0 && (m & 1) == 0 && m % 10 == 0)
+	{
+		m /= 10;
+		scale--;
+	}
+	dec_set(a, m, scale);
 }
 
 /*
@@ -362,14 +367,16 @@ mantissa_to_numeric(int128 mantissa, int scale, int dscale)
 	/* the last group holds "partial" digits only: fill it up to four */
 	if (partial > 0)
 	{
-		if (m <= (uint128) dec_power10_limit[NBASE_DIGITS - 1])
-			m *= (uint64) dec_power10[NBASE_DIGITS - partial];
+		uint64		unit = dec_power10_narrow[partial];
+		uint64		filler = dec_power10_narrow[NBASE_DIGITS - partial];
+
+		if (likely(m >> (DEC_MANTISSA_BITS - 10) == 0))
+			m *= filler;
 		else
 		{
-			uint128		rest = m / (uint64) dec_power10[partial];
+			uint128		rest = m / unit;
 
-			groups[--last] = (int) (m - rest * (uint64) dec_power10[partial]) *
-				(int) dec_power10[NBASE_DIGITS - partial];
+			groups[--last] = (int16) ((uint64) (m - rest * unit) * filler);
 			m = rest;
 		}
 	}
@@ -402,7 +409,7 @@ Numeric
 dec_to_numeric(const Decimal *a)
 {
 	if (likely(a->scale >= 0))
-		return mantissa_to_numeric(a->mantissa, a->scale, 0);
+		return mantissa_to_numeric(dec_mantissa(a), a->scale, 0);
 	return a->big;
 }
 
@@ -411,7 +418,7 @@ Numeric
 dec_to_numeric_scale(const Decimal *a, int dscale)
 {
 	if (likely(a->scale >= 0))
-		return mantissa_to_numeric(a->mantissa, a->scale, dscale);
+		return mantissa_to_numeric(dec_mantissa(a), a->scale, dscale);
 	if (dec_digits_within(a, INT_MAX, dscale))
 		return DatumGetNumeric(DirectFunctionCall2(numeric_round, NumericGetDatum(a->big), Int32GetDatum(dscale)));
 	return a->big;
@@ -507,48 +514,106 @@ numeric_op(NumericFunction f, Numeric a, Numeric b)
 	return DatumGetNumeric(DirectFunctionCall2(f, NumericGetDatum(a), NumericGetDatum(b)));
 }
 
-void
-dec_add_slow(Decimal *r, const Decimal *a, const Decimal *b, bool subtract)
+/* Bits of |m|, rounded up so that |m| <= 2^bits. */
+static int
+mantissa_bits(int128 m)
 {
-	dec_set_numeric(r, numeric_op(subtract ? numeric_sub : numeric_add, dec_to_numeric(a), dec_to_numeric(b)));
+	uint128		magnitude = (uint128) (m ^ (m >> 127));
+	uint64		high = (uint64) (magnitude >> 64);
+	uint64		low = (uint64) magnitude;
+
+	if (high != 0)
+		return 128 - __builtin_clzll(high);
+	return low == 0 ? 0 : 64 - __builtin_clzll(low);
+}
+
+static bool
+align(const Decimal *a, const Decimal *b, int128 *ma, int128 *mb)
+{
+	*ma = dec_mantissa(a);
+	*mb = dec_mantissa(b);
+	if (a->scale < b->scale)
+		return rescale(ma, b->scale - a->scale);
+	return rescale(mb, a->scale - b->scale);
 }
 
 void
-dec_mul_slow(Decimal *r, const Decimal *a, const Decimal *b)
+dec_add_wide(Decimal *r, const Decimal *a, const Decimal *b)
 {
-	Numeric		na = dec_to_numeric(a);
-	Numeric		nb = dec_to_numeric(b);
+	int128		ma,
+				mb;
+
+	if (dec_both_fast(a, b) && align(a, b, &ma, &mb) && dec_mantissa_fits(ma + mb))
+		dec_set(r, ma + mb, Max(a->scale, b->scale));
+	else
+		dec_set_numeric(r, numeric_op(numeric_add, dec_to_numeric(a), dec_to_numeric(b)));
+}
+
+void
+dec_sub_wide(Decimal *r, const Decimal *a, const Decimal *b)
+{
+	int128		ma,
+				mb;
+
+	if (dec_both_fast(a, b) && align(a, b, &ma, &mb) && dec_mantissa_fits(ma - mb))
+		dec_set(r, ma - mb, Max(a->scale, b->scale));
+	else
+		dec_set_numeric(r, numeric_op(numeric_sub, dec_to_numeric(a), dec_to_numeric(b)));
+}
+
+static void
+mul_numeric(Decimal *r, Numeric a, Numeric b)
+{
 	StoredNumeric sa;
 	StoredNumeric sb;
 
 	/* cannot happen within the limits on inputs; if it did, it would round */
-	stored_open(&sa, (struct varlena *) na);
-	stored_open(&sb, (struct varlena *) nb);
+	stored_open(&sa, (struct varlena *) a);
+	stored_open(&sb, (struct varlena *) b);
 	if (stored_fraction_digits(&sa) + stored_fraction_digits(&sb) > NUMERIC_MAX_FRACTION)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("product has more than %d digits after the decimal point", NUMERIC_MAX_FRACTION)));
-	dec_set_numeric(r, numeric_op(numeric_mul, na, nb));
+	dec_set_numeric(r, numeric_op(numeric_mul, a, b));
+}
+
+/*
+ * The product is known to fit by the bits of its factors: the builtin for
+ * 128-bit overflow would need a function that clang's users do not have.
+ */
+void
+dec_mul_wide(Decimal *r, const Decimal *a, const Decimal *b)
+{
+	if (dec_both_fast(a, b) && a->scale + b->scale <= DEC_MAX_SCALE &&
+		mantissa_bits(dec_mantissa(a)) + mantissa_bits(dec_mantissa(b)) < DEC_MANTISSA_BITS)
+		dec_set(r, dec_mantissa(a) * dec_mantissa(b), a->scale + b->scale);
+	else
+		mul_numeric(r, dec_to_numeric(a), dec_to_numeric(b));
 }
 
 int
-dec_cmp_slow(const Decimal *a, const Decimal *b)
+dec_cmp_wide(const Decimal *a, const Decimal *b)
 {
+	int128		ma,
+				mb;
+
+	if (dec_both_fast(a, b) && align(a, b, &ma, &mb))
+		return (ma > mb) - (ma < mb);
 	return DatumGetInt32(DirectFunctionCall2(numeric_cmp,
 											 NumericGetDatum(dec_to_numeric(a)),
 											 NumericGetDatum(dec_to_numeric(b))));
 }
 
 int
-dec_sign_slow(const Decimal *a)
+dec_sign_big(const Decimal *a)
 {
 	Decimal		zero = DEC_ZERO;
 
-	return dec_cmp_slow(a, &zero);
+	return dec_cmp_wide(a, &zero);
 }
 
 void
-dec_neg_slow(Decimal *r, const Decimal *a)
+dec_neg_big(Decimal *r, const Decimal *a)
 {
 	dec_set_numeric(r, DatumGetNumeric(DirectFunctionCall1(numeric_uminus, NumericGetDatum(dec_to_numeric(a)))));
 }
@@ -593,11 +658,11 @@ dec_div_ceil18(Decimal *r, const Decimal *a, const Decimal *b)
 
 	if (dec_both_fast(a, b))
 	{
-		int			power = 18 + b->scale - a->scale;
-		int128		n = a->mantissa;
-		int128		d = b->mantissa;
+		int64		power = 18 + b->scale - a->scale;
+		int128		n = dec_mantissa(a);
+		int128		d = dec_mantissa(b);
 
-		if (power >= 0 ? dec_rescale(&n, power) : dec_rescale(&d, -power))
+		if (power >= 0 ? rescale(&n, power) : rescale(&d, -power))
 		{
 			int128		q = n / d;
 
@@ -622,7 +687,7 @@ dec_div_round8(Decimal *r, const Decimal *a, const Decimal *b)
 	int128		ma,
 				mb;
 
-	if (dec_both_fast(a, b) && dec_align(a, b, &ma, &mb))
+	if (dec_both_fast(a, b) && align(a, b, &ma, &mb))
 	{
 		double		estimate = (double) ma / (double) mb * 1e8;
 
@@ -636,7 +701,7 @@ dec_div_round8(Decimal *r, const Decimal *a, const Decimal *b)
 			uint64		q = (uint64) estimate;
 			int128		rest = (int128) ((uint128) ma * 100000000 - (uint128) q * (uint128) mb);
 
-			if (mb <= DEC_MAX_MANTISSA / 4)
+			if (mb < ((int128) 1 << (DEC_MANTISSA_BITS - 2)))
 			{
 				while (rest < 0)
 				{
@@ -661,18 +726,12 @@ dec_div_round8(Decimal *r, const Decimal *a, const Decimal *b)
 
 /* ---------- packed and flat forms ---------- */
 
-static bool
-packed_narrow(const Decimal *a)
-{
-	return a->mantissa == (int64) a->mantissa;
-}
-
 Size
 dec_packed_size(const Decimal *a)
 {
 	if (a->scale == DEC_IS_BIG)
 		return 1 + sizeof(uint16) + VARSIZE(a->big) - VARHDRSZ;
-	return 1 + (packed_narrow(a) ? sizeof(int64) : sizeof(int128));
+	return 1 + (dec_is_narrow(a) ? sizeof(int64) : sizeof(int128));
 }
 
 /* Writes a canonical Decimal and returns where the next byte goes. */
@@ -688,17 +747,16 @@ dec_pack(char *to, const Decimal *a)
 		memcpy(to + sizeof(size), VARDATA(a->big), size);
 		return to + sizeof(size) + size;
 	}
-	if (packed_narrow(a))
+	if (dec_is_narrow(a))
 	{
-		int64		narrow = (int64) a->mantissa;
-
 		*to++ = (char) a->scale;
-		memcpy(to, &narrow, sizeof(narrow));
-		return to + sizeof(narrow);
+		memcpy(to, &a->low, sizeof(int64));
+		return to + sizeof(int64);
 	}
 	*to++ = (char) (a->scale | DEC_PACKED_WIDE);
-	memcpy(to, &a->mantissa, sizeof(int128));
-	return to + sizeof(int128);
+	memcpy(to, &a->low, sizeof(int64));
+	memcpy(to + sizeof(int64), &a->high, sizeof(int64));
+	return to + 2 * sizeof(int64);
 }
 
 /* dec_unpack() for all but the common case. */
@@ -713,16 +771,13 @@ dec_unpack_big(Decimal *r, const char *from, const char *end)
 	head = (uint8) *from++;
 	if (head != DEC_PACKED_BIG)
 	{
-		int128		wide;
-
 		if ((head & DEC_PACKED_WIDE) == 0 || (head & ~DEC_PACKED_WIDE) > DEC_MAX_SCALE ||
-			end - from < (int) sizeof(int128))
+			end - from < 2 * (int) sizeof(int64))
 			return NULL;
-		memcpy(&wide, from, sizeof(int128));
-		if (!dec_mantissa_fits(wide))
-			return NULL;
-		dec_set(r, wide, head & ~DEC_PACKED_WIDE);
-		return from + sizeof(int128);
+		memcpy(&r->low, from, sizeof(int64));
+		memcpy(&r->high, from + sizeof(int64), sizeof(int64));
+		r->scale = head & ~DEC_PACKED_WIDE;
+		return dec_mantissa_fits(dec_mantissa(r)) ? from + 2 * sizeof(int64) : NULL;
 	}
 
 	if (end - from < (int) sizeof(size))
@@ -731,12 +786,9 @@ dec_unpack_big(Decimal *r, const char *from, const char *end)
 	from += sizeof(size);
 	if (size < 2 * sizeof(uint16) || end - from < size)
 		return NULL;
-	r->mantissa = 0;
-	r->big = palloc(VARHDRSZ + size);
+	dec_set_big(r, palloc(VARHDRSZ + size));
 	SET_VARSIZE(r->big, VARHDRSZ + size);
 	memcpy(VARDATA(r->big), from, size);
-	r->scale = DEC_IS_BIG;
-	r->unused = 0;
 	return from + size;
 }
 
@@ -754,14 +806,13 @@ dec_flatten(Decimal *to, const Decimal *a, char *base, char *extra)
 	Assert(MAXALIGN(extra - base) == (Size) (extra - base));
 	if (a->scale != DEC_IS_BIG)
 	{
-		dec_set(to, a->mantissa, a->scale);
+		*to = *a;
 		return extra;
 	}
 	memcpy(extra, a->big, VARSIZE(a->big));
-	to->mantissa = 0;
 	to->offset = extra - base;
+	to->high = 0;
 	to->scale = DEC_IS_BIG;
-	to->unused = 0;
 	return extra + MAXALIGN(VARSIZE(a->big));
 }
 

@@ -3,7 +3,7 @@
  *		Exact decimals: a 128-bit mantissa and a scale, PostgreSQL's numeric beneath.
  *
  * A Decimal is mantissa * 10^-scale.  Where a value or a result does not fit
- * (|mantissa| <= 2^126, scale <= 60) it holds a finite numeric instead, and
+ * (-2^126 <= mantissa < 2^126, scale <= 60) it holds a finite numeric instead, and
  * the operation is done by numeric's own functions, so that every result is
  * exact either way: nothing here rounds unless its name says so.
  *
@@ -27,29 +27,35 @@
 
 #include "compat.h"
 
-#define DEC_MAX_MANTISSA	((int128) 1 << 126)
+#define DEC_MANTISSA_BITS	126
 #define DEC_MAX_SCALE		60
-#define DEC_MAX_POWER		38	/* the last power of ten in dec_power10[] */
+#define DEC_MAX_POWER		37	/* the last power of ten that fits a mantissa */
+#define DEC_MAX_NARROW_POWER 18 /* and the last that fits 64 bits */
 #define DEC_IS_BIG			(-1)	/* scale of a Decimal that holds a numeric */
 
 /* The most digits a row input may carry on each side of the point. */
 #define DEC_INPUT_DIGITS	1000
 
+/*
+ * The mantissa is kept in halves: compilers move a whole one through vector
+ * registers, and a vector load right behind two stores of halves stalls.
+ */
 typedef struct Decimal
 {
 	union
 	{
-		int128		mantissa;	/* scale >= 0 */
+		uint64		low;		/* scale >= 0 */
 		Numeric		big;		/* scale == DEC_IS_BIG */
 		uint64		offset;		/* the same, inside a flat value */
 	};
-	int32		scale;
-	int32		unused;			/* zero: flat values are compared by bytes */
+	int64		high;
+	int64		scale;
 } Decimal;
 
 extern const int128 dec_power10[DEC_MAX_POWER + 1];
-extern const int128 dec_power10_limit[DEC_MAX_POWER + 1];
+extern const int64 dec_power10_narrow[DEC_MAX_NARROW_POWER + 1];
 
+/* All bytes of zero are 0: memory that is cleared holds zeros. */
 #define DEC_ZERO ((Decimal) {{0}, 0, 0})
 #define DEC_ONE ((Decimal) {{1}, 0, 0})
 
@@ -78,104 +84,87 @@ extern char *dec_flatten(Decimal *to, const Decimal *a, char *base, char *extra)
 extern void dec_div_ceil18(Decimal *r, const Decimal *a, const Decimal *b);
 extern void dec_div_round8(Decimal *r, const Decimal *a, const Decimal *b);
 
-/* What the inline operations below fall back on */
-extern void dec_add_slow(Decimal *r, const Decimal *a, const Decimal *b, bool subtract);
-extern void dec_mul_slow(Decimal *r, const Decimal *a, const Decimal *b);
-extern int	dec_cmp_slow(const Decimal *a, const Decimal *b);
-extern int	dec_sign_slow(const Decimal *a);
-extern void dec_neg_slow(Decimal *r, const Decimal *a);
+/*
+ * What the inline operations below fall back on: first 128-bit arithmetic
+ * where it fits, then numeric.
+ */
+extern void dec_add_wide(Decimal *r, const Decimal *a, const Decimal *b);
+extern void dec_sub_wide(Decimal *r, const Decimal *a, const Decimal *b);
+extern void dec_mul_wide(Decimal *r, const Decimal *a, const Decimal *b);
+extern int	dec_cmp_wide(const Decimal *a, const Decimal *b);
+extern int	dec_sign_big(const Decimal *a);
+extern void dec_neg_big(Decimal *r, const Decimal *a);
 
 /*
- * Built with DECIMAL_FORCE_NUMERIC every sum, product and comparison goes
- * through numeric: the tests run both ways and must agree.
+ * Built with DECIMAL_FORCE_NUMERIC every sum, product, quotient and
+ * comparison goes through numeric: the tests run both ways and must agree.
  */
 #ifdef DECIMAL_FORCE_NUMERIC
-#define dec_fast(a)			false
 #define dec_both_fast(a, b) false
 #else
-#define dec_fast(a)			likely((a)->scale >= 0)
 #define dec_both_fast(a, b) likely(((a)->scale | (b)->scale) >= 0)
 #endif
 
 static inline bool
 dec_mantissa_fits(int128 m)
 {
-	return m <= DEC_MAX_MANTISSA && m >= -DEC_MAX_MANTISSA;
+	/* one addition and a sign test on the upper half */
+	return (int64) ((uint64) (m >> 64) + ((uint64) 1 << (DEC_MANTISSA_BITS - 64))) >= 0;
+}
+
+static inline int128
+dec_mantissa(const Decimal *a)
+{
+	return (int128) (((uint128) (uint64) a->high << 64) | a->low);
 }
 
 static inline void
-dec_set(Decimal *r, int128 mantissa, int scale)
+dec_set(Decimal *r, int128 mantissa, int64 scale)
 {
-	r->mantissa = mantissa;
+	r->low = (uint64) mantissa;
+	r->high = (int64) (mantissa >> 64);
 	r->scale = scale;
-	r->unused = 0;
 }
 
-/* Bits of |m|, rounded up so that |m| <= 2^bits. */
-static inline int
-dec_mantissa_bits(int128 m)
+static inline void
+dec_set_big(Decimal *r, Numeric big)
 {
-	uint128		magnitude = (uint128) (m ^ (m >> 127));
-	uint64		high = (uint64) (magnitude >> 64);
-	uint64		low = (uint64) magnitude;
-
-	if (high != 0)
-		return 128 - __builtin_clzll(high);
-	return low == 0 ? 0 : 64 - __builtin_clzll(low);
+	r->big = big;
+	r->high = 0;
+	r->scale = DEC_IS_BIG;
 }
 
-/* m * 10^power, or false where that does not fit. */
+/* Does the mantissa fit 64 bits? */
 static inline bool
-dec_rescale(int128 *m, int power)
+dec_is_narrow(const Decimal *a)
 {
-	if (power == 0 || *m == 0)
-		return true;
-	if (power > DEC_MAX_POWER || *m > dec_power10_limit[power] || *m < -dec_power10_limit[power])
-		return false;
-	*m *= dec_power10[power];
-	return true;
+	return likely(a->high == (int64) a->low >> 63);
 }
 
 /*
- * The product of two mantissas where it surely fits.  A 64-bit test first: it
- * is nearly always true, and the builtin for 128-bit overflow would need a
- * runtime function that clang does not bring along.
+ * Two mantissas at their common scale, where the one to be scaled up fits 64
+ * bits, as most do: then the result surely fits, and needs no check.
  */
 static inline bool
-dec_mul_mantissa(int128 *r, int128 a, int128 b)
+dec_align_narrow(const Decimal *a, const Decimal *b, int128 *ma, int128 *mb)
 {
-	if (likely(a == (int64) a && b == (int64) b))
+	int64		power = a->scale - b->scale;
+
+	*ma = dec_mantissa(a);
+	*mb = dec_mantissa(b);
+	if (power > 0)
 	{
-		*r = (int128) (int64) a * (int64) b;
-		return true;
+		if (unlikely(power > DEC_MAX_NARROW_POWER) || !dec_is_narrow(b))
+			return false;
+		*mb = (int128) (int64) b->low * dec_power10_narrow[power];
 	}
-	if (dec_mantissa_bits(a) + dec_mantissa_bits(b) > 126)
-		return false;
-	*r = a * b;
+	else if (power < 0)
+	{
+		if (unlikely(power < -DEC_MAX_NARROW_POWER) || !dec_is_narrow(a))
+			return false;
+		*ma = (int128) (int64) a->low * dec_power10_narrow[-power];
+	}
 	return true;
-}
-
-static inline void
-dec_mul(Decimal *r, const Decimal *a, const Decimal *b)
-{
-	int128		m;
-
-	if (dec_both_fast(a, b) && a->scale + b->scale <= DEC_MAX_SCALE &&
-		dec_mul_mantissa(&m, a->mantissa, b->mantissa))
-		dec_set(r, m, a->scale + b->scale);
-	else
-		dec_mul_slow(r, a, b);
-}
-
-/* Two mantissas at their common scale, or false where one would not fit. */
-static inline bool
-dec_align(const Decimal *a, const Decimal *b, int128 *ma, int128 *mb)
-{
-	*ma = a->mantissa;
-	*mb = b->mantissa;
-	if (a->scale < b->scale)
-		return dec_rescale(ma, b->scale - a->scale);
-	return dec_rescale(mb, a->scale - b->scale);
 }
 
 static inline void
@@ -184,10 +173,10 @@ dec_add(Decimal *r, const Decimal *a, const Decimal *b)
 	int128		ma,
 				mb;
 
-	if (dec_both_fast(a, b) && dec_align(a, b, &ma, &mb) && dec_mantissa_fits(ma + mb))
+	if (dec_both_fast(a, b) && dec_align_narrow(a, b, &ma, &mb) && likely(dec_mantissa_fits(ma + mb)))
 		dec_set(r, ma + mb, Max(a->scale, b->scale));
 	else
-		dec_add_slow(r, a, b, false);
+		dec_add_wide(r, a, b);
 }
 
 static inline void
@@ -196,24 +185,34 @@ dec_sub(Decimal *r, const Decimal *a, const Decimal *b)
 	int128		ma,
 				mb;
 
-	if (dec_both_fast(a, b) && dec_align(a, b, &ma, &mb) && dec_mantissa_fits(ma - mb))
+	if (dec_both_fast(a, b) && dec_align_narrow(a, b, &ma, &mb) && likely(dec_mantissa_fits(ma - mb)))
 		dec_set(r, ma - mb, Max(a->scale, b->scale));
 	else
-		dec_add_slow(r, a, b, true);
+		dec_sub_wide(r, a, b);
+}
+
+static inline void
+dec_mul(Decimal *r, const Decimal *a, const Decimal *b)
+{
+	if (dec_both_fast(a, b) && dec_is_narrow(a) && dec_is_narrow(b) &&
+		likely(a->scale + b->scale <= DEC_MAX_SCALE))
+		dec_set(r, (int128) (int64) a->low * (int64) b->low, a->scale + b->scale);
+	else
+		dec_mul_wide(r, a, b);
 }
 
 static inline int
 dec_sign(const Decimal *a)
 {
 	if (likely(a->scale >= 0))
-		return (a->mantissa > 0) - (a->mantissa < 0);
-	return dec_sign_slow(a);
+		return a->high < 0 ? -1 : (a->high | a->low) != 0;
+	return dec_sign_big(a);
 }
 
 static inline bool
 dec_is_zero(const Decimal *a)
 {
-	return a->scale >= 0 && a->mantissa == 0;
+	return (a->high | a->low) == 0 && a->scale >= 0;
 }
 
 static inline int
@@ -222,18 +221,18 @@ dec_cmp(const Decimal *a, const Decimal *b)
 	int128		ma,
 				mb;
 
-	if (dec_both_fast(a, b) && dec_align(a, b, &ma, &mb))
+	if (dec_both_fast(a, b) && dec_align_narrow(a, b, &ma, &mb))
 		return (ma > mb) - (ma < mb);
-	return dec_cmp_slow(a, b);
+	return dec_cmp_wide(a, b);
 }
 
 static inline void
 dec_neg(Decimal *r, const Decimal *a)
 {
 	if (likely(a->scale >= 0))
-		dec_set(r, -a->mantissa, a->scale);
+		dec_set(r, -dec_mantissa(a), a->scale);
 	else
-		dec_neg_slow(r, a);
+		dec_neg_big(r, a);
 }
 
 static inline void
@@ -264,9 +263,7 @@ dec_flat(const Decimal *stored, const void *base, Decimal *buffer)
 {
 	if (likely(stored->scale >= 0))
 		return stored;
-	buffer->big = (Numeric) ((const char *) base + stored->offset);
-	buffer->scale = DEC_IS_BIG;
-	buffer->unused = 0;
+	dec_set_big(buffer, (Numeric) ((const char *) base + stored->offset));
 	return buffer;
 }
 

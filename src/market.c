@@ -13,7 +13,7 @@
 const char *const basis_names[] = {"quantity", "value", NULL};
 const char *const netting_names[] = {"leg", "larger", "net", NULL};
 const char *const threshold_names[] = {"warning", "margin_call", "liquidation", NULL};
-const Decimal threshold_defaults[THRESHOLDS] = {{{7}, 1, 0}, {{85}, 2, 0}, {{1}, 0, 0}};
+const Decimal threshold_defaults[THRESHOLDS] = {{{7}, 0, 1}, {{85}, 0, 2}, {{1}, 0, 0}};
 
 const Market *
 market_from_datum(Datum value)
@@ -227,13 +227,13 @@ put_contract(MarketWriter *writer, MarketContract *to, const ContractTerms *cont
 	put_decimal(writer, &to->unit_notional, &contract->unit_notional);
 }
 
-/* At most half of the slots are taken. */
+/* At most a quarter of the slots is taken, so that a search nearly always ends at its first. */
 static uint32
 slots_for(uint32 count)
 {
 	uint32		slots = 4;
 
-	while (slots < 2 * count)
+	while (slots < 4 * count)
 		slots *= 2;
 	return slots;
 }

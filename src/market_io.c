@@ -258,7 +258,7 @@ put_number(MarketOutput *out, const char *key, const Decimal *stored)
 static void
 put_unless(MarketOutput *out, const char *key, const Decimal *stored, const Decimal *standard)
 {
-	if (stored->scale != standard->scale || stored->mantissa != standard->mantissa)
+	if (memcmp(stored, standard, sizeof(Decimal)) != 0)
 		put_number(out, key, stored);
 }
 

@@ -3,7 +3,7 @@
 -- would meet again.
 
 CREATE FUNCTION margin.load_published() RETURNS integer
-LANGUAGE sql VOLATILE PARALLEL UNSAFE
+LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 BEGIN ATOMIC
     WITH published (asset, lower_bound, ratio) AS (
         VALUES ('BTC',    0, 0.975),

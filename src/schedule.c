@@ -14,6 +14,8 @@
 #include "options.h"
 #include "schedule.h"
 
+#define LINEAR_TIERS 16
+
 const char *const tier_method_names[] = {"marginal", "whole", NULL};
 
 /* ---------- building ---------- */
@@ -153,8 +155,11 @@ schedule_apply(Decimal *r, const Schedule *schedule, const Decimal *x)
 	int			low = 0;
 	int			high = schedule->count;
 
-	/* the last tier whose bound is not above x */
-	while (high - low > 1)
+	/*
+	 * The last tier whose bound is not above x: halving while there are many,
+	 * then from below, where most amounts lie and the processor guesses right.
+	 */
+	while (high - low > LINEAR_TIERS)
 	{
 		int			middle = (low + high) / 2;
 
@@ -163,6 +168,8 @@ schedule_apply(Decimal *r, const Schedule *schedule, const Decimal *x)
 		else
 			high = middle;
 	}
+	while (low + 1 < high && dec_cmp(dec_flat(&tiers[low + 1].bound, schedule, &buffer), x) <= 0)
+		low++;
 	dec_mul(r, dec_flat(&tiers[low].rate, schedule, &buffer), x);
 	if (!dec_is_zero(&tiers[low].intercept))
 		dec_add(r, r, dec_flat(&tiers[low].intercept, schedule, &buffer));

@@ -261,7 +261,7 @@ COMMENT ON CONSTRAINT position_leverage_positive ON margin.position IS 'leverage
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION margin.collateral_tier_shape() RETURNS trigger
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -315,7 +315,7 @@ CREATE CONSTRAINT TRIGGER collateral_tier_shape
 COMMENT ON TRIGGER collateral_tier_shape ON margin.collateral_tier IS 'the ratios of a whole schedule begin at 0 and never rise';
 
 CREATE FUNCTION margin.liability_tier_shape() RETURNS trigger
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -369,7 +369,7 @@ CREATE CONSTRAINT TRIGGER liability_tier_shape
 COMMENT ON TRIGGER liability_tier_shape ON margin.liability_tier IS 'the rates of a whole schedule begin at 0 and never fall';
 
 CREATE FUNCTION margin.risk_tier_shape() RETURNS trigger
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -436,7 +436,7 @@ CREATE CONSTRAINT TRIGGER risk_tier_shape
 COMMENT ON TRIGGER risk_tier_shape ON margin.risk_tier IS 'the rates of a whole schedule begin at 0 and never fall; initial rates are in all tiers or in none';
 
 CREATE FUNCTION margin.level_threshold_lock() RETURNS trigger
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -455,7 +455,7 @@ CREATE TRIGGER level_threshold_lock
 COMMENT ON TRIGGER level_threshold_lock ON margin.level_threshold IS 'one transaction at a time edits the thresholds';
 
 CREATE FUNCTION margin.level_threshold_shape() RETURNS trigger
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -520,23 +520,60 @@ SELECT pg_catalog.pg_extension_config_dump('margin.position', '');
 -- ---------------------------------------------------------------------------
 -- The market as the tables have it
 --
--- One query, hence one snapshot.  It has no function of its own for each
--- table because what makes it cheap is its plan, kept by plpgsql for the
--- session.  Names of operators are resolved when market_at() is created, not
--- when it runs: it is inlined into market(), which uses none.
+-- One query, hence one snapshot.  For each symbol it goes straight to the
+-- latest schedule, by the primary key and backwards; so it costs the same
+-- whatever past and announced schedules are kept.  The settings hold the
+-- planner to that for tables of any size and age of statistics, and to one
+-- plan for the session.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION margin.market_at(as_of timestamptz) RETURNS SETOF margin.market STABLE PARALLEL SAFE BEGIN ATOMIC 
-SELECT margin.market(
- ARRAY(SELECT ROW(a.asset, CASE WHEN (now() - p.updated_at > a.max_age) IS NOT TRUE THEN p.price END, c.tiers, a.basis, a.liability_weight, a.requirement_weight, l.tiers)::margin.asset_terms
-   FROM margin.asset a LEFT JOIN margin.index_price p ON p.asset=a.asset
-   LEFT JOIN (SELECT t.asset, margin.schedule(t.lower_bound, t.ratio) AS tiers FROM margin.collateral_tier t JOIN (SELECT asset, max(valid_from) AS valid_from FROM margin.collateral_tier WHERE valid_from <= as_of GROUP BY asset) v ON v.asset=t.asset AND v.valid_from=t.valid_from GROUP BY t.asset) c ON c.asset=a.asset
-   LEFT JOIN (SELECT t.asset, margin.schedule(t.lower_bound, t.maintenance_rate) AS tiers FROM margin.liability_tier t JOIN (SELECT asset, max(valid_from) AS valid_from FROM margin.liability_tier WHERE valid_from <= as_of GROUP BY asset) v ON v.asset=t.asset AND v.valid_from=t.valid_from GROUP BY t.asset) l ON l.asset=a.asset),
- ARRAY(SELECT ROW(c.contract,c.settle_asset,c.base_asset,c.size,CASE WHEN (now() - p.updated_at > c.max_age) IS NOT TRUE THEN p.price END, r.maintenance, r.initial, c.netting, c.closing_fee)::margin.contract_terms
-   FROM margin.contract c LEFT JOIN margin.mark_price p ON p.contract=c.contract
-   LEFT JOIN (SELECT t.contract, margin.schedule(t.lower_bound, t.maintenance_rate, k.maintenance_method) AS maintenance, margin.schedule(t.lower_bound, t.initial_rate, k.initial_method) FILTER (WHERE t.initial_rate IS NOT NULL) AS initial
-     FROM margin.risk_tier t JOIN (SELECT contract, max(valid_from) AS valid_from FROM margin.risk_tier WHERE valid_from <= as_of GROUP BY contract) v ON v.contract=t.contract AND v.valid_from=t.valid_from JOIN margin.contract k ON k.contract=t.contract GROUP BY t.contract) r ON r.contract=c.contract),
- (SELECT margin_ratio FROM margin.level_threshold WHERE level='warning'),(SELECT margin_ratio FROM margin.level_threshold WHERE level='margin_call'),(SELECT margin_ratio FROM margin.level_threshold WHERE level='liquidation')); END;
-CREATE FUNCTION margin.market() RETURNS margin.market LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$ BEGIN RETURN (SELECT m FROM margin.market_at(now()) AS m); END $$;
-CREATE FUNCTION margin.market(as_of timestamptz) RETURNS margin.market LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$ BEGIN RETURN (SELECT m FROM margin.market_at(as_of) AS m); END $$;
+CREATE FUNCTION margin.market(as_of timestamptz) RETURNS margin.market
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    IF as_of IS NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN (SELECT margin.market(
+        ARRAY(
+            SELECT ROW(a.asset,
+                       CASE WHEN (now() - p.updated_at > a.max_age) IS NOT TRUE THEN p.price END,
+                       (SELECT margin.schedule(t.lower_bound, t.ratio)
+                          FROM margin.collateral_tier AS t
+                         WHERE t.asset = a.asset AND t.valid_from <= as_of
+                         GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1),
+                       a.basis, a.liability_weight, a.requirement_weight,
+                       (SELECT margin.schedule(t.lower_bound, t.maintenance_rate)
+                          FROM margin.liability_tier AS t
+                         WHERE t.asset = a.asset AND t.valid_from <= as_of
+                         GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1))::margin.asset_terms
+              FROM margin.asset AS a
+              LEFT JOIN margin.index_price AS p ON p.asset = a.asset),
+        ARRAY(
+            SELECT ROW(c.contract, c.settle_asset, c.base_asset, c.size,
+                       CASE WHEN (now() - p.updated_at > c.max_age) IS NOT TRUE THEN p.price END,
+                       r.maintenance, r.initial, c.netting, c.closing_fee)::margin.contract_terms
+              FROM margin.contract AS c
+              LEFT JOIN margin.mark_price AS p ON p.contract = c.contract
+              LEFT JOIN LATERAL (
+                        SELECT margin.schedule(t.lower_bound, t.maintenance_rate, c.maintenance_method) AS maintenance,
+                               margin.schedule(t.lower_bound, t.initial_rate, c.initial_method)
+                                   FILTER (WHERE t.initial_rate IS NOT NULL) AS initial
+                          FROM margin.risk_tier AS t
+                         WHERE t.contract = c.contract AND t.valid_from <= as_of
+                         GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1) AS r ON true),
+        (SELECT margin_ratio FROM margin.level_threshold WHERE level = 'warning'),
+        (SELECT margin_ratio FROM margin.level_threshold WHERE level = 'margin_call'),
+        (SELECT margin_ratio FROM margin.level_threshold WHERE level = 'liquidation')));
+END
+$$;
+COMMENT ON FUNCTION margin.market(timestamptz) IS 'the market of the reference tables: the parameters valid at as_of with the stored prices, those older than their max_age (judged at now()) left out; null for null. A literal needs its type, market(timestamptz ''2026-01-01''): market(''...'') reads the text form';
 
+CREATE FUNCTION margin.market() RETURNS margin.market
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+RETURN margin.market(now());
+COMMENT ON FUNCTION margin.market() IS 'the present market of the reference tables, as they stand at now()';

@@ -15,6 +15,7 @@ typedef struct Work
 {
 	Valuation  *v;
 	const Market *market;
+	bool		margins;		/* wanted? */
 	int		   *line_of;		/* by number of the market's asset: 1 + line, 0 none yet */
 	int			missing_capacity;
 } Work;
@@ -103,7 +104,8 @@ require_legs(PositionLine *line, const Market *market)
 	const MarketContract *contract = line->terms;
 	bool		sum = contract->netting == NETTING_LEG;
 
-	line->maintenance = line->initial = DEC_ZERO;
+	line->maintenance = DEC_ZERO;
+	line->initial = DEC_ZERO;
 	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
 	{
 		Decimal		required;
@@ -175,11 +177,9 @@ asset_line(Work *work, int asset, const Symbol *symbol)
 	if (asset >= 0 && work->line_of[asset] != 0)
 		return &v->assets[work->line_of[asset] - 1];
 	line = &v->assets[v->nassets++];
+	memset(line, 0, sizeof(AssetLine));
 	line->symbol = *symbol;
 	line->terms = asset < 0 ? NULL : &market_assets(work->market)[asset];
-	line->missing = line->pnl_unknown = false;
-	line->balance = line->pnl = line->equity = line->maintenance = line->initial = DEC_ZERO;
-	line->net_value = line->collateral_value = line->liability = line->liability_maintenance = DEC_ZERO;
 	if (asset >= 0)
 		work->line_of[asset] = v->nassets;
 	return line;
@@ -213,7 +213,7 @@ value_position(Work *work, PositionLine *line)
 
 	if (contract->marked)
 		mark_position(line, market);
-	if (!line->missing)
+	if (!line->missing && work->margins)
 	{
 		if (contract->netting == NETTING_NET)
 			require_net(line, market);
@@ -229,7 +229,7 @@ value_position(Work *work, PositionLine *line)
 		dec_add(&settle->pnl, &settle->pnl, &line->pnl);
 	else
 		settle->pnl_unknown = true;
-	if (!line->missing)
+	if (!line->missing && work->margins)
 	{
 		dec_add(&settle->maintenance, &settle->maintenance, &line->maintenance);
 		dec_add(&settle->initial, &settle->initial, &line->initial);
@@ -261,7 +261,10 @@ value_asset(Work *work, AssetLine *line)
 	const Decimal *price;
 	int			sign;
 
-	dec_add(&line->equity, &line->balance, &line->pnl);
+	if (dec_is_zero(&line->pnl))
+		line->equity = line->balance;
+	else
+		dec_add(&line->equity, &line->balance, &line->pnl);
 	sign = dec_sign(&line->equity);
 	if (sign == 0)
 		return;
@@ -286,7 +289,7 @@ value_asset(Work *work, AssetLine *line)
 
 		dec_neg(&debt, &line->equity);
 		dec_mul(&line->liability, dec_flat(&terms->liability_price, market, &weighted_buffer), &debt);
-		if (terms->liability_maintenance != 0)
+		if (terms->liability_maintenance != 0 && work->margins)
 		{
 			schedule_apply(&line->liability_maintenance, market_schedule(market, terms->liability_maintenance), &debt);
 			dec_mul(&line->liability_maintenance, &line->liability_maintenance, price);
@@ -305,10 +308,14 @@ add_line(Valuation *v, const AssetLine *line, const Market *market)
 	if (line->terms == NULL || !line->terms->priced)
 		return;
 	dec_add(&v->net_asset_value, &v->net_asset_value, &line->net_value);
-	dec_add(&v->collateral_value, &v->collateral_value, &line->collateral_value);
-	dec_add(&v->liabilities, &v->liabilities, &line->liability);
-	dec_add(&v->maintenance_margin, &v->maintenance_margin, &line->liability_maintenance);
-	dec_add(&v->initial_margin, &v->initial_margin, &line->liability_maintenance);
+	if (dec_is_zero(&line->liability))
+		dec_add(&v->collateral_value, &v->collateral_value, &line->collateral_value);
+	else
+	{
+		dec_add(&v->liabilities, &v->liabilities, &line->liability);
+		dec_add(&v->maintenance_margin, &v->maintenance_margin, &line->liability_maintenance);
+		dec_add(&v->initial_margin, &v->initial_margin, &line->liability_maintenance);
+	}
 	if (!dec_is_zero(&line->pnl))
 		dec_add_product(&v->unrealized_pnl, dec_flat(&line->terms->price, market, &buffer), &line->pnl);
 	if (!dec_is_zero(&line->initial))
@@ -340,16 +347,12 @@ judge(const Valuation *v, const Market *market)
 	return LEVEL_HEALTHY;
 }
 
+/* What follows from the requirements. */
 static void
-value_totals(Valuation *v, const Market *market)
+value_margins(Valuation *v, const Market *market)
 {
-	v->collateral_value = v->liabilities = v->net_asset_value = v->unrealized_pnl = DEC_ZERO;
-	v->initial_margin = v->maintenance_margin = v->shortfall = DEC_ZERO;
-	for (int i = 0; i < v->nassets; i++)
-		add_line(v, &v->assets[i], market);
-	dec_sub(&v->equity, &v->collateral_value, &v->liabilities);
-	dec_sub(&v->haircut, &v->net_asset_value, &v->equity);
 	dec_sub(&v->available_margin, &v->equity, &v->initial_margin);
+	v->shortfall = DEC_ZERO;
 	if (dec_cmp(&v->maintenance_margin, &v->equity) > 0)
 		dec_sub(&v->shortfall, &v->maintenance_margin, &v->equity);
 	v->has_ratio = dec_sign(&v->equity) > 0;
@@ -358,16 +361,33 @@ value_totals(Valuation *v, const Market *market)
 	v->level = judge(v, market);
 }
 
+static void
+value_totals(Valuation *v, const Market *market)
+{
+	v->collateral_value = DEC_ZERO;
+	v->liabilities = DEC_ZERO;
+	v->net_asset_value = DEC_ZERO;
+	v->unrealized_pnl = DEC_ZERO;
+	v->initial_margin = DEC_ZERO;
+	v->maintenance_margin = DEC_ZERO;
+	for (int i = 0; i < v->nassets; i++)
+		add_line(v, &v->assets[i], market);
+	dec_sub(&v->equity, &v->collateral_value, &v->liabilities);
+	dec_sub(&v->haircut, &v->net_asset_value, &v->equity);
+}
+
 /* ---------- the whole ---------- */
 
 void
-value_portfolio(Valuation *v, const struct varlena *portfolio, const Market *market, bool keep_positions)
+value_portfolio(Valuation *v, const struct varlena *portfolio, const Market *market, int wanted)
 {
-	Work		work = {v, market, NULL, 0};
+	Work		work = {v, market, (wanted & VALUE_MARGINS) != 0, NULL, 0};
+	bool		keep_positions = (wanted & VALUE_POSITIONS) != 0;
 	PortfolioReader reader;
 	PositionLine scrap;
 
 	portfolio_open(&reader, portfolio);
+	v->level = LEVEL_HEALTHY;
 	v->nmissing = 0;
 	v->missing = NULL;
 	v->nassets = 0;
@@ -401,9 +421,11 @@ value_portfolio(Valuation *v, const struct varlena *portfolio, const Market *mar
 	{
 		sort_missing(v);
 		v->level = LEVEL_UNPRICED;
+		return;
 	}
-	else
-		value_totals(v, market);
+	value_totals(v, market);
+	if (work.margins)
+		value_margins(v, market);
 }
 
 /* available_margin >= 0 and not undercollateralized; an unpriced account does not pass. */

@@ -87,7 +87,11 @@ typedef struct Valuation
 	PositionLine *positions;	/* only where asked for */
 } Valuation;
 
-extern void value_portfolio(Valuation *v, const struct varlena *portfolio, const Market *market, bool keep_positions);
+/* What is wanted beyond level unpriced or not, equity and what it is made of. */
+#define VALUE_MARGINS	0x01	/* requirements, and all that follows from them */
+#define VALUE_POSITIONS	0x02	/* the lines of positions */
+
+extern void value_portfolio(Valuation *v, const struct varlena *portfolio, const Market *market, int wanted);
 extern bool valuation_passes(const Valuation *v);
 extern void value_collateral(Decimal *r, const Schedule *tiers, Basis basis, const Decimal *price, const Decimal *equity,
 							 const Decimal *net_value);

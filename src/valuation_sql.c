@@ -17,9 +17,9 @@
 #include "valuation.h"
 
 static void
-value_arguments(Valuation *v, FunctionCallInfo fcinfo, bool keep_positions)
+value_arguments(Valuation *v, FunctionCallInfo fcinfo, int wanted)
 {
-	value_portfolio(v, PG_GETARG_VARLENA_PP(0), market_from_datum(PG_GETARG_DATUM(1)), keep_positions);
+	value_portfolio(v, PG_GETARG_VARLENA_PP(0), market_from_datum(PG_GETARG_DATUM(1)), wanted);
 }
 
 static Datum
@@ -112,7 +112,7 @@ margin_evaluate(PG_FUNCTION_ARGS)
 	Datum		values[COLUMNS];
 	bool		nulls[COLUMNS] = {0};
 
-	value_arguments(&v, fcinfo, false);
+	value_arguments(&v, fcinfo, VALUE_MARGINS);
 	values[COLUMN_LEVEL] = ObjectIdGetDatum(type->levels[v.level]);
 	if (v.level == LEVEL_UNPRICED)
 	{
@@ -141,27 +141,27 @@ margin_evaluate(PG_FUNCTION_ARGS)
 
 /* ---------- accessors: one amount, without the composite ---------- */
 
-#define ACCESSOR(name) \
+#define ACCESSOR(name, wanted) \
 	PG_FUNCTION_INFO_V1(margin_##name); \
 	Datum margin_##name(PG_FUNCTION_ARGS) \
 	{ \
 		Valuation	v; \
-		value_arguments(&v, fcinfo, false); \
+		value_arguments(&v, fcinfo, wanted); \
 		if (v.level == LEVEL_UNPRICED) \
 			PG_RETURN_NULL(); \
 		return amount(&v.name); \
 	}
 
-ACCESSOR(equity)
-ACCESSOR(collateral_value)
-ACCESSOR(liabilities)
-ACCESSOR(net_asset_value)
-ACCESSOR(haircut)
-ACCESSOR(unrealized_pnl)
-ACCESSOR(initial_margin)
-ACCESSOR(maintenance_margin)
-ACCESSOR(available_margin)
-ACCESSOR(shortfall)
+ACCESSOR(equity, 0)
+ACCESSOR(collateral_value, 0)
+ACCESSOR(liabilities, 0)
+ACCESSOR(net_asset_value, 0)
+ACCESSOR(haircut, 0)
+ACCESSOR(unrealized_pnl, 0)
+ACCESSOR(initial_margin, VALUE_MARGINS)
+ACCESSOR(maintenance_margin, VALUE_MARGINS)
+ACCESSOR(available_margin, VALUE_MARGINS)
+ACCESSOR(shortfall, VALUE_MARGINS)
 
 PG_FUNCTION_INFO_V1(margin_margin_ratio);
 
@@ -170,7 +170,7 @@ margin_margin_ratio(PG_FUNCTION_ARGS)
 {
 	Valuation	v;
 
-	value_arguments(&v, fcinfo, false);
+	value_arguments(&v, fcinfo, VALUE_MARGINS);
 	if (v.level == LEVEL_UNPRICED || !v.has_ratio)
 		PG_RETURN_NULL();
 	PG_RETURN_NUMERIC(dec_to_numeric_scale(&v.margin_ratio, 8));
@@ -184,7 +184,7 @@ margin_level(PG_FUNCTION_ARGS)
 	ResultType *type = result_type(fcinfo);
 	Valuation	v;
 
-	value_arguments(&v, fcinfo, false);
+	value_arguments(&v, fcinfo, VALUE_MARGINS);
 	PG_RETURN_OID(type->levels[v.level]);
 }
 
@@ -195,7 +195,7 @@ margin_missing(PG_FUNCTION_ARGS)
 {
 	Valuation	v;
 
-	value_arguments(&v, fcinfo, false);
+	value_arguments(&v, fcinfo, 0);
 	if (v.nmissing == 0)
 		PG_RETURN_NULL();
 	return symbol_array(v.missing, v.nmissing);
@@ -208,7 +208,7 @@ margin_passes(PG_FUNCTION_ARGS)
 {
 	Valuation	v;
 
-	value_arguments(&v, fcinfo, false);
+	value_arguments(&v, fcinfo, VALUE_MARGINS);
 	PG_RETURN_BOOL(valuation_passes(&v));
 }
 
@@ -278,7 +278,7 @@ margin_collateral(PG_FUNCTION_ARGS)
 	const Market *market = market_from_datum(PG_GETARG_DATUM(1));
 	Valuation	v;
 
-	value_portfolio(&v, PG_GETARG_VARLENA_PP(0), market, false);
+	value_portfolio(&v, PG_GETARG_VARLENA_PP(0), market, VALUE_MARGINS);
 	qsort(v.assets, v.nassets, sizeof(AssetLine), compare_assets);
 	for (int i = 0; i < v.nassets; i++)
 		put_asset_line(result, &v.assets[i], market);
@@ -371,7 +371,7 @@ margin_positions(PG_FUNCTION_ARGS)
 	const Market *market = market_from_datum(PG_GETARG_DATUM(1));
 	Valuation	v;
 
-	value_portfolio(&v, PG_GETARG_VARLENA_PP(0), market, true);
+	value_portfolio(&v, PG_GETARG_VARLENA_PP(0), market, VALUE_MARGINS | VALUE_POSITIONS);
 	for (int i = 0; i < v.npositions; i++)
 		put_position_line(result, &v.positions[i], market);
 	return (Datum) 0;

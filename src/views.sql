@@ -115,3 +115,20 @@ BEGIN ATOMIC
     SELECT a.* FROM margin.account_margin AS a WHERE a.account_id = account_margin.account_id OFFSET 0;
 END;
 COMMENT ON FUNCTION margin.account_margin(bigint) IS 'the row of one account in margin.account_margin, none if it holds nothing; touches the rows of that account only, also in a lateral join';
+
+CREATE FUNCTION margin.account_margin(account_id bigint, market margin.market) RETURNS SETOF margin.account_margin
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+    SELECT a.account_id,
+           (a.v).equity, (a.v).collateral_value, (a.v).liabilities, (a.v).net_asset_value, (a.v).haircut,
+           (a.v).unrealized_pnl, (a.v).initial_margin, (a.v).maintenance_margin, (a.v).available_margin,
+           (a.v).shortfall, (a.v).margin_ratio, (a.v).level, (a.v).missing
+      FROM (SELECT h.account_id,
+                   margin.evaluate(margin.portfolio(h.symbol, h.quantity, h.entry_price, h.leverage),
+                                   account_margin.market) AS v
+              FROM margin.holding AS h
+             WHERE h.account_id = account_margin.account_id
+             GROUP BY h.account_id) AS a
+    OFFSET 0;
+END;
+COMMENT ON FUNCTION margin.account_margin(bigint, margin.market) IS 'the same in a given market, which spares reading the reference tables; amounts, level and missing are null where the market is';

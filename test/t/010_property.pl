@@ -1,0 +1,974 @@
+# The extension against an independent valuation, for thousands of random
+# accounts in hundreds of random markets.
+#
+# The reference is test/reference.sql: plain SQL over numeric.  The cases
+# follow from one seed, which is printed; MARGIN_SEED=n repeats them.  Random
+# numbers seldom meet a threshold, so a second generation of cases is derived
+# from the first by an exact amount of cash, which puts its equity precisely
+# at, just below and just above what decides (see "Second generation").  What
+# the cases must contain is counted and asserted before anything is compared.
+
+use strict;
+use warnings;
+
+use FindBin;
+use List::Util qw(shuffle);
+use Math::BigInt;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use constant {
+	MARKETS => 200,
+	CASES_PER_MARKET => 13,
+	VAST_MARKETS => 4,         # numbers of up to 1,000 digits a side
+	CASES_PER_VAST_MARKET => 6,
+	SHOWN => 3,                # mismatches printed in full
+};
+
+my $seed = $ENV{MARGIN_SEED} || time ^ $$ << 8;
+srand $seed;
+diag "seed: MARGIN_SEED=$seed";
+
+# ---------------------------------------------------------------------------
+# Random decimals, as text.
+# ---------------------------------------------------------------------------
+
+sub chance { return rand() < $_[0] }
+sub pick { return $_[ rand @_ ] }
+sub between { my ($low, $high) = @_; return $low + int rand $high - $low + 1 }
+
+sub digits { return join '', map { int rand 10 } 1 .. $_[0] }
+sub whole { return between(1, 9) . digits($_[0] - 1) }
+
+# Digits with a decimal point put into them.
+sub point
+{
+	my ($digits, $scale) = @_;
+	return $digits if $scale == 0;
+	$digits = '0' x ($scale + 1 - length $digits) . $digits if length $digits <= $scale;
+	return substr($digits, 0, -$scale) . '.' . substr($digits, -$scale);
+}
+
+my @words = map { my $power = $_; map { Math::BigInt->new(2)->bpow($power)->badd($_)->bstr } -1, 0, 1 } 31, 32, 63, 64, 127, 128;
+
+# Positive numbers of one profile.
+my %number = (
+	plain => sub {
+		return chance(0.5)
+		  ? whole(between(1, 6))
+		  : whole(between(1, 5)) . '.' . digits(between(1, 6));
+	},
+	token => sub { return int(rand 10**between(0, 8)) . '.' . digits(17) . between(1, 9) },
+	tiny => sub { return '0.' . '0' x between(18, 29) . whole(between(1, 6)) },
+	huge => sub { return whole(between(20, 31)) . (chance(0.5) ? '' : '.' . digits(between(1, 18))) },
+	# where arithmetic carries, and where machine words end
+	boundary => sub {
+		my $digits = pick('1' . '0' x between(1, 40), '9' x between(1, 40), pick(@words));
+		my $scale = pick(0, 4, 8, 18, between(0, 30));
+		return point($digits, $scale);
+	},
+	mixed => sub { return decimal(pick(qw(plain plain token tiny huge boundary))) },
+	vast => sub {
+		my ($whole, $fraction) = chance(0.3) ? (1000, 1000) : (between(1, 1000), between(1, 1000));
+		return whole($whole) . '.' . digits($fraction);
+	});
+
+sub decimal { return $number{ $_[0] }->() }
+
+sub rate
+{
+	my ($greatest) = @_;
+	return $greatest if chance(0.05);
+	return 0 if chance(0.05);
+	return '0.' . digits(pick(1, 2, 2, 3, 4, 18)) if chance(0.95) || $greatest <= 1;
+	return decimal('plain');
+}
+
+# Exact product of non-negative decimals.
+sub product
+{
+	my $product = Math::BigInt->bone;
+	my $scale = 0;
+	for my $factor (@_)
+	{
+		my ($whole, $fraction) = (split(/\./, $factor), '');
+		$product->bmul($whole . $fraction);
+		$scale += length $fraction;
+	}
+	return point($product->bstr, $scale);
+}
+
+# Sort non-negative decimals by value, each value once.
+sub ascending
+{
+	my %by_value;
+	for my $text (@_)
+	{
+		my ($whole, $fraction) = (split(/\./, $text), '');
+		$whole =~ s/^0+//;
+		$fraction =~ s/0+$//;
+		$by_value{ sprintf '%05d %s.%s', length $whole, $whole, $fraction } //= $text;
+	}
+	return map { $by_value{$_} } sort keys %by_value;
+}
+
+# ---------------------------------------------------------------------------
+# Random markets and accounts, as rows for COPY.
+# ---------------------------------------------------------------------------
+
+my %rows;
+
+sub row
+{
+	my ($table, @values) = @_;
+	for (@values)
+	{
+		$_ = defined $_ ? s/\\/\\\\/gr : '\N';
+	}
+	push @{ $rows{$table} }, join("\t", @values);
+}
+
+my @asset_names = ('BTC', 'ETH', 'USDT', 'Z', 'a', 'aa', 'B', "\xc3\xa9", ' spaced name ', 'quo"te', 'back\\slash', "\xe6\x95\xb0", '-');
+my @contract_names = ('BTC', 'BTC_USDT', 'USDT', 'ETH_USDC-261225', 'a', 'b', 'C', "\xc3\xa9\xc3\xa9", 'quo"te', "it's", '0');
+my @unknown_names = ('UNKNOWN', 'unknown', "\xc3\xbf", 'A');
+
+# Thresholds as far as given; those not given keep their defaults.
+my @levels = (
+	{}, {}, {},
+	{ warning => '0.5', margin_call => '0.6', liquidation => '0.9' },
+	{ warning => '0.85' },
+	{ liquidation => '1.25' },
+	{ warning => '0.1', liquidation => '0.85' },
+	{ warning => 1, margin_call => 1, liquidation => 1 },
+	{ warning => '0.3333333333333333333333333333', margin_call => '0.7' },
+	{ margin_call => '0.70', liquidation => '0.7' },
+	{ warning => '0.01', margin_call => '0.0200', liquidation => 3 });
+
+# A random schedule.  Its bounds are random quantities times unit; the
+# quantities are returned, so that holdings can be put exactly at a bound.
+sub add_schedule
+{
+	my ($market, $kind, $symbol, $profile, $unit) = @_;
+	my @quantity = ascending(map { decimal($profile) } 2 .. pick(1, 1, 2, 3, 4, 6));
+	my @bound = (0, map { defined $unit ? product($_, $unit) : $_ } @quantity);
+	my @rate = ascending(map { rate($kind eq 'collateral' ? 1 : 2) } @bound);
+	push @rate, $rate[-1] while @rate < @bound;
+	if ($kind eq 'collateral')
+	{
+		@rate = reverse @rate;
+		$rate[-1] = 0 if chance(0.2);
+	}
+	row('schedule', $market, $kind, $symbol,
+		$kind eq 'collateral' ? 'marginal' : pick(qw(marginal whole)));
+	row('tier', $market, $kind, $symbol, $bound[$_], $rate[$_]) for 0 .. $#bound;
+	return @quantity;
+}
+
+# Returns the market's assets and contracts: what the accounts draw from.
+sub add_market
+{
+	my ($market, $profile) = @_;
+	my (%asset, %contract);
+
+	row('market', $market);
+	my $levels = pick(@levels);
+	row('level_threshold', $market, $_, $levels->{$_}) for sort keys %$levels;
+
+	# Cash counts at par with either sign, and a dial requires its quantity
+	# in cash: together they take an account to any equity and requirement.
+	row('asset', $market, 'CASH', 1, 'quantity', 1, 1);
+	row('schedule', $market, 'collateral', 'CASH', 'marginal');
+	row('tier', $market, 'collateral', 'CASH', 0, 1);
+	row('contract', $market, 'DIAL', 'CASH', undef, 1, 1, 'leg', 0);
+	row('schedule', $market, 'maintenance', 'DIAL', 'marginal');
+	row('tier', $market, 'maintenance', 'DIAL', 0, 1);
+	$asset{CASH} = { price => 1, bounds => [] };
+
+	for my $name ((shuffle @asset_names)[ 0 .. between(4, 9) ])
+	{
+		my $price = chance(0.08) ? undef : decimal($profile);
+		my $basis = pick(qw(quantity value));
+		my $unit = $profile eq 'vast' || $basis eq 'quantity' ? undef : $price;
+		my @bounds;
+		row('asset', $market, $name, $price, $basis,
+			chance(0.5) ? 1 : pick('1.1', '1.250', 2, '1.' . digits(18), decimal('huge')),
+			chance(0.5) ? 1 : pick('0.5', '1.3', 2, decimal($profile)));
+		my $tiers = chance(0.85);
+		push @bounds, add_schedule($market, 'collateral', $name, $profile, $unit) if $tiers;
+		push @bounds, add_schedule($market, 'liability', $name, $profile) if chance(0.5);
+		$asset{$name} = { price => $price, tiers => $tiers, bounds => \@bounds };
+	}
+
+	for my $name ((shuffle @contract_names)[ 0 .. between(4, 8) ])
+	{
+		my $settle = chance(0.06) ? pick(@unknown_names) : pick(sort keys %asset);
+		my $mark = chance(0.06) ? undef : decimal($profile);
+		my $size = pick(1, '0.0001', decimal($profile));
+		my $unit = defined $mark && $profile ne 'vast' ? product($size, $mark) : undef;
+		my $maintenance = chance(0.94);
+		my @bounds;
+		row('contract', $market, $name, $settle, chance(0.5) ? undef : 'BTC', $size, $mark,
+			pick(qw(leg larger net)), chance(0.5) ? 0 : pick('0.00075', '0.' . digits(18), decimal($profile)));
+		push @bounds, add_schedule($market, 'maintenance', $name, $profile, $unit) if $maintenance;
+		push @bounds, add_schedule($market, 'initial', $name, $profile, $unit) if chance(0.6);
+		$contract{$name} = {
+			mark => $mark,
+			bounds => \@bounds,
+			priced => defined $mark && $maintenance && exists $asset{$settle} && defined $asset{$settle}{price}
+		};
+	}
+	return { profile => $profile, asset => \%asset, contract => \%contract };
+}
+
+sub quantity
+{
+	my ($market, $bounds) = @_;
+	return 0 if chance(0.04);
+	return pick(@$bounds) if @$bounds && chance(0.4);
+	return decimal($market->{profile});
+}
+
+sub add_balances
+{
+	my ($case, $market, $clean) = @_;
+	my $assets = $market->{asset};
+	my @names = grep { !$clean || defined $assets->{$_}{price} || !$assets->{$_}{tiers} } sort keys %$assets;
+
+	for my $name ((shuffle @names)[ 0 .. between(0, 4) ])
+	{
+		next unless defined $name;
+		my $asset = $assets->{$name};
+		my $quantity = quantity($market, $asset->{bounds});
+		my $sign = chance(0.3) && !($clean && !defined $asset->{price}) ? '-' : '';
+		row('holding', $case, $name, $sign . $quantity, undef, undef);
+		row('holding', $case, $name, ($sign ? '' : '-') . $quantity, undef, undef) if chance(0.06);
+		row('holding', $case, $name, decimal($market->{profile}), undef, undef) if chance(0.15);
+	}
+	if (!$clean && chance(0.25))
+	{
+		row('holding', $case, pick(@unknown_names), pick('', '-') . decimal($market->{profile}), undef, undef);
+	}
+	if (chance(0.1))    # nets to nothing, so nobody asks what it is
+	{
+		my $quantity = decimal($market->{profile});
+		my $name = pick(@unknown_names);
+		row('holding', $case, $name, $_ . $quantity, undef, undef) for shuffle '', '-';
+	}
+}
+
+sub add_lots
+{
+	my ($case, $market, $clean) = @_;
+	my $contracts = $market->{contract};
+	my @names = grep { !$clean || $contracts->{$_}{priced} } sort keys %$contracts;
+
+	for my $name ((shuffle @names)[ 0 .. between(0, 3) ])
+	{
+		next unless defined $name;
+		my $contract = $contracts->{$name};
+		my @lots = map { pick('', '-') . quantity($market, $contract->{bounds}) } 1 .. pick(1, 1, 2, 3);
+		push @lots, $lots[0] =~ s/^-//r, '-' . $lots[0] =~ s/^-//r if chance(0.15);    # hedged
+		for my $lot (@lots)
+		{
+			my $entry = chance(0.03) ? 0
+			  : chance(0.4) && defined $contract->{mark} ? $contract->{mark}
+			  : decimal($market->{profile});
+			my $leverage = chance(0.4) ? undef : pick(1, 3, 7, 20, 125, '0.3', '2.50', decimal($market->{profile}));
+			row('holding', $case, $name, $lot, $entry, $leverage);
+		}
+	}
+	if (!$clean && chance(0.2))
+	{
+		my $name = pick(@unknown_names);
+		row('holding', $case, $name, pick('', '-') . decimal('plain'), decimal('plain'), undef);
+		row('holding', $case, $name, decimal('plain'), undef, undef) if chance(0.3);
+	}
+	row('holding', $case, pick(@unknown_names), 0, decimal('plain'), pick(undef, 2)) if chance(0.05);
+}
+
+my $case = 1000;    # below: the cases worked by hand
+for my $market_id (1 .. MARKETS + VAST_MARKETS)
+{
+	my $vast = $market_id > MARKETS;
+	my $market = add_market($market_id, $vast ? 'vast' : pick(qw(plain plain plain token token tiny huge boundary mixed)));
+	for (1 .. ($vast ? CASES_PER_VAST_MARKET : CASES_PER_MARKET))
+	{
+		my $clean = chance($vast ? 0.9 : 0.75);
+		my $what = pick(qw(balances lots both both both));
+		row('account', ++$case, $market_id, $vast ? 'vast' : 'random');
+		add_balances($case, $market, $clean) if $what ne 'lots';
+		add_lots($case, $market, $clean) if $what ne 'balances';
+		# most accounts with lots also have something to carry them
+		row('holding', $case, 'CASH', decimal($market->{profile}), undef, undef) if chance(0.3);
+	}
+}
+
+# ---------------------------------------------------------------------------
+# The server, the reference and the first generation in it.
+# ---------------------------------------------------------------------------
+
+my $node = PostgreSQL::Test::Cluster->new('property');
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
+$node->append_conf('postgresql.conf', "jit = off\nfsync = off\nwork_mem = '64MB'\n");
+$node->start;
+
+# "missing" is in byte order whatever the database sorts like: take a
+# database that sorts differently, where the server can have one.
+my $icu = $node->safe_psql('postgres',
+	"SELECT count(*) FROM pg_collation WHERE collname = 'en-x-icu' AND current_setting('server_version_num')::int >= 150000");
+$node->safe_psql('postgres',
+	'CREATE DATABASE property TEMPLATE template0' . ($icu ? " LOCALE_PROVIDER icu ICU_LOCALE 'en'" : ''));
+
+# safe_psql() would hide the message in a log, behind the whole statement.
+sub sql
+{
+	my ($status, $output, $error) = $node->psql('property', $_[0], timeout => 300);
+	return $output if $status == 0;
+	diag "MARGIN_SEED=$seed\n", substr($error, 0, 4000);
+	die 'a statement failed';
+}
+
+# How many rows a query finds wrong; shows some of them.
+sub none_wrong
+{
+	my ($query, $name) = @_;
+	my $wrong = sql("SELECT count(*) FROM ($query) AS wrong");
+	is($wrong, 0, $name)
+	  or diag "MARGIN_SEED=$seed\n", sql("SELECT jsonb_pretty(to_jsonb(wrong)) FROM ($query) AS wrong LIMIT " . SHOWN);
+}
+
+sql(slurp_file("$FindBin::Bin/../reference.sql"));
+pass('the reference agrees with the examples worked by hand');
+
+my %columns = (holding => ' (case_id, symbol, quantity, entry_price, leverage)');
+for my $table (qw(market level_threshold asset contract schedule tier account holding))
+{
+	sql("COPY reference.$table" . ($columns{$table} // '') . " FROM STDIN;\n" . join("\n", @{ $rows{$table} }, '\\.', ''));
+}
+
+# ---------------------------------------------------------------------------
+# Second generation: what decides, met exactly.  Cash moves equity by its
+# quantity, the dial moves the requirement by its quantity (see add_market).
+# An aim gives the wanted equity and the requirement to add, from the
+# requirement mm, the initial margin im and a threshold t.  The nudge is
+# small against mm, and all is multiplication, hence exact.
+# ---------------------------------------------------------------------------
+
+sql(q{
+ANALYZE;
+CREATE SCHEMA property;
+CREATE TABLE property.aim (aim integer GENERATED ALWAYS AS IDENTITY, story text, level text, nudge integer);
+INSERT INTO property.aim (story, level, nudge)
+	SELECT 'threshold', level, nudge
+	FROM unnest('{warning,margin_call,liquidation}'::text[]) AS level, generate_series(-1, 1) AS nudge
+	UNION ALL
+	SELECT story, NULL, nudge
+	FROM unnest('{no equity,half a digit,no margin available}'::text[]) AS story, generate_series(-1, 1) AS nudge;
+
+CREATE TABLE property.aimed AS
+	WITH threshold AS (
+		SELECT market_id, level, coalesce(margin_ratio, usual) AS t
+		FROM reference.market
+		CROSS JOIN (VALUES ('warning', 0.7), ('margin_call', 0.85), ('liquidation', 1)) AS usual (level, usual)
+		LEFT JOIN reference.level_threshold USING (market_id, level)
+	),
+	candidate AS (
+		SELECT case_id, market_id, equity, maintenance_margin AS mm, initial_margin AS im,
+			   1 + row_number() OVER (ORDER BY case_id) % (SELECT count(*) FROM property.aim) AS aim
+		FROM reference.valuation
+		JOIN reference.account USING (case_id)
+		WHERE story = 'random' AND maintenance_margin > 0
+	)
+	SELECT 100000 + case_id AS case_id, case_id AS original, market_id, aim, t,
+		   mm * 1e-20 * nudge - equity + CASE story
+				WHEN 'threshold' THEN 100 * mm		-- 100 t >= 1
+				WHEN 'no equity' THEN 0
+				WHEN 'half a digit' THEN 512 * mm	-- 1 / 512 = 0.001953125
+				WHEN 'no margin available' THEN im END AS cash,
+		   CASE story WHEN 'threshold' THEN 100 * t * mm - mm ELSE 0 END AS dial
+	FROM candidate
+	JOIN property.aim USING (aim)
+	LEFT JOIN threshold USING (market_id, level);
+
+INSERT INTO reference.account
+	SELECT case_id, market_id, 'aimed'
+	FROM property.aimed;
+INSERT INTO reference.holding (case_id, symbol, quantity, entry_price, leverage)
+	SELECT aimed.case_id, symbol, quantity, entry_price, leverage
+	FROM property.aimed
+	JOIN reference.holding ON holding.case_id = original
+	UNION ALL
+	SELECT case_id, 'CASH', cash, NULL, NULL FROM property.aimed
+	UNION ALL
+	SELECT case_id, 'DIAL', dial, 1, NULL FROM property.aimed;
+ANALYZE;
+
+CREATE TABLE property.expected AS TABLE reference.valuation;
+ALTER TABLE property.expected ADD PRIMARY KEY (case_id);
+CREATE TABLE property.expected_position AS TABLE reference.position;
+CREATE TABLE property.expected_collateral AS TABLE reference.collateral;
+ANALYZE;
+});
+
+none_wrong(q{
+	SELECT aimed.*, aim.*, expected.*
+	FROM property.aimed
+	JOIN property.aim USING (aim)
+	JOIN property.expected USING (case_id)
+	CROSS JOIN LATERAL (
+		SELECT array_position('{healthy,warning,margin_call,liquidation}', expected.level)
+			   >= array_position('{healthy,warning,margin_call,liquidation}', aim.level)
+	) AS stands (reached)
+	WHERE CASE story
+		WHEN 'threshold' THEN
+			reached <> (nudge <= 0)
+			OR (nudge = 0) <> (maintenance_margin = t * equity)
+		WHEN 'no equity' THEN
+			sign(equity) <> nudge
+			OR expected.level <> CASE nudge WHEN -1 THEN 'bankrupt' ELSE 'liquidation' END
+		WHEN 'half a digit' THEN
+			margin_ratio <> CASE nudge WHEN 1 THEN 0.00195312 ELSE 0.00195313 END
+		WHEN 'no margin available' THEN
+			sign(available_margin) <> nudge
+			OR passes AND nudge < 0
+		END}, 'aimed cases stand where they were put');
+
+# ---------------------------------------------------------------------------
+# Coverage: how often each situation occurs, and how often it must.
+# ---------------------------------------------------------------------------
+
+my $coverage = sql(q{
+SELECT 'level ' || level, count(*) FROM property.expected GROUP BY level
+UNION ALL
+SELECT 'passes', count(*) FROM property.expected WHERE passes
+UNION ALL
+SELECT 'holds margin yet does not pass', count(*) FROM property.expected
+WHERE NOT passes AND level IN ('healthy', 'warning', 'margin_call')
+UNION ALL
+SELECT 'several missing', count(*) FROM property.expected WHERE cardinality(missing) > 1
+UNION ALL
+SELECT 'equity 0', count(*) FROM property.expected WHERE equity = 0 AND maintenance_margin > 0
+UNION ALL
+SELECT 'more than 300 digits', count(*) FROM property.expected
+WHERE equity <> 0 AND length(trim_scale(equity)::text) > 300
+UNION ALL
+SELECT 'below 1e-25', count(*) FROM property.expected WHERE abs(equity) < 1e-25 AND equity <> 0
+UNION ALL
+SELECT 'above 1e25', count(*) FROM property.expected WHERE abs(equity) > 1e25
+UNION ALL
+-- priced positions by netting, sides and what their contract has
+SELECT 'netting ' || netting || CASE WHEN long = short THEN ', hedged'
+									 WHEN long > 0 AND short > 0 THEN ', both sides'
+									 ELSE ', one side' END, count(*)
+FROM property.expected_position
+JOIN property.expected USING (case_id)
+JOIN reference.contract USING (market_id, contract)
+WHERE level <> 'unpriced'
+GROUP BY 1
+UNION ALL
+SELECT kind || ' ' || method || CASE WHEN at_bound THEN ', at a bound' ELSE '' END, count(*)
+FROM (SELECT case_id, market_id, 'maintenance' AS kind, contract AS symbol, long_notional AS x
+	  FROM property.expected_position
+	  UNION ALL
+	  SELECT case_id, market_id, 'initial', contract, short_notional
+	  FROM property.expected_position
+	  UNION ALL
+	  SELECT case_id, market_id, 'liability', asset, -asset_equity
+	  FROM property.expected_collateral
+	  WHERE asset_equity < 0) AS charged
+JOIN property.expected USING (case_id)
+JOIN reference.schedule USING (market_id, kind, symbol)
+CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM reference.tier
+								   WHERE tier.market_id = schedule.market_id AND tier.kind = schedule.kind
+									 AND tier.symbol = schedule.symbol
+									 AND lower_bound = x AND x > 0)) AS meets (at_bound)
+WHERE level <> 'unpriced' AND x > 0
+GROUP BY 1
+UNION ALL
+SELECT CASE WHEN initial IS NULL THEN 'without initial' ELSE 'with initial' END
+	   || CASE WHEN closing_fee = 0 THEN ', without fee' ELSE ', with fee' END, count(*)
+FROM property.expected_position
+JOIN property.expected USING (case_id)
+JOIN reference.contract USING (market_id, contract)
+LEFT JOIN (SELECT market_id, symbol AS contract, kind AS initial
+		   FROM reference.schedule WHERE kind = 'initial') AS scheduled USING (market_id, contract)
+WHERE level <> 'unpriced'
+GROUP BY 1
+UNION ALL
+SELECT 'leverage, initial above maintenance', count(*)
+FROM reference.holding JOIN property.expected USING (case_id)
+WHERE leverage IS NOT NULL AND initial_margin > maintenance_margin
+UNION ALL
+-- priced assets by what they count as
+SELECT CASE WHEN tiers IS NULL AND asset_equity > 0 THEN 'without tiers'
+			WHEN asset_equity < 0 AND liability_weight > 1 THEN 'liability, weighted'
+			WHEN asset_equity < 0 THEN 'liability'
+			WHEN asset_equity = 0 THEN 'asset equity 0'
+			WHEN at_bound THEN 'basis ' || basis || ', at a bound'
+			ELSE 'basis ' || basis END, count(*)
+FROM property.expected_collateral AS collateral
+JOIN property.expected USING (case_id)
+JOIN reference.asset USING (market_id, asset)
+LEFT JOIN (SELECT market_id, symbol AS asset, kind AS tiers
+		   FROM reference.schedule WHERE kind = 'collateral') AS scheduled USING (market_id, asset)
+CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM reference.tier
+								   WHERE tier.market_id = collateral.market_id AND tier.kind = 'collateral'
+									 AND tier.symbol = collateral.asset AND lower_bound > 0
+									 AND lower_bound = CASE basis WHEN 'value' THEN collateral.price ELSE 1 END
+													   * asset_equity)) AS meets (at_bound)
+WHERE level <> 'unpriced'
+GROUP BY 1
+UNION ALL
+SELECT 'profit nets with balance', count(*) FROM property.expected_collateral
+WHERE balance <> 0 AND profit_and_loss <> 0
+UNION ALL
+SELECT 'no price, no tiers, counts nothing', count(*)
+FROM property.expected_collateral JOIN property.expected USING (case_id)
+WHERE price IS NULL AND asset_equity > 0 AND level <> 'unpriced'
+UNION ALL
+SELECT 'settlement weighted', count(*)
+FROM property.expected_position JOIN property.expected USING (case_id)
+JOIN reference.asset ON asset.market_id = expected_position.market_id AND asset.asset = settle_asset
+WHERE requirement_weight <> 1 AND level <> 'unpriced'
+UNION ALL
+-- why something is missing
+SELECT 'contract ' || CASE WHEN contract.contract IS NULL THEN 'unknown'
+						   WHEN contract.mark_price IS NULL THEN 'without mark'
+						   WHEN kind IS NULL THEN 'without maintenance'
+						   WHEN asset.asset IS NULL THEN 'settled in an unknown asset'
+						   WHEN asset.price IS NULL THEN 'settled in an asset without price' END, count(*)
+FROM property.expected_position AS position
+LEFT JOIN reference.contract USING (market_id, contract)
+LEFT JOIN reference.schedule ON schedule.market_id = position.market_id
+	AND symbol = contract AND kind = 'maintenance'
+LEFT JOIN reference.asset ON asset.market_id = position.market_id AND asset.asset = contract.settle_asset
+WHERE cardinality(missing) > 0
+GROUP BY 1
+UNION ALL
+SELECT 'asset ' || CASE WHEN asset.asset IS NULL THEN 'unknown'
+						WHEN asset_equity < 0 THEN 'without price, owed'
+						ELSE 'without price' END, count(*)
+FROM property.expected_collateral
+LEFT JOIN reference.asset USING (market_id, asset)
+WHERE cardinality(missing) > 0
+GROUP BY 1
+UNION ALL
+SELECT 'one name missing as asset and contract', count(*)
+FROM property.expected_collateral AS collateral
+JOIN property.expected_position AS position USING (case_id)
+WHERE asset = contract AND asset = ANY (collateral.missing) AND asset = ANY (position.missing)
+UNION ALL
+SELECT 'one name held as asset and contract', count(*)
+FROM property.expected_collateral JOIN property.expected_position USING (case_id)
+JOIN property.expected USING (case_id)
+WHERE asset = contract AND level <> 'unpriced'
+UNION ALL
+SELECT 'nets to nothing', count(*)
+FROM (SELECT case_id FROM reference.holding WHERE entry_price IS NULL AND quantity <> 0
+	  GROUP BY case_id, symbol HAVING sum(quantity) = 0) AS netted
+UNION ALL
+SELECT 'own levels', count(DISTINCT case_id)
+FROM reference.level_threshold JOIN reference.account USING (market_id)
+UNION ALL
+SELECT 'margin quantity rounded', count(*) FROM reference.holding
+WHERE leverage IS NOT NULL AND quantity <> 0
+  AND reference.quotient_rounded_up(abs(quantity), leverage) * leverage <> abs(quantity)
+});
+my %coverage = map { /(.*)\|(\d+)/ ? ($1 => $2) : () } split /\n/, $coverage;
+
+my %required = (
+	(map { ("level $_" => 60) } qw(healthy warning margin_call liquidation bankrupt)),
+	'level unpriced' => 150,
+	'passes' => 200,
+	'holds margin yet does not pass' => 20,
+	'several missing' => 50,
+	'equity 0' => 50,
+	'more than 300 digits' => 8,
+	'below 1e-25' => 10,
+	'above 1e25' => 100,
+	(map { ("netting $_, one side" => 100, "netting $_, both sides" => 30, "netting $_, hedged" => 2) } qw(leg larger net)),
+	(map { ("maintenance $_" => 100, "initial $_" => 50, "liability $_" => 30) } qw(marginal whole)),
+	(map { ("maintenance $_, at a bound" => 10, "initial $_, at a bound" => 5, "liability $_, at a bound" => 3) } qw(marginal whole)),
+	(map { ($_ => 50) } 'with initial, with fee', 'with initial, without fee', 'without initial, with fee', 'without initial, without fee'),
+	'leverage, initial above maintenance' => 50,
+	'margin quantity rounded' => 100,
+	'without tiers' => 50,
+	'liability' => 50,
+	'liability, weighted' => 50,
+	'asset equity 0' => 5,
+	(map { ("basis $_" => 100, "basis $_, at a bound" => 10) } qw(quantity value)),
+	'profit nets with balance' => 100,
+	'no price, no tiers, counts nothing' => 3,
+	'settlement weighted' => 50,
+	(map { ("contract $_" => 10) } 'unknown', 'without mark', 'without maintenance', 'settled in an unknown asset', 'settled in an asset without price'),
+	(map { ("asset $_" => 10) } 'unknown', 'without price, owed', 'without price'),
+	'one name missing as asset and contract' => 2,
+	'one name held as asset and contract' => 10,
+	'nets to nothing' => 50,
+	'own levels' => 500);
+
+for my $situation (sort keys %required)
+{
+	cmp_ok($coverage{$situation} // 0, '>=', $required{$situation}, "enough cases: $situation");
+}
+
+# ---------------------------------------------------------------------------
+# The extension's view of the same rows.
+# ---------------------------------------------------------------------------
+
+# The operators are in its schema, everything else is qualified.
+sql(q{
+CREATE EXTENSION margin;
+ALTER DATABASE property SET search_path = public, margin;
+});
+
+# Markets by three entrances: JSON text that leaves out what it may, JSON text
+# that spells out everything, and rows.
+sql(q{
+CREATE FUNCTION property.schedule_text(of_market integer, of_kind text, of_symbol text) RETURNS text
+STABLE LANGUAGE sql AS $$
+	SELECT CASE method WHEN 'whole' THEN 'whole ' ELSE '' END
+		   || '{' || string_agg(lower_bound || ': ' || rate, ', ' ORDER BY lower_bound) || '}'
+	FROM reference.schedule
+	JOIN reference.tier USING (market_id, kind, symbol)
+	WHERE (market_id, kind, symbol) = (of_market, of_kind, of_symbol)
+	GROUP BY method
+$$;
+
+CREATE FUNCTION property.schedule(of_market integer, of_kind text, of_symbol text) RETURNS margin.schedule
+STABLE LANGUAGE sql AS $$
+	SELECT CASE of_kind WHEN 'collateral' THEN margin.schedule(lower_bound, rate)
+						ELSE margin.schedule(lower_bound, rate, method::margin.tier_method) END
+	FROM reference.schedule
+	JOIN reference.tier USING (market_id, kind, symbol)
+	WHERE (market_id, kind, symbol) = (of_market, of_kind, of_symbol)
+$$;
+
+-- One JSON object: name, value as JSON, and whether it may be left out.
+CREATE FUNCTION property.object(VARIADIC members text[]) RETURNS text
+IMMUTABLE LANGUAGE sql AS $$ SELECT '{' || array_to_string(members, ', ') || '}' $$;
+
+CREATE FUNCTION property.member(name text, value text, left_out boolean DEFAULT false) RETURNS text
+IMMUTABLE LANGUAGE sql AS $$ SELECT CASE WHEN NOT left_out THEN to_json(name) || ': ' || value END $$;
+
+CREATE FUNCTION property.market_text(of_market integer, terse boolean) RETURNS text
+STABLE LANGUAGE sql AS $$
+	SELECT property.object(
+		property.member('levels', (
+			SELECT property.object(VARIADIC array_agg(property.member(level, coalesce(margin_ratio, usual)::text,
+																	  terse AND margin_ratio IS NULL)))
+			FROM (VALUES ('liquidation', 1), ('warning', 0.7), ('margin_call', 0.85)) AS usual (level, usual)
+			LEFT JOIN (SELECT * FROM reference.level_threshold WHERE market_id = of_market) AS own USING (level))),
+		property.member('contracts', (
+			SELECT property.object(VARIADIC array_agg(property.member(contract, property.object(
+				property.member('settle', to_json(settle_asset)::text),
+				property.member('base', to_json(base_asset)::text),
+				property.member('size', size::text),
+				property.member('mark', mark_price::text),
+				property.member('maintenance', to_json(property.schedule_text(market_id, 'maintenance', contract))::text),
+				property.member('initial', to_json(property.schedule_text(market_id, 'initial', contract))::text),
+				property.member('netting', to_json(netting)::text, terse AND netting = 'leg'),
+				property.member('closing_fee', closing_fee::text, terse AND closing_fee = 0)))))
+			FROM reference.contract WHERE market_id = of_market)),
+		property.member('assets', (
+			SELECT property.object(VARIADIC array_agg(property.member(asset, property.object(
+				property.member('price', price::text),
+				property.member('tiers', to_json(property.schedule_text(market_id, 'collateral', asset))::text),
+				property.member('basis', to_json(basis)::text, terse AND basis = 'quantity'),
+				property.member('liability_weight', liability_weight::text, terse AND liability_weight = 1),
+				property.member('requirement_weight', requirement_weight::text, terse AND requirement_weight = 1),
+				property.member('liability_maintenance',
+								to_json(property.schedule_text(market_id, 'liability', asset))::text)))))
+			FROM reference.asset WHERE market_id = of_market)))
+$$;
+
+CREATE FUNCTION property.market_of_rows(of_market integer) RETURNS margin.market
+STABLE LANGUAGE sql AS $$
+	SELECT margin.market(
+		ARRAY(SELECT (asset, price, property.schedule(market_id, 'collateral', asset), basis,
+					  nullif(liability_weight, 1), requirement_weight,
+					  property.schedule(market_id, 'liability', asset))::margin.asset_terms
+			  FROM reference.asset WHERE market_id = of_market ORDER BY price),
+		ARRAY(SELECT (contract, settle_asset, base_asset, size, mark_price,
+					  property.schedule(market_id, 'maintenance', contract),
+					  property.schedule(market_id, 'initial', contract), netting,
+					  nullif(closing_fee, 0))::margin.contract_terms
+			  FROM reference.contract WHERE market_id = of_market ORDER BY size),
+		(SELECT margin_ratio FROM reference.level_threshold WHERE market_id = of_market AND level = 'warning'),
+		(SELECT margin_ratio FROM reference.level_threshold WHERE market_id = of_market AND level = 'margin_call'),
+		(SELECT margin_ratio FROM reference.level_threshold WHERE market_id = of_market AND level = 'liquidation'))
+$$;
+
+CREATE TABLE property.market AS
+	SELECT market_id,
+		   property.market_text(market_id, true)::margin.market AS from_terse,
+		   property.market_text(market_id, false)::margin.market AS from_full,
+		   property.market_of_rows(market_id) AS from_rows
+	FROM reference.market;
+
+CREATE TABLE property.subject AS
+	SELECT case_id, portfolio, market, margin.evaluate(portfolio, market) AS valuation
+	FROM (SELECT case_id, market_id, margin.portfolio(symbol, quantity, entry_price, leverage) AS portfolio
+		  FROM reference.account
+		  JOIN reference.holding USING (case_id)
+		  GROUP BY case_id) AS held
+	CROSS JOIN LATERAL (SELECT CASE case_id % 3 WHEN 0 THEN from_terse WHEN 1 THEN from_full ELSE from_rows END
+						FROM property.market
+						WHERE market.market_id = held.market_id) AS given (market);
+ALTER TABLE property.subject ADD PRIMARY KEY (case_id);
+ANALYZE;
+});
+
+none_wrong(q{
+	SELECT * FROM property.market
+	WHERE from_terse IS DISTINCT FROM from_full
+	   OR from_terse IS DISTINCT FROM from_rows
+	   OR from_terse::text::margin.market IS DISTINCT FROM from_terse
+	   OR from_terse::text <> ANY (ARRAY[from_full::text, from_rows::text, from_terse::text::margin.market::text])
+	}, 'a market is the same from terse text, full text, rows and its own text');
+
+none_wrong(q{
+	SELECT market_id, from_rows
+	FROM property.market
+	WHERE from_rows IS DISTINCT FROM margin.market(
+			ARRAY(SELECT terms FROM margin.assets(from_rows) AS terms),
+			ARRAY(SELECT terms FROM margin.contracts(from_rows) AS terms),
+			(SELECT margin_ratio FROM reference.level_threshold AS t WHERE t.market_id = market.market_id AND level = 'warning'),
+			(SELECT margin_ratio FROM reference.level_threshold AS t WHERE t.market_id = market.market_id AND level = 'margin_call'),
+			(SELECT margin_ratio FROM reference.level_threshold AS t WHERE t.market_id = market.market_id AND level = 'liquidation'))
+	}, 'assets() and contracts() give back the rows of a market');
+
+# ---------------------------------------------------------------------------
+# Evaluation, column by column.
+# ---------------------------------------------------------------------------
+
+my $compared = sql('SELECT count(*) FROM property.subject JOIN property.expected USING (case_id)');
+cmp_ok($compared, '>=', 4000, 'thousands of cases are compared');
+diag "cases: $compared";
+
+my @amounts = qw(equity collateral_value liabilities net_asset_value haircut unrealized_pnl initial_margin
+  maintenance_margin available_margin shortfall margin_ratio);
+
+is(sql(q{SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute
+		 WHERE attrelid = 'margin.valuation'::regclass AND attnum > 0}),
+	"@amounts level missing", 'a valuation has the columns compared here');
+
+my $shown = 0;
+for my $column (@amounts, 'level', 'missing')
+{
+	my $cast = $column eq 'level' ? '::text' : '';
+	my $differs = "(valuation).$column$cast IS DISTINCT FROM expected.$column";
+	my $wrong = sql("SELECT count(*) FROM property.subject JOIN property.expected USING (case_id) WHERE $differs");
+	is($wrong, 0, "evaluate: $column");
+	next if $wrong == 0 || $shown++ >= SHOWN;
+	diag sql(qq{
+		SELECT concat_ws(E'\n', 'MARGIN_SEED=$seed, case ' || case_id || ', $column:',
+			'expected: ' || to_jsonb(expected)::text, 'evaluate: ' || to_jsonb(valuation)::text,
+			'portfolio: ' || portfolio::text, 'market: ' || market::text,
+			'holdings: ' || (SELECT jsonb_agg(holding)::text FROM reference.holding
+							 WHERE holding.case_id = subject.case_id))
+		FROM property.subject JOIN property.expected USING (case_id)
+		WHERE $differs
+		ORDER BY length(market::text) + length(portfolio::text)
+		LIMIT 1});
+}
+
+for my $amount (@amounts)
+{
+	none_wrong(qq{
+		SELECT case_id, (valuation).$amount, margin.$amount(portfolio, market) AS accessor
+		FROM property.subject
+		WHERE margin.$amount(portfolio, market) IS DISTINCT FROM (valuation).$amount
+		}, "accessor: $amount()");
+}
+
+none_wrong(q{
+	SELECT case_id, passes, valuation
+	FROM property.subject JOIN property.expected USING (case_id)
+	WHERE margin.passes(portfolio, market) IS DISTINCT FROM passes
+	}, 'passes()');
+
+none_wrong(q{
+	SELECT case_id, portfolio, market
+	FROM property.subject
+	WHERE portfolio::text::margin.portfolio IS DISTINCT FROM portfolio
+	   OR portfolio::text::margin.portfolio::text IS DISTINCT FROM portfolio::text
+	}, 'a portfolio reads back from its text');
+
+none_wrong(q{
+	SELECT case_id, portfolio, market
+	FROM property.subject
+	WHERE margin.evaluate(portfolio::text::margin.portfolio, market::text::margin.market) IS DISTINCT FROM valuation
+	}, 'evaluate after a round trip through text');
+
+# ---------------------------------------------------------------------------
+# Row by row.
+# ---------------------------------------------------------------------------
+
+sql(q{
+CREATE TABLE property.collateral AS
+	SELECT case_id, collateral.* FROM property.subject, margin.collateral(portfolio, market);
+CREATE TABLE property.position AS
+	SELECT case_id, positions.* FROM property.subject, margin.positions(portfolio, market);
+ANALYZE property.collateral, property.position;
+});
+
+none_wrong(q{
+	SELECT case_id, valuation, assets.*, contracts.*
+	FROM property.subject
+	LEFT JOIN (SELECT case_id, sum(collateral_value) AS collateral_value, sum(liability) AS liability,
+					  sum(net_asset_value) AS net_asset_value, sum(haircut) AS haircut,
+					  sum(maintenance_margin) AS liability_maintenance
+			   FROM property.collateral GROUP BY case_id) AS assets USING (case_id)
+	LEFT JOIN (SELECT case_id, sum(unrealized_pnl) AS unrealized_pnl, sum(initial_margin) AS initial_margin,
+					  sum(maintenance_margin) AS maintenance_margin
+			   FROM property.position GROUP BY case_id) AS contracts USING (case_id)
+	WHERE (valuation).level <> 'unpriced'
+	  AND ((valuation).collateral_value, (valuation).liabilities, (valuation).net_asset_value,
+		   (valuation).haircut, (valuation).unrealized_pnl, (valuation).initial_margin,
+		   (valuation).maintenance_margin)
+		  IS DISTINCT FROM
+		  (coalesce(collateral_value, 0), coalesce(liability, 0), coalesce(net_asset_value, 0),
+		   coalesce(haircut, 0), coalesce(unrealized_pnl, 0),
+		   coalesce(initial_margin, 0) + coalesce(liability_maintenance, 0),
+		   coalesce(maintenance_margin, 0) + coalesce(liability_maintenance, 0))
+	}, 'rows of collateral() and positions() sum to the valuation');
+
+none_wrong(q{
+	SELECT case_id, (valuation).missing, listed
+	FROM property.subject
+	LEFT JOIN (SELECT case_id, array_agg(DISTINCT symbol COLLATE "C" ORDER BY symbol COLLATE "C") AS listed
+			   FROM (SELECT case_id, unnest(missing) AS symbol FROM property.collateral
+					 UNION ALL
+					 SELECT case_id, unnest(missing) FROM property.position) AS part
+			   GROUP BY case_id) AS part USING (case_id)
+	WHERE (valuation).missing IS DISTINCT FROM listed
+	}, 'rows of collateral() and positions() together list what is missing');
+
+# A row may be left out, or an amount be NULL, where there is nothing to say.
+none_wrong(q{
+	SELECT case_id, asset, row_to_json(expected) AS expected, row_to_json(given) AS given
+	FROM (SELECT * FROM property.expected_collateral AS expected) AS expected
+	FULL JOIN property.collateral AS given USING (case_id, asset)
+	JOIN property.expected AS valued USING (case_id)
+	WHERE valued.level <> 'unpriced'
+	  AND ((coalesce(expected.balance, 0), coalesce(expected.profit_and_loss, 0), coalesce(expected.asset_equity, 0),
+			coalesce(expected.net_asset_value, 0), coalesce(expected.collateral_value, 0),
+			coalesce(expected.liability, 0), coalesce(expected.maintenance_margin, 0),
+			coalesce(expected.net_asset_value - expected.collateral_value + expected.liability, 0))
+		   IS DISTINCT FROM
+		   (coalesce(given.balance, 0), coalesce(given.profit_and_loss, 0), coalesce(given.asset_equity, 0),
+			coalesce(given.net_asset_value, 0), coalesce(given.collateral_value, 0),
+			coalesce(given.liability, 0), coalesce(given.maintenance_margin, 0),
+			coalesce(given.haircut, 0))
+		   OR expected.price <> given.price)
+	}, 'collateral(), row by row');
+
+none_wrong(q{
+	SELECT case_id, contract, row_to_json(expected) AS expected, row_to_json(given) AS given
+	FROM property.expected_position AS expected
+	FULL JOIN property.position AS given USING (case_id, contract)
+	JOIN property.expected AS valued USING (case_id)
+	WHERE valued.level <> 'unpriced'
+	  AND (expected.settle_asset, expected.long, expected.short, expected.mark_price,
+		   expected.long_notional, expected.short_notional, expected.profit_and_loss,
+		   expected.unrealized_pnl, expected.maintenance_margin, expected.initial_margin)
+		  IS DISTINCT FROM
+		  (given.settle_asset, given.long, given.short, given.mark_price,
+		   given.long_notional, given.short_notional, given.profit_and_loss,
+		   given.unrealized_pnl, given.maintenance_margin, given.initial_margin)
+	}, 'positions(), row by row');
+
+# ---------------------------------------------------------------------------
+# Algebra: however the holdings are split, the parts add up to the portfolio.
+# ---------------------------------------------------------------------------
+
+sql(q{
+CREATE TABLE property.split AS
+	SELECT case_id, coalesce(a, '{}') AS a, coalesce(b, '{}') AS b, in_parts
+	FROM (SELECT case_id, margin.rollup(portfolio) FILTER (WHERE part < 2) AS a,
+				 margin.rollup(portfolio) FILTER (WHERE part >= 2) AS b,
+				 margin.rollup(portfolio) AS in_parts
+		  FROM (SELECT case_id, holding_id * 7 % 5 AS part,
+					   margin.portfolio(symbol, quantity, entry_price, leverage ORDER BY holding_id DESC) AS portfolio
+				FROM reference.holding
+				GROUP BY case_id, part) AS part
+		  GROUP BY case_id) AS parts;
+});
+
+none_wrong(q{
+	SELECT case_id, portfolio, a, b
+	FROM property.subject JOIN property.split USING (case_id)
+	WHERE in_parts IS DISTINCT FROM portfolio
+	   OR in_parts::text IS DISTINCT FROM portfolio::text
+	   OR margin.evaluate(in_parts, market) IS DISTINCT FROM valuation
+	}, 'rollup() of the parts');
+
+my %law = (
+	'a + b is the whole' => 'a + b = portfolio',
+	'a + b and the whole have one text' => '(a + b)::text = portfolio::text',
+	'a + b = b + a' => 'a + b = b + a',
+	'(a + b) - b = a' => '(a + b) - b = a',
+	'whole - a = b' => 'portfolio - a = b',
+	'a - a is empty' => "a - a = '{}'",
+	'a + nothing = a' => "a + '{}' = a");
+
+for my $law (sort keys %law)
+{
+	none_wrong(qq{
+		SELECT case_id, portfolio, a, b
+		FROM property.subject JOIN property.split USING (case_id)
+		WHERE ($law{$law}) IS NOT TRUE
+		}, $law);
+}
+
+none_wrong(q{
+	SELECT case_id, two, four
+	FROM (SELECT case_id, margin.portfolio(symbol, quantity) AS two,
+				 margin.portfolio(symbol, quantity, NULL, NULL) AS four
+		  FROM reference.holding
+		  WHERE entry_price IS NULL
+		  GROUP BY case_id) AS balances
+	WHERE two IS DISTINCT FROM four
+	}, 'portfolio(asset, quantity)');
+
+# ---------------------------------------------------------------------------
+# Schedules by themselves: at each bound, beside it, and beyond the last.
+# ---------------------------------------------------------------------------
+
+sql(q{
+CREATE TABLE property.schedule AS
+	SELECT schedule.*, x, property.schedule_text(market_id, kind, symbol)::margin.schedule AS of_text,
+		   property.schedule(market_id, kind, symbol) AS of_rows
+	FROM reference.schedule
+	CROSS JOIN LATERAL (SELECT DISTINCT lower_bound + beside AS x
+						FROM reference.tier
+						CROSS JOIN (VALUES (0), (1e-18), (-1e-18), (1e6)) AS beside (beside)
+						WHERE tier.market_id = schedule.market_id AND tier.kind = schedule.kind
+						  AND tier.symbol = schedule.symbol
+						  AND lower_bound + beside >= 0) AS argument
+	WHERE market_id % 3 = 0;
+});
+
+none_wrong(q{
+	SELECT schedule.*, margin.apply(of_text, x), amount
+	FROM property.schedule, reference.apply(market_id, kind, symbol, x)
+	WHERE of_text IS DISTINCT FROM of_rows
+	   OR of_text::text <> of_rows::text
+	   OR margin.apply(of_rows, x) IS DISTINCT FROM amount
+	}, 'apply()');
+
+none_wrong(q{
+	SELECT schedule.*, price, in_quantity.amount, in_value.amount
+	FROM property.schedule
+	JOIN reference.asset ON asset.market_id = schedule.market_id AND asset.asset = schedule.symbol
+	CROSS JOIN LATERAL reference.apply(schedule.market_id, kind, symbol, x) AS in_quantity
+	CROSS JOIN LATERAL reference.apply(schedule.market_id, kind, symbol, price * x) AS in_value
+	WHERE kind = 'collateral' AND price IS NOT NULL
+	  AND (margin.collateral_value(x, price, of_rows) IS DISTINCT FROM price * in_quantity.amount
+		   OR margin.collateral_value(x, price, of_rows, 'quantity') IS DISTINCT FROM price * in_quantity.amount
+		   OR margin.collateral_value(x, price, of_rows, 'value') IS DISTINCT FROM in_value.amount)
+	}, 'collateral_value() of a quantity');
+
+done_testing();
