@@ -59,12 +59,20 @@ const int128 dec_power10[DEC_MAX_POWER + 1] = {
 
 /* 2^126 */
 #define LIMIT ((uint128) 1 << DEC_MANTISSA_BITS)
+#define LIMITS(p) \
+	LIMIT / (p), LIMIT / (p) / 10, LIMIT / (p) / 100, LIMIT / (p) / 1000, LIMIT / (p) / 10000, LIMIT / (p) / 100000, \
+	LIMIT / (p) / 1000000, LIMIT / (p) / 10000000, LIMIT / (p) / 100000000
 
-/* Does m * 10^power + less than that fit?  10^power does not divide 2^126, so the bound is never met. */
+static const uint128 power10_limit[DEC_MAX_POWER + 1] = {
+	LIMITS((uint128) 1), LIMITS((uint128) P9), LIMITS((uint128) P18), LIMITS((uint128) P18 * P9),
+	LIMIT / ((uint128) P18 * P18), LIMIT / ((uint128) P18 * P18 * 10)
+};
+
+/* Does m * 10^power fit?  10^power does not divide 2^126, so the bound is never met. */
 static inline bool
-magnitude_scales(uint128 m, int power)
+magnitude_scales(uint128 m, int64 power)
 {
-	return power <= DEC_MAX_POWER && m <= LIMIT / (uint128) dec_power10[power];
+	return power <= DEC_MAX_POWER && m <= power10_limit[power];
 }
 
 /* m * 10^power, or false where that does not fit. */
@@ -228,8 +236,51 @@ dec_set_numeric(Decimal *r, Numeric value)
 	dec_set_big(r, DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(value))));
 }
 
-/* A finite numeric datum of any size, or false. */
+/*
+ * The commonest numerics: the short form, at most 16 digits, the last of them
+ * not above the ones.  False for all others.
+ */
 static inline bool
+read_common_numeric(Decimal *r, const struct varlena *value)
+{
+	const char *data = VARDATA_ANY(value);
+	int			groups = (VARSIZE_ANY_EXHDR(value) - (int) sizeof(uint16)) / (int) sizeof(int16);
+	uint16		head;
+	int			fraction;
+	int			zeros = 0;
+	int64		m = 0;
+	int16		group;
+
+	memcpy(&head, data, sizeof(head));
+	if ((head & STORED_SPECIAL_MASK) != STORED_SHORT || groups < 1 || groups > 4)
+		return false;
+	/* the weight is a signed number of seven bits */
+	fraction = groups - 1 - (((head & (STORED_SHORT_WEIGHT_SIGN | STORED_SHORT_WEIGHT_MASK)) ^ STORED_SHORT_WEIGHT_SIGN) -
+							 STORED_SHORT_WEIGHT_SIGN);
+	if (fraction < 0 || fraction * NBASE_DIGITS > DEC_MAX_SCALE)
+		return false;
+
+	data += sizeof(uint16);
+	for (int i = 0; i < groups - 1; i++, data += sizeof(int16))
+	{
+		memcpy(&group, data, sizeof(group));
+		m = m * NBASE + group;
+	}
+	memcpy(&group, data, sizeof(group));
+	if (fraction > 0)
+		zeros = group_trailing_zeros(group);
+	m = m * dec_power10_narrow[NBASE_DIGITS - zeros];
+	m += zeros == 0 ? group : group / (int) dec_power10_narrow[zeros];
+	if (head & STORED_SHORT_NEGATIVE)
+		m = -m;
+	r->low = (uint64) m;
+	r->high = m >> 63;
+	r->scale = fraction * NBASE_DIGITS - zeros;
+	return true;
+}
+
+/* A finite numeric datum of any size, or false. */
+static bool
 read_numeric(Decimal *r, Datum value)
 {
 	struct varlena *stored = (struct varlena *) DatumGetPointer(value);
@@ -252,6 +303,10 @@ read_numeric(Decimal *r, Datum value)
 bool
 dec_from_input(Decimal *r, Datum value)
 {
+	struct varlena *stored = (struct varlena *) DatumGetPointer(value);
+
+	if ((VARATT_IS_SHORT(stored) || VARATT_IS_4B_U(stored)) && likely(read_common_numeric(r, stored)))
+		return true;
 	return read_numeric(r, value) &&
 		(likely(r->scale != DEC_IS_BIG) || dec_digits_within(r, DEC_INPUT_DIGITS, DEC_INPUT_DIGITS));
 }
@@ -275,94 +330,121 @@ dec_bad_input(Datum value, const char *what)
 					   DEC_INPUT_DIGITS)));
 }
 
-/* At most so many digits before and after the point?  The Decimal must be canonical. */
 bool
-dec_digits_within(const Decimal *a, int integer, int fraction)
+dec_big_digits_within(const Decimal *a, int integer, int fraction)
 {
 	StoredNumeric n;
 
-	/* a canonical mantissa tells without a look at its digits */
-	if (a->scale >= 0 && integer > DEC_MAX_POWER)
-		return a->scale <= fraction;
 	stored_open(&n, (struct varlena *) dec_to_numeric(a));
 	return stored_integer_digits(&n) <= integer && stored_fraction_digits(&n) <= fraction;
 }
 
-/* Drops what the mantissa carries of trailing zeros: the canonical form. */
-void
-dec_normalize(Decimal *a)
+/* Strips up to "scale" zeros from a mantissa of 64 bits, large steps first. */
+static int64
+strip_narrow(int64 m, int64 *scale)
 {
-	int128		m;
+	static const struct
+	{
+		int			digits;
+		int64		power;
+	}			steps[] = {{8, 100000000}, {4, 10000}, {2, 100}, {1, 10}};
+
+	for (int i = 0; i < (int) lengthof(steps); i++)
+	{
+		while (*scale >= steps[i].digits && m % steps[i].power == 0)
+		{
+			m /= steps[i].power;
+			*scale -= steps[i].digits;
+		}
+	}
+	return m;
+}
+
+/* dec_normalize() of a Decimal that has a trailing zero or a wide mantissa. */
+void
+dec_strip_zeros(Decimal *a)
+{
+	int128		m = dec_mantissa(a);
 	int64		scale = a->scale;
 
-	/* a multiple of 10 is even: half of the others are told apart by a bit */
-	if (scale <= 0 || (a->low & 1) != 0)
-		return;
-	m = dec_mantissa(a);
 	if (m == 0)
 		scale = 0;
-	while (scale >= 8 && (m & 0xff) == 0 && m % 100000000 == 0)
+	while (scale >= 8 && m != (int64) m && (m & 0xff) == 0 && m % 100000000 == 0)
 	{
 		m /= 100000000;
 		scale -= 8;
 	}
-	while (scale > 0 && m == (int64) m && (int64) m % 10 == 0)
-	{
-		m = (int64) m / 10;
-		scale--;
-	}
-	while (scale > 0 && (m & 1) == 0 && m % 10 == 0)
+	while (scale > 0 && m != (int64) m && (m & 1) == 0 && m % 10 == 0)
 	{
 		m /= 10;
 		scale--;
 	}
+	if (scale > 0 && m == (int64) m)
+		m = strip_narrow((int64) m, &scale);
 	dec_set(a, m, scale);
 }
 
-/*
- * Base-10000 digits of m, least significant last, into the end of "groups";
- * returns how many.
- */
-static int
-mantissa_to_groups(uint128 m, int16 *groups, int capacity)
+#define MOST_OUTPUT_GROUPS 13	/* three chunks of four groups, and a part of one */
+
+/* The last 16 digits of a number, as four groups. */
+static inline void
+chunk_to_groups(uint64 chunk, int16 *groups)
 {
-	const uint64 chunk = UINT64CONST(10000000000000000);	/* four groups */
-	int			n = 0;
+	uint32		upper = chunk / 100000000;
+	uint32		lower = chunk % 100000000;
 
-	while (m > 0)
-	{
-		uint128		rest = m < chunk ? 0 : m / chunk;
-		uint64		low = (uint64) (m - rest * chunk);
-
-		for (int i = 0; i < 4 && (low > 0 || rest > 0); i++)
-		{
-			groups[capacity - ++n] = low % NBASE;
-			low /= NBASE;
-		}
-		m = rest;
-	}
-	return n;
+	groups[0] = upper / NBASE;
+	groups[1] = upper % NBASE;
+	groups[2] = lower / NBASE;
+	groups[3] = lower % NBASE;
 }
 
-/* The stored numeric of a mantissa, showing "dscale" digits after the point (at least those it has). */
+/* The base-10000 digits of m > 0, most significant first; returns how many. */
+static int
+mantissa_to_groups(uint128 m, int16 *groups)
+{
+	const uint64 unit = UINT64CONST(10000000000000000);
+	uint64		chunks[3];
+	uint64		top;
+	int			nchunks = 0;
+	int			leading;
+	int			at;
+
+	while (m >> 64 != 0 || (uint64) m >= unit)
+	{
+		uint128		rest = m / unit;
+
+		chunks[nchunks++] = (uint64) m - (uint64) rest * unit;
+		m = rest;
+	}
+	top = (uint64) m;
+	leading = top < 10000 ? 1 : top < 100000000 ? 2 : top < UINT64CONST(1000000000000) ? 3 : 4;
+	for (int i = leading - 1; i >= 0; i--)
+	{
+		groups[i] = top % NBASE;
+		top /= NBASE;
+	}
+	for (at = leading; nchunks > 0; at += 4)
+		chunk_to_groups(chunks[--nchunks], groups + at);
+	return at;
+}
+
+/*
+ * The stored numeric of a mantissa, showing "dscale" digits after the point,
+ * or more if it has more.  The groups are written where they stay.
+ */
 static Numeric
 mantissa_to_numeric(int128 mantissa, int scale, int dscale)
 {
-	enum
-	{
-		CAPACITY = 12
-	};
-	int16		groups[CAPACITY];
 	uint128		m = mantissa < 0 ? -(uint128) mantissa : (uint128) mantissa;
 	int			partial = scale % NBASE_DIGITS;
 	int			fraction = (scale + NBASE_DIGITS - 1) / NBASE_DIGITS;
-	int			n = 0;
-	int			last = CAPACITY;
-	int			first;
-	int			weight;
+	int			remainder = -1;
+	int			ngroups = 0;
+	int			weight = 0;
+	char	   *result = palloc(VARHDRSZ + sizeof(uint16) + MOST_OUTPUT_GROUPS * sizeof(int16));
+	int16	   *groups = (int16 *) (result + VARHDRSZ + sizeof(uint16));
 	uint16		head;
-	Size		size;
-	char	   *result;
 
 	/* the last group holds "partial" digits only: fill it up to four */
 	if (partial > 0)
@@ -376,31 +458,26 @@ mantissa_to_numeric(int128 mantissa, int scale, int dscale)
 		{
 			uint128		rest = m / unit;
 
-			groups[--last] = (int16) ((uint64) (m - rest * unit) * filler);
+			remainder = (int) ((uint64) (m - rest * unit) * filler);
 			m = rest;
 		}
 	}
-	n = mantissa_to_groups(m, groups, last);
-	first = last - n;
-	last = CAPACITY;
-	weight = CAPACITY - first - fraction - 1;
-	while (last > first && groups[last - 1] == 0)
-		last--;
-	if (last == first)
-		weight = 0;
+	if (m != 0)
+		ngroups = mantissa_to_groups(m, groups);
+	if (remainder >= 0)
+		groups[ngroups++] = remainder;
+	if (ngroups > 0)
+		weight = ngroups - fraction - 1;
+	while (ngroups > 0 && groups[ngroups - 1] == 0)
+		ngroups--;
+	if (ngroups - 1 > weight)
+		dscale = Max(dscale, (ngroups - 1 - weight) * NBASE_DIGITS - group_trailing_zeros(groups[ngroups - 1]));
 
-	/* digits after the point that are really there */
-	if (last > first && last - first - 1 > weight)
-		dscale = Max(dscale, (last - first - 1 - weight) * NBASE_DIGITS - group_trailing_zeros(groups[last - 1]));
-
-	size = VARHDRSZ + sizeof(uint16) + (last - first) * sizeof(int16);
-	result = palloc(size);
-	SET_VARSIZE(result, size);
+	SET_VARSIZE(result, VARHDRSZ + sizeof(uint16) + ngroups * sizeof(int16));
 	head = STORED_SHORT | (mantissa < 0 ? STORED_SHORT_NEGATIVE : 0) |
 		(dscale << STORED_SHORT_DSCALE_SHIFT) |
 		(weight < 0 ? STORED_SHORT_WEIGHT_SIGN : 0) | (weight & STORED_SHORT_WEIGHT_MASK);
 	memcpy(result + VARHDRSZ, &head, sizeof(head));
-	memcpy(result + VARHDRSZ + sizeof(head), groups + first, (last - first) * sizeof(int16));
 	return (Numeric) result;
 }
 
@@ -419,7 +496,7 @@ dec_to_numeric_scale(const Decimal *a, int dscale)
 {
 	if (likely(a->scale >= 0))
 		return mantissa_to_numeric(dec_mantissa(a), a->scale, dscale);
-	if (dec_digits_within(a, INT_MAX, dscale))
+	if (dec_big_digits_within(a, INT_MAX, dscale))
 		return DatumGetNumeric(DirectFunctionCall2(numeric_round, NumericGetDatum(a->big), Int32GetDatum(dscale)));
 	return a->big;
 }
@@ -656,6 +733,13 @@ dec_div_ceil18(Decimal *r, const Decimal *a, const Decimal *b)
 	Numeric		remainder;
 	Numeric		quotient;
 
+	/* leverages that divide 10,000 leave no remainder: 64 bits are enough */
+	if (dec_both_fast(a, b) && a->high == 0 && b->high == 0 && a->low <= PG_INT64_MAX / 10000 &&
+		a->scale - b->scale >= 0 && a->scale - b->scale <= 14 && a->low * 10000 % b->low == 0)
+	{
+		dec_set(r, a->low * 10000 / b->low, a->scale - b->scale + 4);
+		return;
+	}
 	if (dec_both_fast(a, b))
 	{
 		int64		power = 18 + b->scale - a->scale;

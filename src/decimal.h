@@ -67,8 +67,8 @@ extern Numeric dec_to_numeric_scale(const Decimal *a, int dscale);
 extern bool dec_parse(Decimal *r, const char *text, int len);
 extern void dec_append(StringInfo out, const Decimal *a);
 extern char *dec_text(const Decimal *a);
-extern void dec_normalize(Decimal *a);
-extern bool dec_digits_within(const Decimal *a, int integer, int fraction);
+extern void dec_strip_zeros(Decimal *a);
+extern bool dec_big_digits_within(const Decimal *a, int integer, int fraction);
 extern void dec_copy_into(Decimal *dst, const Decimal *src, MemoryContext context);
 
 /* The packed form: canonical, unaligned, for values on disk and on the wire */
@@ -252,6 +252,28 @@ dec_add_product(Decimal *r, const Decimal *a, const Decimal *b)
 
 	dec_mul(&product, a, b);
 	dec_add(r, r, &product);
+}
+
+/* Drops what the mantissa carries of trailing zeros: the canonical form. */
+static inline void
+dec_normalize(Decimal *a)
+{
+	/* a multiple of 10 is even, which one bit tells of half of the others */
+	if (a->scale <= 0 || (a->low & 1) != 0 || (dec_is_narrow(a) && (int64) a->low % 10 != 0))
+		return;
+	dec_strip_zeros(a);
+}
+
+/*
+ * At most so many digits before and after the point?  The Decimal must be
+ * canonical, and "integer" no less than a mantissa may have.
+ */
+static inline bool
+dec_digits_within(const Decimal *a, int integer, int fraction)
+{
+	if (likely(a->scale >= 0))
+		return a->scale <= fraction;
+	return dec_big_digits_within(a, integer, fraction);
 }
 
 /*

@@ -113,8 +113,12 @@ settle_contract_terms(ContractTerms *contract)
 	check_number(&contract->size, ABOVE_ZERO, "size", "contract", symbol);
 	check_number(&contract->closing_fee, NOT_NEGATIVE, "closing fee", "contract", symbol);
 	if (contract->maintenance != NULL)
+	{
 		schedule_check_rising(contract->maintenance,
 							  psprintf("maintenance rate of contract \"%s\"", symbol_text(symbol)));
+		if (!dec_is_zero(&contract->closing_fee))
+			contract->requirement = schedule_add_rate(contract->maintenance, &contract->closing_fee);
+	}
 	if (contract->initial != NULL)
 		schedule_check_rising(contract->initial, psprintf("initial rate of contract \"%s\"", symbol_text(symbol)));
 	if (!contract->marked)
@@ -220,6 +224,7 @@ put_contract(MarketWriter *writer, MarketContract *to, const ContractTerms *cont
 	to->netting = contract->netting;
 	to->marked = contract->marked;
 	to->maintenance = put_schedule(writer, contract->maintenance);
+	to->requirement = contract->requirement == NULL ? to->maintenance : put_schedule(writer, contract->requirement);
 	to->initial = put_schedule(writer, contract->initial);
 	put_decimal(writer, &to->size, &contract->size);
 	put_decimal(writer, &to->mark, &contract->mark);

@@ -76,6 +76,7 @@ typedef struct MarketContract
 	uint8		netting;
 	bool		marked;
 	uint32		maintenance;
+	uint32		requirement;	/* maintenance and closing fee in one */
 	uint32		initial;
 	Decimal		size;
 	Decimal		mark;
@@ -182,7 +183,8 @@ typedef struct ContractTerms
 	const Schedule *initial;	/* or NULL */
 	NettingMode netting;
 	Decimal		closing_fee;
-	Decimal		unit_notional;	/* computed by market_build() */
+	const Schedule *requirement;	/* computed by market_build() */
+	Decimal		unit_notional;
 } ContractTerms;
 
 typedef struct MarketTerms

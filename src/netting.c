@@ -9,15 +9,77 @@
 #include "flat.h"
 #include "netting.h"
 
+/* ---------- an expanded object ---------- */
+
+/* Flattens at the first question; the answer is kept until the netting changes. */
+static Size
+netting_flat_size(ExpandedObjectHeader *header)
+{
+	Netting    *netting = (Netting *) header;
+
+	if (netting->flat == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(header->eoh_context);
+
+		netting->flat = netting_flatten(netting);
+		MemoryContextSwitchTo(old);
+	}
+	return VARSIZE(netting->flat);
+}
+
+static void
+netting_flatten_into(ExpandedObjectHeader *header, void *result, Size size)
+{
+	memcpy(result, ((Netting *) header)->flat, size);
+}
+
+static const ExpandedObjectMethods netting_methods = {netting_flat_size, netting_flatten_into};
+
 Netting *
 netting_create(MemoryContext context)
 {
 	Netting    *netting = MemoryContextAlloc(context, sizeof(Netting));
 
-	netting->context = context;
+	EOH_init_header(&netting->header, &netting_methods, context);
 	symbol_table_init(&netting->balances, context, sizeof(Balance));
 	symbol_table_init(&netting->positions, context, sizeof(Position));
+	netting->flat = NULL;
 	return netting;
+}
+
+/* The netting that a portfolio datum points to, or NULL where it is flat. */
+const Netting *
+netting_from_datum(Datum portfolio)
+{
+	ExpandedObjectHeader *header;
+
+	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(portfolio)))
+		return NULL;
+	header = DatumGetEOHP(portfolio);
+	return header->eoh_methods == &netting_methods ? (Netting *) header : NULL;
+}
+
+/*
+ * A read-only datum of the netting.  The pointer is a copy: the executor
+ * copies, hence flattens, a result that does not lie in its own context.
+ */
+static Datum
+netting_datum(Netting *netting)
+{
+	return PointerGetDatum(memcpy(palloc(EXPANDED_POINTER_SIZE), netting->header.eoh_ro_ptr, EXPANDED_POINTER_SIZE));
+}
+
+/* ---------- netting ---------- */
+
+/* Before each change: a flat form made earlier no longer holds. */
+static inline void
+netting_changes(Netting *netting)
+{
+	if (unlikely(netting->flat != NULL))
+	{
+		pfree(netting->flat);
+		netting->flat = NULL;
+	}
 }
 
 /* sum += amount, where a numeric that the sum needs lives as long as it. */
@@ -30,7 +92,7 @@ add_to_sum(Netting *netting, Decimal *sum, const Decimal *amount)
 	if (likely((result.scale | sum->scale) >= 0))
 		*sum = result;
 	else
-		dec_copy_into(sum, &result, netting->context);
+		dec_copy_into(sum, &result, netting->header.eoh_context);
 }
 
 static inline Position *
@@ -38,6 +100,7 @@ find_position(Netting *netting, const Symbol *contract)
 {
 	bool		found;
 
+	netting_changes(netting);
 	return symbol_table_add(&netting->positions, contract, &found);
 }
 
@@ -47,6 +110,7 @@ netting_add_balance(Netting *netting, const Symbol *asset, const Decimal *quanti
 	bool		found;
 	Balance    *balance = symbol_table_add(&netting->balances, asset, &found);
 
+	netting_changes(netting);
 	add_to_sum(netting, &balance->quantity, quantity);
 }
 
@@ -259,10 +323,11 @@ margin_portfolio_deserialize(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(margin_portfolio_final);
 
+/* Hands out the state itself, read only. */
 Datum
 margin_portfolio_final(PG_FUNCTION_ARGS)
 {
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	PG_RETURN_POINTER(netting_flatten((Netting *) PG_GETARG_POINTER(0)));
+	PG_RETURN_DATUM(netting_datum((Netting *) PG_GETARG_POINTER(0)));
 }

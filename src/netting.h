@@ -2,22 +2,29 @@
  * netting.h
  *		Holdings on their way to a portfolio: rows in any order, netted by symbol.
  *
- * Lives in one memory context, which everything it points to shares.  Neither
- * flattening nor serializing changes it.
+ * This is the state of the aggregate portfolio(), and at the same time an
+ * expanded object that stands for the portfolio: the final function hands it
+ * out as it is, evaluate() reads it directly, and whoever stores or compares
+ * it makes PostgreSQL ask for the flat form.  Lives in one memory context,
+ * which everything it points to shares.
  */
 #ifndef MARGIN_NETTING_H
 #define MARGIN_NETTING_H
+
+#include "utils/expandeddatum.h"
 
 #include "portfolio.h"
 
 typedef struct Netting
 {
-	MemoryContext context;
-	SymbolTable balances;		/* of Balance */
+	ExpandedObjectHeader header;
+	SymbolTable balances;		/* of Balance; some may have netted to 0 */
 	SymbolTable positions;		/* of Position */
+	struct varlena *flat;		/* the flat form, where it has been asked for since the last change */
 } Netting;
 
 extern Netting *netting_create(MemoryContext context);
+extern const Netting *netting_from_datum(Datum portfolio);
 extern void netting_add_balance(Netting *netting, const Symbol *asset, const Decimal *quantity);
 extern void netting_add_position(Netting *netting, const Position *position);
 extern struct varlena *netting_flatten(const Netting *netting);

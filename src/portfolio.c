@@ -148,17 +148,23 @@ put_symbol(char *to, const Symbol *symbol)
 	return to + symbol->length;
 }
 
+static pg_noreturn void
+report_digits(const Symbol *symbol, const char *what, int integer, int fraction)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("%s of \"%s\" has too many digits", what, symbol_text(symbol)),
+			 errdetail("At most %d digits are allowed before the decimal point and %d after it.",
+					   integer + PORTFOLIO_SUM_DIGITS, fraction)));
+}
+
 /* Makes a number canonical and refuses one that no rows could have summed up to. */
-static void
+static inline void
 settle_amount(Decimal *a, const Symbol *symbol, const char *what, int integer, int fraction)
 {
 	dec_normalize(a);
 	if (unlikely(!dec_digits_within(a, integer + PORTFOLIO_SUM_DIGITS, fraction)))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("%s of \"%s\" has too many digits", what, symbol_text(symbol)),
-				 errdetail("At most %d digits are allowed before the decimal point and %d after it.",
-						   integer + PORTFOLIO_SUM_DIGITS, fraction)));
+		report_digits(symbol, what, integer, fraction);
 }
 
 /* Balances in byte order of their symbols, each once; one of 0 is left out. */
@@ -178,34 +184,49 @@ portfolio_put_balance(PortfolioWriter *writer, Balance *balance)
 	writer->balances++;
 }
 
-/* A side's numbers checked and canonical; returns its bits of the parts byte. */
-static uint8
-settle_side(const Symbol *symbol, PositionSide *side, int index)
-{
-	static const char *const names[2][3] = {
-		{"long quantity", "long cost", "long margin quantity"},
-		{"short quantity", "short cost", "short margin quantity"}
-	};
-	Decimal    *amounts[3] = {&side->quantity, &side->cost, &side->margin};
+static const char *const side_names[2][3] = {
+	{"long quantity", "long cost", "long margin quantity"},
+	{"short quantity", "short cost", "short margin quantity"}
+};
 
-	settle_amount(&side->quantity, symbol, names[index][0], DEC_INPUT_DIGITS, DEC_INPUT_DIGITS);
-	settle_amount(&side->cost, symbol, names[index][1], 2 * DEC_INPUT_DIGITS, 2 * DEC_INPUT_DIGITS);
-	settle_amount(&side->margin, symbol, names[index][2], 2 * DEC_INPUT_DIGITS, 18);
+/* What is wrong with a side that settle_side() did not like. */
+static pg_noreturn void
+report_side(const Symbol *symbol, const PositionSide *side, int index)
+{
+	const Decimal *amounts[3] = {&side->quantity, &side->cost, &side->margin};
+
 	for (int i = 0; i < 3; i++)
 	{
-		if (unlikely(dec_sign(amounts[i]) < 0))
+		if (dec_sign(amounts[i]) < 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("%s of \"%s\" must not be negative: %s",
-							names[index][i], symbol_text(symbol), dec_text(amounts[i]))));
-		if (unlikely(i > 0 && dec_is_zero(&side->quantity) && !dec_is_zero(amounts[i])))
+							side_names[index][i], symbol_text(symbol), dec_text(amounts[i]))));
+	}
+	for (int i = 1; i < 3; i++)
+	{
+		if (!dec_is_zero(amounts[i]))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("%s of \"%s\" is %s although its quantity is 0",
-							names[index][i], symbol_text(symbol), dec_text(amounts[i]))));
+							side_names[index][i], symbol_text(symbol), dec_text(amounts[i]))));
 	}
-	if (dec_is_zero(&side->quantity))
+	pg_unreachable();
+}
+
+/* A side's numbers checked and canonical; returns its bits of the parts byte. */
+static inline uint8
+settle_side(const Symbol *symbol, PositionSide *side, int index)
+{
+	bool		empty = dec_is_zero(&side->quantity);
+
+	if (empty && dec_is_zero(&side->cost) && dec_is_zero(&side->margin))
 		return 0;
+	settle_amount(&side->quantity, symbol, side_names[index][0], DEC_INPUT_DIGITS, DEC_INPUT_DIGITS);
+	settle_amount(&side->cost, symbol, side_names[index][1], 2 * DEC_INPUT_DIGITS, 2 * DEC_INPUT_DIGITS);
+	settle_amount(&side->margin, symbol, side_names[index][2], 2 * DEC_INPUT_DIGITS, 18);
+	if (unlikely(empty || dec_sign(&side->quantity) < 0 || dec_sign(&side->cost) < 0 || dec_sign(&side->margin) < 0))
+		report_side(symbol, side, index);
 	return HAS_SIDE(index) | (dec_is_zero(&side->margin) ? 0 : HAS_MARGIN(index));
 }
 

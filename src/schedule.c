@@ -134,6 +134,24 @@ schedule_build(const TierList *list)
 	return result;
 }
 
+/* The schedule whose every rate is higher by "rate": S(x) + rate * x. */
+Schedule *
+schedule_add_rate(const Schedule *schedule, const Decimal *rate)
+{
+	TierList	list = {schedule->method, 0, 0, NULL};
+
+	for (int i = 0; i < schedule->count; i++)
+	{
+		Decimal		buffer;
+		Decimal		sum;
+
+		dec_add(&sum, dec_flat(&schedule->tiers[i].rate, schedule, &buffer), rate);
+		dec_normalize(&sum);
+		tier_list_add(&list, dec_flat(&schedule->tiers[i].bound, schedule, &buffer), &sum, CurrentMemoryContext);
+	}
+	return schedule_build(&list);
+}
+
 /* A stored value, detoasted and of a version we know. */
 Schedule *
 schedule_from_datum(Datum value)

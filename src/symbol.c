@@ -15,17 +15,14 @@
 #define FIRST_NAMES		96
 #define LINEAR_SEARCH	16
 
-/* A symbol from outside; "what" says what it names. */
-Symbol
-symbol_checked(const char *bytes, int length, const char *what)
+void
+symbol_bad_length(const char *bytes, int length, const char *what)
 {
-	if (length < 1 || length > SYMBOL_MAX_LENGTH)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 length < 1 ? errmsg("name of %s must not be empty", what) :
-				 errmsg("name of %s is too long: \"%.*s...\"", what, pg_mbcliplen(bytes, length, 40), bytes),
-				 errdetail("A name has 1 to %d bytes.", SYMBOL_MAX_LENGTH)));
-	return symbol_make(bytes, length);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 length < 1 ? errmsg("name of %s must not be empty", what) :
+			 errmsg("name of %s is too long: \"%.*s...\"", what, pg_mbcliplen(bytes, length, 40), bytes),
+			 errdetail("A name has 1 to %d bytes.", SYMBOL_MAX_LENGTH)));
 }
 
 char *

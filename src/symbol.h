@@ -14,6 +14,8 @@
 #include "common/hashfn.h"
 #include "port/pg_bswap.h"
 
+#include "compat.h"
+
 #define SYMBOL_MAX_LENGTH 255
 
 typedef struct Symbol
@@ -23,17 +25,45 @@ typedef struct Symbol
 	int			length;
 } Symbol;
 
+/*
+ * The first eight bytes as a number in their order, zeros behind a shorter
+ * name.  Loads of fixed size that may overlap: a memcpy() of so few bytes
+ * costs more than all else that is done with a symbol.
+ */
+static inline uint64
+symbol_prefix(const char *bytes, int length)
+{
+	uint64		prefix = 0;
+
+#ifdef WORDS_BIGENDIAN
+	memcpy(&prefix, bytes, Min(length, 8));
+	return prefix;
+#else
+	if (length >= 8)
+		memcpy(&prefix, bytes, 8);
+	else if (length >= 4)
+	{
+		uint32		first;
+		uint32		last;
+
+		memcpy(&first, bytes, 4);
+		memcpy(&last, bytes + length - 4, 4);
+		prefix = first | (uint64) last << (8 * (length - 4));
+	}
+	else
+		prefix = (uint64) (uint8) bytes[0] | (uint64) (uint8) bytes[length / 2] << (8 * (length / 2)) |
+			(uint64) (uint8) bytes[length - 1] << (8 * (length - 1));
+	return pg_bswap64(prefix);
+#endif
+}
+
+/* A symbol of at least one byte. */
 static inline Symbol
 symbol_make(const char *bytes, int length)
 {
 	Symbol		s;
-	uint64		prefix = 0;
 
-	memcpy(&prefix, bytes, length < 8 ? length : 8);
-#ifndef WORDS_BIGENDIAN
-	prefix = pg_bswap64(prefix);
-#endif
-	s.prefix = prefix;
+	s.prefix = symbol_prefix(bytes, length);
 	s.bytes = bytes;
 	s.length = length;
 	return s;
@@ -74,7 +104,17 @@ symbol_hash(const Symbol *s)
 	return (uint32) (h >> 32);
 }
 
-extern Symbol symbol_checked(const char *bytes, int length, const char *what);
+extern pg_noreturn void symbol_bad_length(const char *bytes, int length, const char *what);
+
+/* A symbol from outside; "what" says what it names. */
+static inline Symbol
+symbol_checked(const char *bytes, int length, const char *what)
+{
+	if (unlikely(length < 1 || length > SYMBOL_MAX_LENGTH))
+		symbol_bad_length(bytes, length, what);
+	return symbol_make(bytes, length);
+}
+
 extern char *symbol_text(const Symbol *s);
 
 /*

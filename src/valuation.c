@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "fmgr.h"
+
 #include "valuation.h"
 
 const char *const level_names[] = {
@@ -66,14 +68,10 @@ sort_missing(Valuation *v)
 /* ---------- positions ---------- */
 
 /* req(N) = T(N) + f * N (SPEC 3.5) */
-static void
+static inline void
 requirement(Decimal *r, const Market *market, const MarketContract *contract, const Decimal *notional)
 {
-	Decimal		buffer;
-
-	schedule_apply(r, market_schedule(market, contract->maintenance), notional);
-	if (!dec_is_zero(&contract->closing_fee))
-		dec_add_product(r, dec_flat(&contract->closing_fee, market, &buffer), notional);
+	schedule_apply(r, market_schedule(market, contract->requirement), notional);
 }
 
 /* max(I(N), m * M * margin quantity, req(N)) (SPEC 3.7) */
@@ -150,21 +148,36 @@ require_net(PositionLine *line, const Market *market)
 	initial_requirement(&line->initial, market, line->terms, &notional, &margin, &line->maintenance);
 }
 
-/* Notionals and profit (SPEC 3.1, 3.5): m*M*(L - S) - m*(KL - KS) */
+/* Notionals and profit (SPEC 3.1, 3.5): m*M*(L - S) - m*(KL - KS), most positions having one side. */
 static void
 mark_position(PositionLine *line, const Market *market)
 {
-	const PositionSide *sides = line->position.sides;
-	Decimal		buffer;
-	const Decimal *unit = dec_flat(&line->terms->unit_notional, market, &buffer);
-	Decimal		cost;
+	Decimal		unit_buffer;
+	Decimal		size_buffer;
+	const Decimal *unit = dec_flat(&line->terms->unit_notional, market, &unit_buffer);
+	const Decimal *size = dec_flat(&line->terms->size, market, &size_buffer);
 
-	dec_mul(&line->notional[SIDE_LONG], unit, &sides[SIDE_LONG].quantity);
-	dec_mul(&line->notional[SIDE_SHORT], unit, &sides[SIDE_SHORT].quantity);
-	dec_sub(&line->pnl, &line->notional[SIDE_LONG], &line->notional[SIDE_SHORT]);
-	dec_sub(&cost, &sides[SIDE_LONG].cost, &sides[SIDE_SHORT].cost);
-	dec_mul(&cost, &cost, dec_flat(&line->terms->size, market, &buffer));
-	dec_sub(&line->pnl, &line->pnl, &cost);
+	line->pnl = DEC_ZERO;
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		const PositionSide *side = &line->position.sides[i];
+		Decimal		cost;
+
+		if (dec_is_zero(&side->quantity))
+		{
+			line->notional[i] = DEC_ZERO;
+			continue;
+		}
+		dec_mul(&line->notional[i], unit, &side->quantity);
+		dec_mul(&cost, size, &side->cost);
+		if (i == SIDE_LONG)
+			dec_sub(&line->pnl, &line->notional[i], &cost);
+		else
+		{
+			dec_sub(&cost, &cost, &line->notional[i]);
+			dec_add(&line->pnl, &line->pnl, &cost);
+		}
+	}
 }
 
 /* The line of an asset of the market; made where there is none yet. */
@@ -378,42 +391,95 @@ value_totals(Valuation *v, const Market *market)
 
 /* ---------- the whole ---------- */
 
-void
-value_portfolio(Valuation *v, const struct varlena *portfolio, const Market *market, int wanted)
+static void
+begin_valuation(Work *work, Size nbalances, Size npositions, int wanted)
 {
-	Work		work = {v, market, (wanted & VALUE_MARGINS) != 0, NULL, 0};
-	bool		keep_positions = (wanted & VALUE_POSITIONS) != 0;
+	Valuation  *v = work->v;
+	Size		nlines = nbalances + Min(npositions, work->market->nassets) + 1;
+
+	v->level = LEVEL_HEALTHY;
+	v->has_ratio = false;
+	v->nmissing = v->nassets = v->npositions = 0;
+	v->missing = NULL;
+	v->positions = NULL;
+	v->assets = MemoryContextAllocHuge(CurrentMemoryContext, nlines * sizeof(AssetLine));
+	if (wanted & VALUE_POSITIONS)
+		v->positions = MemoryContextAllocHuge(CurrentMemoryContext, (npositions + 1) * sizeof(PositionLine));
+	work->margins = (wanted & VALUE_MARGINS) != 0;
+	work->line_of = palloc0(Max(work->market->nassets, 1) * sizeof(int));
+}
+
+static inline void
+add_balance(Work *work, const Balance *balance)
+{
+	asset_line(work, market_find_asset(work->market, &balance->symbol), &balance->symbol)->balance = balance->quantity;
+}
+
+/* Where the next position goes: a line that is kept, or "scrap". */
+static inline PositionLine *
+next_position(Work *work, PositionLine *scrap)
+{
+	return work->v->positions == NULL ? scrap : &work->v->positions[work->v->npositions++];
+}
+
+static void
+value_flat(Work *work, const struct varlena *portfolio, int wanted)
+{
 	PortfolioReader reader;
 	PositionLine scrap;
 
 	portfolio_open(&reader, portfolio);
-	v->level = LEVEL_HEALTHY;
-	v->nmissing = 0;
-	v->missing = NULL;
-	v->nassets = 0;
-	v->npositions = 0;
-	v->positions = NULL;
-	work.line_of = palloc0(Max(market->nassets, 1) * sizeof(int));
-	v->assets = MemoryContextAllocHuge(CurrentMemoryContext,
-									   ((Size) reader.balances + Min(reader.positions, market->nassets) + 1) * sizeof(AssetLine));
-	if (keep_positions)
-		v->positions = MemoryContextAllocHuge(CurrentMemoryContext, ((Size) reader.positions + 1) * sizeof(PositionLine));
-
+	begin_valuation(work, reader.balances, reader.positions, wanted);
 	while (reader.balances > 0)
 	{
 		Balance		balance;
 
 		portfolio_read_balance(&reader, &balance);
-		asset_line(&work, market_find_asset(market, &balance.symbol), &balance.symbol)->balance = balance.quantity;
+		add_balance(work, &balance);
 	}
 	while (reader.positions > 0)
 	{
-		PositionLine *line = keep_positions ? &v->positions[v->npositions++] : &scrap;
+		PositionLine *line = next_position(work, &scrap);
 
 		portfolio_read_position(&reader, &line->position);
-		value_position(&work, line);
+		value_position(work, line);
 	}
 	portfolio_end(&reader);
+}
+
+static void
+value_netting(Work *work, const Netting *netting, int wanted)
+{
+	PositionLine scrap;
+
+	begin_valuation(work, netting->balances.count, netting->positions.count, wanted);
+	for (int i = 0; i < netting->balances.count; i++)
+	{
+		const Balance *balance = symbol_table_record(&netting->balances, i);
+
+		if (!dec_is_zero(&balance->quantity))
+			add_balance(work, balance);
+	}
+	for (int i = 0; i < netting->positions.count; i++)
+	{
+		PositionLine *line = next_position(work, &scrap);
+
+		line->position = *(const Position *) symbol_table_record(&netting->positions, i);
+		value_position(work, line);
+	}
+}
+
+/* Values a portfolio, be it flat or the state of its aggregate. */
+void
+value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
+{
+	const Netting *netting = netting_from_datum(portfolio);
+	Work		work = {v, market, false, NULL, 0};
+
+	if (netting != NULL)
+		value_netting(&work, netting, wanted);
+	else
+		value_flat(&work, PG_DETOAST_DATUM_PACKED(portfolio), wanted);
 
 	for (int i = 0; i < v->nassets; i++)
 		value_asset(&work, &v->assets[i]);

@@ -10,6 +10,7 @@
 #define MARGIN_VALUATION_H
 
 #include "market.h"
+#include "netting.h"
 #include "portfolio.h"
 
 typedef enum Level
@@ -84,14 +85,14 @@ typedef struct Valuation
 	int			nassets;
 	AssetLine  *assets;
 	int			npositions;
-	PositionLine *positions;	/* only where asked for */
+	PositionLine *positions;	/* only where asked for; in no order, as the assets */
 } Valuation;
 
 /* What is wanted beyond level unpriced or not, equity and what it is made of. */
 #define VALUE_MARGINS	0x01	/* requirements, and all that follows from them */
 #define VALUE_POSITIONS	0x02	/* the lines of positions */
 
-extern void value_portfolio(Valuation *v, const struct varlena *portfolio, const Market *market, int wanted);
+extern void value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted);
 extern bool valuation_passes(const Valuation *v);
 extern void value_collateral(Decimal *r, const Schedule *tiers, Basis basis, const Decimal *price, const Decimal *equity,
 							 const Decimal *net_value);

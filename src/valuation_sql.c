@@ -11,6 +11,7 @@
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/expandedrecord.h"
 
 #include "market.h"
 #include "options.h"
@@ -19,7 +20,7 @@
 static void
 value_arguments(Valuation *v, FunctionCallInfo fcinfo, int wanted)
 {
-	value_portfolio(v, PG_GETARG_VARLENA_PP(0), market_from_datum(PG_GETARG_DATUM(1)), wanted);
+	value_portfolio(v, PG_GETARG_DATUM(0), market_from_datum(PG_GETARG_DATUM(1)), wanted);
 }
 
 static Datum
@@ -68,11 +69,11 @@ enum
 /* What does not change from row to row of a query. */
 typedef struct ResultType
 {
-	TupleDesc	tupdesc;		/* of evaluate() only */
+	ExpandedRecordHeader *pattern;	/* of evaluate() only */
 	Oid			levels[LEVELS];
 } ResultType;
 
-/* The values of the enum "level"; looked up once per query and call site. */
+/* Looked up once per query and call site; the same whenever it is looked up. */
 static ResultType *
 result_type(FunctionCallInfo fcinfo)
 {
@@ -80,18 +81,16 @@ result_type(FunctionCallInfo fcinfo)
 	MemoryContext old;
 	TupleDesc	tupdesc;
 	Oid			oid;
-	bool		composite;
 
 	if (likely(type != NULL))
 		return type;
 	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-	composite = get_call_result_type(fcinfo, &oid, &tupdesc) == TYPEFUNC_COMPOSITE;
 	type = palloc0(sizeof(ResultType));
-	if (composite)
+	if (get_call_result_type(fcinfo, &oid, &tupdesc) == TYPEFUNC_COMPOSITE)
 	{
 		if (tupdesc->natts != COLUMNS)
 			elog(ERROR, "type valuation has %d columns instead of %d", tupdesc->natts, COLUMNS);
-		type->tupdesc = BlessTupleDesc(CreateTupleDescCopy(tupdesc));
+		type->pattern = make_expanded_record_from_typeid(oid, -1, fcinfo->flinfo->fn_mcxt);
 		oid = TupleDescAttr(tupdesc, COLUMN_LEVEL)->atttypid;
 	}
 	for (int i = 0; i < LEVELS; i++)
@@ -101,42 +100,57 @@ result_type(FunctionCallInfo fcinfo)
 	return type;
 }
 
+/* The fields of the composite, allocated in the current context. */
+static void
+valuation_fields(const Valuation *v, const ResultType *type, Datum *values, bool *nulls)
+{
+	memset(nulls, false, COLUMNS * sizeof(bool));
+	values[COLUMN_LEVEL] = ObjectIdGetDatum(type->levels[v->level]);
+	if (v->level == LEVEL_UNPRICED)
+	{
+		memset(nulls, true, COLUMN_LEVEL * sizeof(bool));
+		values[COLUMN_MISSING] = symbol_array(v->missing, v->nmissing);
+		return;
+	}
+	values[COLUMN_EQUITY] = amount(&v->equity);
+	values[COLUMN_COLLATERAL_VALUE] = amount(&v->collateral_value);
+	values[COLUMN_LIABILITIES] = amount(&v->liabilities);
+	values[COLUMN_NET_ASSET_VALUE] = amount(&v->net_asset_value);
+	values[COLUMN_HAIRCUT] = amount(&v->haircut);
+	values[COLUMN_UNREALIZED_PNL] = amount(&v->unrealized_pnl);
+	values[COLUMN_INITIAL_MARGIN] = amount(&v->initial_margin);
+	values[COLUMN_MAINTENANCE_MARGIN] = amount(&v->maintenance_margin);
+	values[COLUMN_AVAILABLE_MARGIN] = amount(&v->available_margin);
+	values[COLUMN_SHORTFALL] = amount(&v->shortfall);
+	nulls[COLUMN_MARGIN_RATIO] = !v->has_ratio;
+	if (v->has_ratio)
+		values[COLUMN_MARGIN_RATIO] = NumericGetDatum(dec_to_numeric_scale(&v->margin_ratio, 8));
+	nulls[COLUMN_MISSING] = true;
+}
+
 PG_FUNCTION_INFO_V1(margin_evaluate);
 
-/* evaluate(portfolio, market) returns valuation */
+/*
+ * evaluate(portfolio, market) returns valuation
+ *
+ * The result is an expanded record: who takes it apart column by column, as
+ * the views do, gets each field without walking over those before it.
+ */
 Datum
 margin_evaluate(PG_FUNCTION_ARGS)
 {
 	ResultType *type = result_type(fcinfo);
+	ExpandedRecordHeader *record;
+	MemoryContext old;
 	Valuation	v;
-	Datum		values[COLUMNS];
-	bool		nulls[COLUMNS] = {0};
 
 	value_arguments(&v, fcinfo, VALUE_MARGINS);
-	values[COLUMN_LEVEL] = ObjectIdGetDatum(type->levels[v.level]);
-	if (v.level == LEVEL_UNPRICED)
-	{
-		memset(nulls, true, COLUMN_LEVEL * sizeof(bool));
-		values[COLUMN_MISSING] = symbol_array(v.missing, v.nmissing);
-	}
-	else
-	{
-		values[COLUMN_EQUITY] = amount(&v.equity);
-		values[COLUMN_COLLATERAL_VALUE] = amount(&v.collateral_value);
-		values[COLUMN_LIABILITIES] = amount(&v.liabilities);
-		values[COLUMN_NET_ASSET_VALUE] = amount(&v.net_asset_value);
-		values[COLUMN_HAIRCUT] = amount(&v.haircut);
-		values[COLUMN_UNREALIZED_PNL] = amount(&v.unrealized_pnl);
-		values[COLUMN_INITIAL_MARGIN] = amount(&v.initial_margin);
-		values[COLUMN_MAINTENANCE_MARGIN] = amount(&v.maintenance_margin);
-		values[COLUMN_AVAILABLE_MARGIN] = amount(&v.available_margin);
-		values[COLUMN_SHORTFALL] = amount(&v.shortfall);
-		nulls[COLUMN_MARGIN_RATIO] = !v.has_ratio;
-		if (v.has_ratio)
-			values[COLUMN_MARGIN_RATIO] = NumericGetDatum(dec_to_numeric_scale(&v.margin_ratio, 8));
-		nulls[COLUMN_MISSING] = true;
-	}
-	return HeapTupleGetDatum(heap_form_tuple(type->tupdesc, values, nulls));
+	record = make_expanded_record_from_exprecord(type->pattern, CurrentMemoryContext);
+	old = MemoryContextSwitchTo(record->hdr.eoh_context);
+	valuation_fields(&v, type, record->dvalues, record->dnulls);
+	MemoryContextSwitchTo(old);
+	record->flags |= ER_FLAG_DVALUES_VALID | ER_FLAG_DVALUES_ALLOCED;
+	PG_RETURN_DATUM(ExpandedRecordGetDatum(record));
 }
 
 /* ---------- accessors: one amount, without the composite ---------- */
@@ -278,11 +292,17 @@ margin_collateral(PG_FUNCTION_ARGS)
 	const Market *market = market_from_datum(PG_GETARG_DATUM(1));
 	Valuation	v;
 
-	value_portfolio(&v, PG_GETARG_VARLENA_PP(0), market, VALUE_MARGINS);
+	value_portfolio(&v, PG_GETARG_DATUM(0), market, VALUE_MARGINS);
 	qsort(v.assets, v.nassets, sizeof(AssetLine), compare_assets);
 	for (int i = 0; i < v.nassets; i++)
 		put_asset_line(result, &v.assets[i], market);
 	return (Datum) 0;
+}
+
+static int
+compare_positions(const void *a, const void *b)
+{
+	return symbol_cmp(&((const PositionLine *) a)->position.symbol, &((const PositionLine *) b)->position.symbol);
 }
 
 /* An amount in the settlement asset, weighted into USD. */
@@ -371,7 +391,8 @@ margin_positions(PG_FUNCTION_ARGS)
 	const Market *market = market_from_datum(PG_GETARG_DATUM(1));
 	Valuation	v;
 
-	value_portfolio(&v, PG_GETARG_VARLENA_PP(0), market, VALUE_MARGINS | VALUE_POSITIONS);
+	value_portfolio(&v, PG_GETARG_DATUM(0), market, VALUE_MARGINS | VALUE_POSITIONS);
+	qsort(v.positions, v.npositions, sizeof(PositionLine), compare_positions);
 	for (int i = 0; i < v.npositions; i++)
 		put_position_line(result, &v.positions[i], market);
 	return (Datum) 0;
