@@ -27,12 +27,18 @@
 /* ---------- reading ---------- */
 
 void
+portfolio_corrupted(void)
+{
+	flat_corrupted("portfolio");
+}
+
+void
 portfolio_open(PortfolioReader *reader, const struct varlena *value)
 {
 	reader->at = VARDATA_ANY(value);
 	reader->end = reader->at + VARSIZE_ANY_EXHDR(value);
 	if (reader->end - reader->at < (int) HEADER_SIZE)
-		flat_corrupted("portfolio");
+		portfolio_corrupted();
 	flat_check_version("portfolio", *(const uint8 *) reader->at, PORTFOLIO_VERSION);
 	memcpy(&reader->balances, reader->at + sizeof(uint8), sizeof(uint32));
 	memcpy(&reader->positions, reader->at + sizeof(uint8) + sizeof(uint32), sizeof(uint32));
@@ -40,38 +46,7 @@ portfolio_open(PortfolioReader *reader, const struct varlena *value)
 
 	/* no entry is shorter, so these numbers are safe to allocate by */
 	if (((uint64) reader->balances + reader->positions) * SMALLEST_ENTRY > (uint64) (reader->end - reader->at))
-		flat_corrupted("portfolio");
-}
-
-static inline void
-read_symbol(PortfolioReader *reader, Symbol *symbol)
-{
-	int			length;
-
-	if (reader->at >= reader->end)
-		flat_corrupted("portfolio");
-	length = (uint8) *reader->at++;
-	if (unlikely(length == 0 || reader->end - reader->at < length))
-		flat_corrupted("portfolio");
-	*symbol = symbol_make(reader->at, length);
-	reader->at += length;
-}
-
-static inline void
-read_decimal(PortfolioReader *reader, Decimal *r)
-{
-	reader->at = dec_unpack(r, reader->at, reader->end);
-	if (unlikely(reader->at == NULL))
-		flat_corrupted("portfolio");
-}
-
-/* The next balance; the caller has seen that one is left. */
-void
-portfolio_read_balance(PortfolioReader *reader, Balance *balance)
-{
-	read_symbol(reader, &balance->symbol);
-	read_decimal(reader, &balance->quantity);
-	reader->balances--;
+		portfolio_corrupted();
 }
 
 static inline void
@@ -79,10 +54,10 @@ read_side(PortfolioReader *reader, PositionSide *side, bool present, bool has_ma
 {
 	if (present)
 	{
-		read_decimal(reader, &side->quantity);
-		read_decimal(reader, &side->cost);
+		portfolio_read_decimal(reader, &side->quantity);
+		portfolio_read_decimal(reader, &side->cost);
 		if (has_margin)
-			read_decimal(reader, &side->margin);
+			portfolio_read_decimal(reader, &side->margin);
 		else
 			side->margin = DEC_ZERO;
 	}
@@ -96,9 +71,9 @@ portfolio_read_position(PortfolioReader *reader, Position *position)
 {
 	uint8		parts;
 
-	read_symbol(reader, &position->symbol);
+	portfolio_read_symbol(reader, &position->symbol);
 	if (reader->at >= reader->end)
-		flat_corrupted("portfolio");
+		portfolio_corrupted();
 	parts = (uint8) *reader->at++;
 	read_side(reader, &position->sides[SIDE_LONG], parts & HAS_SIDE(SIDE_LONG), parts & HAS_MARGIN(SIDE_LONG));
 	read_side(reader, &position->sides[SIDE_SHORT], parts & HAS_SIDE(SIDE_SHORT), parts & HAS_MARGIN(SIDE_SHORT));
@@ -109,7 +84,7 @@ void
 portfolio_end(const PortfolioReader *reader)
 {
 	if (unlikely(reader->at != reader->end))
-		flat_corrupted("portfolio");
+		portfolio_corrupted();
 }
 
 /* ---------- writing: the one validator ---------- */

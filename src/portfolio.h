@@ -65,13 +65,41 @@ typedef struct PortfolioWriter
 } PortfolioWriter;
 
 extern void portfolio_open(PortfolioReader *reader, const struct varlena *value);
-extern void portfolio_read_balance(PortfolioReader *reader, Balance *balance);
 extern void portfolio_read_position(PortfolioReader *reader, Position *position);
 extern void portfolio_end(const PortfolioReader *reader);
+extern pg_noreturn void portfolio_corrupted(void);
 
 extern void portfolio_begin(PortfolioWriter *writer, Size expected);
 extern void portfolio_put_balance(PortfolioWriter *writer, Balance *balance);
 extern void portfolio_put_position(PortfolioWriter *writer, Position *position);
 extern struct varlena *portfolio_finish(PortfolioWriter *writer);
+
+static inline void
+portfolio_read_symbol(PortfolioReader *reader, Symbol *symbol)
+{
+	int			length = reader->at < reader->end ? (uint8) *reader->at++ : 0;
+
+	if (unlikely(length == 0 || reader->end - reader->at < length))
+		portfolio_corrupted();
+	*symbol = symbol_make(reader->at, length);
+	reader->at += length;
+}
+
+static inline void
+portfolio_read_decimal(PortfolioReader *reader, Decimal *r)
+{
+	reader->at = dec_unpack(r, reader->at, reader->end);
+	if (unlikely(reader->at == NULL))
+		portfolio_corrupted();
+}
+
+/* The next balance; the caller has seen that one is left. */
+static inline void
+portfolio_read_balance(PortfolioReader *reader, Balance *balance)
+{
+	portfolio_read_symbol(reader, &balance->symbol);
+	portfolio_read_decimal(reader, &balance->quantity);
+	reader->balances--;
+}
 
 #endif							/* MARGIN_PORTFOLIO_H */

@@ -93,15 +93,21 @@ symbol_cmp(const Symbol *a, const Symbol *b)
 	return a->length - b->length;
 }
 
-/* Stored inside market values: changing it changes their format. */
+/*
+ * Stored inside market values: changing it changes their format.  A product
+ * carries its factor's bits upwards only, and those of a short name are the
+ * upper ones: fold them down first.
+ */
 static inline uint32
 symbol_hash(const Symbol *s)
 {
-	uint64		h = (s->prefix ^ (uint64) s->length) * UINT64CONST(0x9E3779B97F4A7C15);
+	uint64		h = s->prefix ^ (uint64) s->length;
 
 	if (s->length > 8)
-		h ^= (uint64) hash_bytes((const unsigned char *) s->bytes + 8, s->length - 8) << 32;
-	return (uint32) (h >> 32);
+		h += (uint64) hash_bytes((const unsigned char *) s->bytes + 8, s->length - 8) << 8;
+	h ^= h >> 32;
+	h *= UINT64CONST(0x9E3779B97F4A7C15);
+	return (uint32) (h ^ h >> 32);
 }
 
 extern pg_noreturn void symbol_bad_length(const char *bytes, int length, const char *what);

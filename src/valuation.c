@@ -17,7 +17,9 @@ typedef struct Work
 {
 	Valuation  *v;
 	const Market *market;
-	bool		margins;		/* wanted? */
+	bool		worth;			/* wanted? */
+	bool		margins;
+	bool		lines;
 	int		   *line_of;		/* by number of the market's asset: 1 + line, 0 none yet */
 	int			missing_capacity;
 } Work;
@@ -190,9 +192,14 @@ asset_line(Work *work, int asset, const Symbol *symbol)
 	if (asset >= 0 && work->line_of[asset] != 0)
 		return &v->assets[work->line_of[asset] - 1];
 	line = &v->assets[v->nassets++];
-	memset(line, 0, sizeof(AssetLine));
 	line->symbol = *symbol;
 	line->terms = asset < 0 ? NULL : &market_assets(work->market)[asset];
+	line->missing = false;
+	line->settles = false;
+	line->pnl_unknown = false;
+	line->balance = DEC_ZERO;
+	if (work->lines)
+		line->pnl = line->net_value = line->collateral_value = line->liability = line->liability_maintenance = DEC_ZERO;
 	if (asset >= 0)
 		work->line_of[asset] = v->nassets;
 	return line;
@@ -238,6 +245,13 @@ value_position(Work *work, PositionLine *line)
 	if (contract->settle_index < 0)
 		return;
 	settle = asset_line(work, contract->settle_index, &symbol);
+	if (!settle->settles)
+	{
+		settle->settles = true;
+		settle->pnl = DEC_ZERO;
+		settle->maintenance = DEC_ZERO;
+		settle->initial = DEC_ZERO;
+	}
 	if (contract->marked)
 		dec_add(&settle->pnl, &settle->pnl, &line->pnl);
 	else
@@ -265,73 +279,38 @@ value_collateral(Decimal *r, const Schedule *tiers, Basis basis, const Decimal *
 	}
 }
 
+/* A negative equity: a liability, and maintenance of its own (SPEC 3.3, 3.6). */
 static void
-value_asset(Work *work, AssetLine *line)
+value_debt(Work *work, AssetLine *line)
 {
+	Valuation  *v = work->v;
 	const Market *market = work->market;
 	const MarketAsset *terms = line->terms;
 	Decimal		buffer;
-	const Decimal *price;
-	int			sign;
+	Decimal		debt;
 
-	if (dec_is_zero(&line->pnl))
-		line->equity = line->balance;
-	else
-		dec_add(&line->equity, &line->balance, &line->pnl);
-	sign = dec_sign(&line->equity);
-	if (sign == 0)
+	dec_neg(&debt, &line->equity);
+	dec_mul(&line->liability, dec_flat(&terms->liability_price, market, &buffer), &debt);
+	dec_add(&v->liabilities, &v->liabilities, &line->liability);
+	if (terms->liability_maintenance == 0 || !work->margins)
 		return;
-	line->missing = terms == NULL || (!terms->priced && (terms->tiers != 0 || sign < 0));
-	if (line->missing)
-		note_missing(work, line->symbol);
-	if (terms == NULL || !terms->priced)
-		return;
-
-	price = dec_flat(&terms->price, market, &buffer);
-	dec_mul(&line->net_value, price, &line->equity);
-	if (sign > 0)
-	{
-		if (terms->tiers != 0)
-			value_collateral(&line->collateral_value, market_schedule(market, terms->tiers), terms->basis,
-							 price, &line->equity, &line->net_value);
-	}
-	else
-	{
-		Decimal		debt;
-		Decimal		weighted_buffer;
-
-		dec_neg(&debt, &line->equity);
-		dec_mul(&line->liability, dec_flat(&terms->liability_price, market, &weighted_buffer), &debt);
-		if (terms->liability_maintenance != 0 && work->margins)
-		{
-			schedule_apply(&line->liability_maintenance, market_schedule(market, terms->liability_maintenance), &debt);
-			dec_mul(&line->liability_maintenance, &line->liability_maintenance, price);
-		}
-	}
+	schedule_apply(&line->liability_maintenance, market_schedule(market, terms->liability_maintenance), &debt);
+	dec_mul(&line->liability_maintenance, &line->liability_maintenance, dec_flat(&terms->price, market, &buffer));
+	dec_add(&v->maintenance_margin, &v->maintenance_margin, &line->liability_maintenance);
+	dec_add(&v->initial_margin, &v->initial_margin, &line->liability_maintenance);
 }
 
-/* ---------- totals ---------- */
-
-/* Adds a line's amounts in USD; it has a price, or nothing to add. */
+/* What positions settled in an asset with a price bring and require, in USD. */
 static void
-add_line(Valuation *v, const AssetLine *line, const Market *market)
+add_settled(Work *work, const AssetLine *line)
 {
+	Valuation  *v = work->v;
+	const Market *market = work->market;
 	Decimal		buffer;
 
-	if (line->terms == NULL || !line->terms->priced)
-		return;
-	dec_add(&v->net_asset_value, &v->net_asset_value, &line->net_value);
-	if (dec_is_zero(&line->liability))
-		dec_add(&v->collateral_value, &v->collateral_value, &line->collateral_value);
-	else
-	{
-		dec_add(&v->liabilities, &v->liabilities, &line->liability);
-		dec_add(&v->maintenance_margin, &v->maintenance_margin, &line->liability_maintenance);
-		dec_add(&v->initial_margin, &v->initial_margin, &line->liability_maintenance);
-	}
-	if (!dec_is_zero(&line->pnl))
+	if (work->worth)
 		dec_add_product(&v->unrealized_pnl, dec_flat(&line->terms->price, market, &buffer), &line->pnl);
-	if (!dec_is_zero(&line->initial))
+	if (work->margins)
 	{
 		const Decimal *price = dec_flat(&line->terms->requirement_price, market, &buffer);
 
@@ -339,6 +318,49 @@ add_line(Valuation *v, const AssetLine *line, const Market *market)
 		dec_add_product(&v->initial_margin, price, &line->initial);
 	}
 }
+
+/* Values an asset as far as the market allows and adds it to the totals. */
+static void
+value_asset(Work *work, AssetLine *line)
+{
+	Valuation  *v = work->v;
+	const Market *market = work->market;
+	const MarketAsset *terms = line->terms;
+	Decimal		buffer;
+	const Decimal *price;
+	int			sign;
+
+	if (line->settles)
+		dec_add(&line->equity, &line->balance, &line->pnl);
+	else
+		line->equity = line->balance;
+	sign = dec_sign(&line->equity);
+	line->missing = sign != 0 && (terms == NULL || (!terms->priced && (terms->tiers != 0 || sign < 0)));
+	if (line->missing)
+		note_missing(work, line->symbol);
+	if (terms == NULL || !terms->priced)
+		return;
+
+	if (line->settles)
+		add_settled(work, line);
+	if (sign == 0)
+		return;
+	price = dec_flat(&terms->price, market, &buffer);
+	if (work->worth || terms->basis == BASIS_VALUE)
+		dec_mul(&line->net_value, price, &line->equity);
+	if (work->worth)
+		dec_add(&v->net_asset_value, &v->net_asset_value, &line->net_value);
+	if (sign < 0)
+		value_debt(work, line);
+	else if (terms->tiers != 0)
+	{
+		value_collateral(&line->collateral_value, market_schedule(market, terms->tiers), terms->basis,
+						 price, &line->equity, &line->net_value);
+		dec_add(&v->collateral_value, &v->collateral_value, &line->collateral_value);
+	}
+}
+
+/* ---------- totals ---------- */
 
 /* The level, decided without the quotient (SPEC 3.10). */
 static Level
@@ -374,21 +396,6 @@ value_margins(Valuation *v, const Market *market)
 	v->level = judge(v, market);
 }
 
-static void
-value_totals(Valuation *v, const Market *market)
-{
-	v->collateral_value = DEC_ZERO;
-	v->liabilities = DEC_ZERO;
-	v->net_asset_value = DEC_ZERO;
-	v->unrealized_pnl = DEC_ZERO;
-	v->initial_margin = DEC_ZERO;
-	v->maintenance_margin = DEC_ZERO;
-	for (int i = 0; i < v->nassets; i++)
-		add_line(v, &v->assets[i], market);
-	dec_sub(&v->equity, &v->collateral_value, &v->liabilities);
-	dec_sub(&v->haircut, &v->net_asset_value, &v->equity);
-}
-
 /* ---------- the whole ---------- */
 
 static void
@@ -403,9 +410,17 @@ begin_valuation(Work *work, Size nbalances, Size npositions, int wanted)
 	v->missing = NULL;
 	v->positions = NULL;
 	v->assets = MemoryContextAllocHuge(CurrentMemoryContext, nlines * sizeof(AssetLine));
-	if (wanted & VALUE_POSITIONS)
-		v->positions = MemoryContextAllocHuge(CurrentMemoryContext, (npositions + 1) * sizeof(PositionLine));
+	v->collateral_value = DEC_ZERO;
+	v->liabilities = DEC_ZERO;
+	v->net_asset_value = DEC_ZERO;
+	v->unrealized_pnl = DEC_ZERO;
+	v->initial_margin = DEC_ZERO;
+	v->maintenance_margin = DEC_ZERO;
+	work->worth = (wanted & VALUE_WORTH) != 0;
 	work->margins = (wanted & VALUE_MARGINS) != 0;
+	work->lines = (wanted & VALUE_LINES) != 0;
+	if (work->lines)
+		v->positions = MemoryContextAllocHuge(CurrentMemoryContext, (npositions + 1) * sizeof(PositionLine));
 	work->line_of = palloc0(Max(work->market->nassets, 1) * sizeof(int));
 }
 
@@ -474,7 +489,7 @@ void
 value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
 {
 	const Netting *netting = netting_from_datum(portfolio);
-	Work		work = {v, market, false, NULL, 0};
+	Work		work = {.v = v, .market = market};
 
 	if (netting != NULL)
 		value_netting(&work, netting, wanted);
@@ -489,7 +504,9 @@ value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
 		v->level = LEVEL_UNPRICED;
 		return;
 	}
-	value_totals(v, market);
+	dec_sub(&v->equity, &v->collateral_value, &v->liabilities);
+	if (work.worth)
+		dec_sub(&v->haircut, &v->net_asset_value, &v->equity);
 	if (work.margins)
 		value_margins(v, market);
 }

@@ -32,13 +32,14 @@ typedef struct AssetLine
 	Symbol		symbol;
 	const MarketAsset *terms;	/* NULL: the market does not know it */
 	bool		missing;		/* lacks what its equity needs */
-	bool		pnl_unknown;	/* some position has no mark */
+	bool		settles;		/* some position settles in it */
+	bool		pnl_unknown;	/* and has no mark */
 
 	/* in units of the asset */
 	Decimal		balance;
-	Decimal		pnl;
 	Decimal		equity;
-	Decimal		maintenance;	/* requirements of the positions settled in it */
+	Decimal		pnl;			/* of the positions settled in it, as are the next two */
+	Decimal		maintenance;
 	Decimal		initial;
 
 	/* in USD; 0 without a price */
@@ -82,15 +83,18 @@ typedef struct Valuation
 	int			nmissing;		/* in byte order, each once */
 	Symbol	   *missing;
 
+	/* lines, in no order */
 	int			nassets;
 	AssetLine  *assets;
 	int			npositions;
-	PositionLine *positions;	/* only where asked for; in no order, as the assets */
+	PositionLine *positions;
 } Valuation;
 
-/* What is wanted beyond level unpriced or not, equity and what it is made of. */
-#define VALUE_MARGINS	0x01	/* requirements, and all that follows from them */
-#define VALUE_POSITIONS	0x02	/* the lines of positions */
+/* What is wanted beyond level unpriced or not, equity and its two parts. */
+#define VALUE_WORTH		0x01	/* what ignores ratios: net asset value, haircut, unrealized PnL */
+#define VALUE_MARGINS	0x02	/* requirements, and all that follows from them */
+#define VALUE_ALL		0x03
+#define VALUE_LINES		0x04	/* the lines of assets and positions, complete */
 
 extern void value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted);
 extern bool valuation_passes(const Valuation *v);

@@ -144,7 +144,7 @@ margin_evaluate(PG_FUNCTION_ARGS)
 	MemoryContext old;
 	Valuation	v;
 
-	value_arguments(&v, fcinfo, VALUE_MARGINS);
+	value_arguments(&v, fcinfo, VALUE_ALL);
 	record = make_expanded_record_from_exprecord(type->pattern, CurrentMemoryContext);
 	old = MemoryContextSwitchTo(record->hdr.eoh_context);
 	valuation_fields(&v, type, record->dvalues, record->dnulls);
@@ -169,9 +169,9 @@ margin_evaluate(PG_FUNCTION_ARGS)
 ACCESSOR(equity, 0)
 ACCESSOR(collateral_value, 0)
 ACCESSOR(liabilities, 0)
-ACCESSOR(net_asset_value, 0)
-ACCESSOR(haircut, 0)
-ACCESSOR(unrealized_pnl, 0)
+ACCESSOR(net_asset_value, VALUE_WORTH)
+ACCESSOR(haircut, VALUE_WORTH)
+ACCESSOR(unrealized_pnl, VALUE_WORTH)
 ACCESSOR(initial_margin, VALUE_MARGINS)
 ACCESSOR(maintenance_margin, VALUE_MARGINS)
 ACCESSOR(available_margin, VALUE_MARGINS)
@@ -292,7 +292,7 @@ margin_collateral(PG_FUNCTION_ARGS)
 	const Market *market = market_from_datum(PG_GETARG_DATUM(1));
 	Valuation	v;
 
-	value_portfolio(&v, PG_GETARG_DATUM(0), market, VALUE_MARGINS);
+	value_portfolio(&v, PG_GETARG_DATUM(0), market, VALUE_ALL | VALUE_LINES);
 	qsort(v.assets, v.nassets, sizeof(AssetLine), compare_assets);
 	for (int i = 0; i < v.nassets; i++)
 		put_asset_line(result, &v.assets[i], market);
@@ -391,7 +391,7 @@ margin_positions(PG_FUNCTION_ARGS)
 	const Market *market = market_from_datum(PG_GETARG_DATUM(1));
 	Valuation	v;
 
-	value_portfolio(&v, PG_GETARG_DATUM(0), market, VALUE_MARGINS | VALUE_POSITIONS);
+	value_portfolio(&v, PG_GETARG_DATUM(0), market, VALUE_ALL | VALUE_LINES);
 	qsort(v.positions, v.npositions, sizeof(PositionLine), compare_positions);
 	for (int i = 0; i < v.npositions; i++)
 		put_position_line(result, &v.positions[i], market);
