@@ -4,7 +4,9 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -17,10 +19,71 @@
 #include "options.h"
 #include "valuation.h"
 
+/*
+ * What a call site keeps from row to row.  Nothing depends on it: a function
+ * called without gives the same answers, only slower.
+ */
+typedef struct CallSite
+{
+	ExpandedRecordHeader *pattern;	/* of evaluate(): an empty result */
+	bool		has_levels;
+	Oid			levels[LEVELS];
+
+	/* the last market that had to be fetched from where it is stored */
+	struct varatt_external stored;
+	TimestampTz transaction;
+	TimestampTz statement;
+	Market	   *market;
+} CallSite;
+
+static CallSite *
+call_site(FunctionCallInfo fcinfo)
+{
+	if (unlikely(fcinfo->flinfo->fn_extra == NULL))
+		fcinfo->flinfo->fn_extra = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CallSite));
+	return fcinfo->flinfo->fn_extra;
+}
+
+/*
+ * The market of a call.  A market that joins a query as a column comes as a
+ * pointer to where it is stored, the same for every row: it is fetched once.
+ * Within one statement such a pointer names one value, as the statement's
+ * snapshot keeps it from being removed.
+ */
+static const Market *
+market_argument(FunctionCallInfo fcinfo)
+{
+	Datum		value = PG_GETARG_DATUM(1);
+	struct varatt_external stored;
+	CallSite   *site;
+
+	if (likely(!VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value))))
+		return market_from_datum(value);
+
+	site = call_site(fcinfo);
+	VARATT_EXTERNAL_GET_POINTER(stored, DatumGetPointer(value));
+	if (site->market == NULL || memcmp(&stored, &site->stored, sizeof(stored)) != 0 ||
+		site->statement != GetCurrentStatementStartTimestamp() ||
+		site->transaction != GetCurrentTransactionStartTimestamp())
+	{
+		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		if (site->market != NULL)
+			pfree(site->market);
+		site->market = NULL;
+		site->market = (Market *) market_from_datum(value);
+		site->stored = stored;
+		site->statement = GetCurrentStatementStartTimestamp();
+		site->transaction = GetCurrentTransactionStartTimestamp();
+		MemoryContextSwitchTo(old);
+	}
+	return site->market;
+}
+
 static void
 value_arguments(Valuation *v, FunctionCallInfo fcinfo, int wanted)
 {
-	value_portfolio(v, PG_GETARG_DATUM(0), market_from_datum(PG_GETARG_DATUM(1)), wanted);
+	value_portfolio(v, PG_GETARG_DATUM(0), market_argument(fcinfo), wanted);
 }
 
 static Datum
@@ -66,46 +129,35 @@ enum
 	COLUMNS
 };
 
-/* What does not change from row to row of a query. */
-typedef struct ResultType
-{
-	ExpandedRecordHeader *pattern;	/* of evaluate() only */
-	Oid			levels[LEVELS];
-} ResultType;
-
-/* Looked up once per query and call site; the same whenever it is looked up. */
-static ResultType *
+/* The call site with the values of the enum "level", and the pattern of a composite result. */
+static CallSite *
 result_type(FunctionCallInfo fcinfo)
 {
-	ResultType *type = fcinfo->flinfo->fn_extra;
-	MemoryContext old;
+	CallSite   *site = call_site(fcinfo);
 	TupleDesc	tupdesc;
 	Oid			oid;
 
-	if (likely(type != NULL))
-		return type;
-	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-	type = palloc0(sizeof(ResultType));
+	if (likely(site->has_levels))
+		return site;
 	if (get_call_result_type(fcinfo, &oid, &tupdesc) == TYPEFUNC_COMPOSITE)
 	{
 		if (tupdesc->natts != COLUMNS)
 			elog(ERROR, "type valuation has %d columns instead of %d", tupdesc->natts, COLUMNS);
-		type->pattern = make_expanded_record_from_typeid(oid, -1, fcinfo->flinfo->fn_mcxt);
+		site->pattern = make_expanded_record_from_typeid(oid, -1, fcinfo->flinfo->fn_mcxt);
 		oid = TupleDescAttr(tupdesc, COLUMN_LEVEL)->atttypid;
 	}
 	for (int i = 0; i < LEVELS; i++)
-		type->levels[i] = option_to_enum(oid, level_names[i]);
-	MemoryContextSwitchTo(old);
-	fcinfo->flinfo->fn_extra = type;
-	return type;
+		site->levels[i] = option_to_enum(oid, level_names[i]);
+	site->has_levels = true;
+	return site;
 }
 
 /* The fields of the composite, allocated in the current context. */
 static void
-valuation_fields(const Valuation *v, const ResultType *type, Datum *values, bool *nulls)
+valuation_fields(const Valuation *v, const CallSite *site, Datum *values, bool *nulls)
 {
 	memset(nulls, false, COLUMNS * sizeof(bool));
-	values[COLUMN_LEVEL] = ObjectIdGetDatum(type->levels[v->level]);
+	values[COLUMN_LEVEL] = ObjectIdGetDatum(site->levels[v->level]);
 	if (v->level == LEVEL_UNPRICED)
 	{
 		memset(nulls, true, COLUMN_LEVEL * sizeof(bool));
@@ -139,15 +191,15 @@ PG_FUNCTION_INFO_V1(margin_evaluate);
 Datum
 margin_evaluate(PG_FUNCTION_ARGS)
 {
-	ResultType *type = result_type(fcinfo);
+	CallSite   *site = result_type(fcinfo);
 	ExpandedRecordHeader *record;
 	MemoryContext old;
 	Valuation	v;
 
 	value_arguments(&v, fcinfo, VALUE_ALL);
-	record = make_expanded_record_from_exprecord(type->pattern, CurrentMemoryContext);
+	record = make_expanded_record_from_exprecord(site->pattern, CurrentMemoryContext);
 	old = MemoryContextSwitchTo(record->hdr.eoh_context);
-	valuation_fields(&v, type, record->dvalues, record->dnulls);
+	valuation_fields(&v, site, record->dvalues, record->dnulls);
 	MemoryContextSwitchTo(old);
 	record->flags |= ER_FLAG_DVALUES_VALID | ER_FLAG_DVALUES_ALLOCED;
 	PG_RETURN_DATUM(ExpandedRecordGetDatum(record));
@@ -195,11 +247,11 @@ PG_FUNCTION_INFO_V1(margin_level);
 Datum
 margin_level(PG_FUNCTION_ARGS)
 {
-	ResultType *type = result_type(fcinfo);
+	CallSite   *site = result_type(fcinfo);
 	Valuation	v;
 
 	value_arguments(&v, fcinfo, VALUE_MARGINS);
-	PG_RETURN_OID(type->levels[v.level]);
+	PG_RETURN_OID(site->levels[v.level]);
 }
 
 PG_FUNCTION_INFO_V1(margin_missing);
@@ -242,43 +294,61 @@ compare_assets(const void *a, const void *b)
 	return symbol_cmp(&((const AssetLine *) a)->symbol, &((const AssetLine *) b)->symbol);
 }
 
+/* Columns of collateral(), in order. */
+enum
+{
+	ASSET_NAME,
+	ASSET_BALANCE,
+	ASSET_PROFIT_AND_LOSS,
+	ASSET_EQUITY,
+	ASSET_PRICE,
+	ASSET_NET_ASSET_VALUE,
+	ASSET_COLLATERAL_VALUE,
+	ASSET_LIABILITY,
+	ASSET_HAIRCUT,
+	ASSET_MAINTENANCE_MARGIN,
+	ASSET_MISSING,
+	ASSET_COLUMNS
+};
+
 static void
 put_asset_line(ReturnSetInfo *result, const AssetLine *line, const Market *market)
 {
 	bool		priced = line->terms != NULL && line->terms->priced;
-	Datum		values[11];
-	bool		nulls[11] = {0};
+	bool		valued = !line->pnl_unknown && !line->missing;
+	Datum		values[ASSET_COLUMNS] = {0};
+	bool		nulls[ASSET_COLUMNS] = {0};
 	Decimal		buffer;
-	Decimal		net;
+	Decimal		haircut;
 
-	values[0] = symbol_datum(&line->symbol);
-	values[1] = amount(&line->balance);
-	if (line->pnl_unknown)
-		nulls[2] = nulls[3] = true;
-	else
+	values[ASSET_NAME] = symbol_datum(&line->symbol);
+	values[ASSET_BALANCE] = amount(&line->balance);
+	nulls[ASSET_PROFIT_AND_LOSS] = nulls[ASSET_EQUITY] = line->pnl_unknown;
+	if (!line->pnl_unknown)
 	{
-		values[2] = amount(&line->pnl);
-		values[3] = amount(&line->equity);
+		values[ASSET_PROFIT_AND_LOSS] = amount(&line->pnl);
+		values[ASSET_EQUITY] = amount(&line->equity);
 	}
+	nulls[ASSET_PRICE] = !priced;
 	if (priced)
-		values[4] = amount(dec_flat(&line->terms->price, market, &buffer));
-	else
-		nulls[4] = true;
-	if (line->pnl_unknown || line->missing)
-		memset(nulls + 5, true, 5 * sizeof(bool));
-	else
+		values[ASSET_PRICE] = amount(dec_flat(&line->terms->price, market, &buffer));
+
+	for (int i = ASSET_NET_ASSET_VALUE; i <= ASSET_MAINTENANCE_MARGIN; i++)
+		nulls[i] = !valued;
+	if (valued)
 	{
-		values[5] = amount(&line->net_value);
-		values[6] = amount(&line->collateral_value);
-		values[7] = amount(&line->liability);
-		dec_sub(&net, &line->collateral_value, &line->liability);
-		dec_sub(&net, &line->net_value, &net);
-		values[8] = amount(&net);
-		values[9] = amount(&line->liability_maintenance);
+		/* haircut = net value - (collateral value - liability) */
+		dec_sub(&haircut, &line->net_value, &line->collateral_value);
+		dec_add(&haircut, &haircut, &line->liability);
+		values[ASSET_NET_ASSET_VALUE] = amount(&line->net_value);
+		values[ASSET_COLLATERAL_VALUE] = amount(&line->collateral_value);
+		values[ASSET_LIABILITY] = amount(&line->liability);
+		values[ASSET_HAIRCUT] = amount(&haircut);
+		values[ASSET_MAINTENANCE_MARGIN] = amount(&line->liability_maintenance);
 	}
-	nulls[10] = !line->missing;
+	nulls[ASSET_MISSING] = !line->missing;
 	if (line->missing)
-		values[10] = symbol_array(&line->symbol, 1);
+		values[ASSET_MISSING] = symbol_array(&line->symbol, 1);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -316,67 +386,91 @@ in_usd(const Decimal *settled, const Decimal *stored_price, const Market *market
 	return amount(&usd);
 }
 
+/* Symbols that a position lacks something of, in byte order; null for none. */
+static Datum
+position_missing(const PositionLine *line, const Market *market, bool *isnull)
+{
+	Symbol		lacking[2];
+	int			count = 0;
+
+	if (line->missing)
+		lacking[count++] = line->position.symbol;
+	if (line->settle_missing)
+	{
+		lacking[count] = market_symbol(market, &line->terms->settle);
+		if (count == 0 || !symbol_equal(&lacking[0], &lacking[1]))
+			count++;
+	}
+	if (count == 2 && symbol_cmp(&lacking[0], &lacking[1]) > 0)
+	{
+		Symbol		swap = lacking[0];
+
+		lacking[0] = lacking[1];
+		lacking[1] = swap;
+	}
+	*isnull = count == 0;
+	return count == 0 ? (Datum) 0 : symbol_array(lacking, count);
+}
+
+/* Columns of positions(), in order. */
+enum
+{
+	POSITION_CONTRACT,
+	POSITION_SETTLE_ASSET,
+	POSITION_LONG,
+	POSITION_SHORT,
+	POSITION_MARK_PRICE,
+	POSITION_LONG_NOTIONAL,
+	POSITION_SHORT_NOTIONAL,
+	POSITION_PROFIT_AND_LOSS,
+	POSITION_UNREALIZED_PNL,
+	POSITION_MAINTENANCE_MARGIN,
+	POSITION_INITIAL_MARGIN,
+	POSITION_MISSING,
+	POSITION_COLUMNS
+};
+
 static void
 put_position_line(ReturnSetInfo *result, const PositionLine *line, const Market *market)
 {
 	const MarketContract *terms = line->terms;
-	Datum		values[12];
-	bool		nulls[12] = {0};
-	Symbol		lacking[2];
-	int			nlacking = 0;
+	bool		marked = terms != NULL && terms->marked;
+	bool		required = !line->missing && !line->settle_missing;
+	Datum		values[POSITION_COLUMNS] = {0};
+	bool		nulls[POSITION_COLUMNS] = {0};
 	Decimal		buffer;
 
-	if (line->missing)
-		lacking[nlacking++] = line->position.symbol;
-	if (line->settle_missing)
-	{
-		Symbol		settle = market_symbol(market, &terms->settle);
+	values[POSITION_CONTRACT] = symbol_datum(&line->position.symbol);
+	values[POSITION_LONG] = amount(&line->position.sides[SIDE_LONG].quantity);
+	values[POSITION_SHORT] = amount(&line->position.sides[SIDE_SHORT].quantity);
+	values[POSITION_MISSING] = position_missing(line, market, &nulls[POSITION_MISSING]);
 
-		if (nlacking > 0 && symbol_cmp(&settle, &lacking[0]) < 0)
-		{
-			lacking[1] = lacking[0];
-			lacking[0] = settle;
-			nlacking++;
-		}
-		else if (nlacking == 0 || !symbol_equal(&settle, &lacking[0]))
-			lacking[nlacking++] = settle;
-	}
-
-	memset(nulls, true, sizeof(nulls));
-	nulls[0] = nulls[2] = nulls[3] = false;
-	values[0] = symbol_datum(&line->position.symbol);
-	values[2] = amount(&line->position.sides[SIDE_LONG].quantity);
-	values[3] = amount(&line->position.sides[SIDE_SHORT].quantity);
+	nulls[POSITION_SETTLE_ASSET] = terms == NULL;
 	if (terms != NULL)
 	{
 		Symbol		settle = market_symbol(market, &terms->settle);
 
-		nulls[1] = false;
-		values[1] = symbol_datum(&settle);
+		values[POSITION_SETTLE_ASSET] = symbol_datum(&settle);
 	}
-	if (terms != NULL && terms->marked)
+
+	nulls[POSITION_MARK_PRICE] = nulls[POSITION_LONG_NOTIONAL] = nulls[POSITION_SHORT_NOTIONAL] =
+		nulls[POSITION_PROFIT_AND_LOSS] = !marked;
+	nulls[POSITION_UNREALIZED_PNL] = !marked || line->settle_missing;
+	if (marked)
 	{
-		memset(nulls + 4, false, 4 * sizeof(bool));
-		values[4] = amount(dec_flat(&terms->mark, market, &buffer));
-		values[5] = amount(&line->notional[SIDE_LONG]);
-		values[6] = amount(&line->notional[SIDE_SHORT]);
-		values[7] = amount(&line->pnl);
+		values[POSITION_MARK_PRICE] = amount(dec_flat(&terms->mark, market, &buffer));
+		values[POSITION_LONG_NOTIONAL] = amount(&line->notional[SIDE_LONG]);
+		values[POSITION_SHORT_NOTIONAL] = amount(&line->notional[SIDE_SHORT]);
+		values[POSITION_PROFIT_AND_LOSS] = amount(&line->pnl);
 		if (!line->settle_missing)
-		{
-			nulls[8] = false;
-			values[8] = in_usd(&line->pnl, &line->settle->price, market);
-		}
+			values[POSITION_UNREALIZED_PNL] = in_usd(&line->pnl, &line->settle->price, market);
 	}
-	if (!line->missing && !line->settle_missing)
+
+	nulls[POSITION_MAINTENANCE_MARGIN] = nulls[POSITION_INITIAL_MARGIN] = !required;
+	if (required)
 	{
-		nulls[9] = nulls[10] = false;
-		values[9] = in_usd(&line->maintenance, &line->settle->requirement_price, market);
-		values[10] = in_usd(&line->initial, &line->settle->requirement_price, market);
-	}
-	if (nlacking > 0)
-	{
-		nulls[11] = false;
-		values[11] = symbol_array(lacking, nlacking);
+		values[POSITION_MAINTENANCE_MARGIN] = in_usd(&line->maintenance, &line->settle->requirement_price, market);
+		values[POSITION_INITIAL_MARGIN] = in_usd(&line->initial, &line->settle->requirement_price, market);
 	}
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
