@@ -526,6 +526,21 @@ margin_schedule_deserialize(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(list);
 }
 
+/* An index read backwards brings the last tier first, and qsort() is quick about the right order only. */
+static void
+reverse_if_falling(TierList *list)
+{
+	if (dec_cmp(&list->tiers[0].bound, &list->tiers[list->count - 1].bound) <= 0)
+		return;
+	for (int i = 0, j = list->count - 1; i < j; i++, j--)
+	{
+		TierPair	swap = list->tiers[i];
+
+		list->tiers[i] = list->tiers[j];
+		list->tiers[j] = swap;
+	}
+}
+
 static int
 compare_tiers(const void *a, const void *b)
 {
@@ -547,6 +562,7 @@ margin_schedule_final(PG_FUNCTION_ARGS)
 	sorted = *list;
 	sorted.tiers = palloc(list->count * sizeof(*list->tiers));
 	memcpy(sorted.tiers, list->tiers, list->count * sizeof(*list->tiers));
+	reverse_if_falling(&sorted);
 	qsort(sorted.tiers, sorted.count, sizeof(*sorted.tiers), compare_tiers);
 	PG_RETURN_POINTER(schedule_build(&sorted));
 }

@@ -46,16 +46,18 @@ typedef struct Schedule
 } Schedule;
 
 /* Tiers on their way to a schedule. */
+typedef struct TierPair
+{
+	Decimal		bound;			/* first: tiers are sorted by it */
+	Decimal		rate;
+} TierPair;
+
 typedef struct TierList
 {
 	TierMethod	method;
 	int			count;
 	int			capacity;
-	struct
-	{
-		Decimal		bound;
-		Decimal		rate;
-	}		   *tiers;
+	TierPair   *tiers;
 } TierList;
 
 extern void tier_list_add(TierList *list, const Decimal *bound, const Decimal *rate, MemoryContext context);
