@@ -97,6 +97,22 @@ SELECT DISTINCT margin_ratio('{"balances": {"A": 200000000}, "positions": {"C": 
                                       "contracts": {"C": {"settle": "A", "size": 1, "mark": 1, "maintenance": "{0: %s}"}}}', m)::market)
   FROM (VALUES (1), (2), (3), (5)) v (m) ORDER BY 1;
 
+-- numerics in every form a table may hold them: short header, plain, out of
+-- line, compressed
+CREATE TEMP TABLE stored (x numeric, main numeric, external numeric, extended numeric, pad text);
+ALTER TABLE stored ALTER external SET STORAGE external, ALTER extended SET STORAGE extended, ALTER pad SET STORAGE plain;
+INSERT INTO stored
+SELECT v, v, v, v, repeat('x', 3000)
+  FROM generate_series(1, 990, 7) n, LATERAL (SELECT (repeat('7', n) || '.' || repeat('3', 991 - n))::numeric AS v) x;
+INSERT INTO stored SELECT v, v, v, v, repeat('x', 3000)
+  FROM generate_series(30, 990, 20) n, LATERAL (SELECT ('1' || repeat('0', n) || '1')::numeric AS v) x;
+SELECT count(*) AS wrong
+  FROM stored, LATERAL (VALUES (main), (external), (extended)) AS c (stored_x)
+ WHERE apply('{0: 1}', stored_x) IS DISTINCT FROM x;
+SELECT count(*) AS wrong
+  FROM (SELECT x, portfolio('A', external)::text AS e, portfolio('A', extended)::text AS c FROM stored GROUP BY x) s
+ WHERE e IS DISTINCT FROM format('{"balances": {"A": %s}}', x) OR c IS DISTINCT FROM e;
+
 -- is_amount: finite, and 1,000 digits at most on each side of the point
 SELECT is_amount(0), is_amount('NaN'), is_amount('Infinity'), is_amount('-Infinity');
 SELECT is_amount(('1' || repeat('0', 999))::numeric) AS in_999, is_amount(('1' || repeat('0', 1000))::numeric) AS in_1000,

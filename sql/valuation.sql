@@ -96,3 +96,43 @@ SELECT evaluate(NULL, m), equity('{}', NULL), passes(NULL, NULL), (SELECT count(
 SELECT equity('{"balances": {"T": 1000000000000000000000000000000.000000000000000001}}',
               '{"assets": {"T": {"price": 0.000000000000000003, "tiers": "{0: 0.999999999999999999}"}}}')
      = 1000000000000000000000000000000.000000000000000001 * 0.999999999999999999 * 0.000000000000000003 AS exact;
+
+-- a result outlives the call, large numbers too: in PL/pgSQL, field by field
+CREATE FUNCTION pg_temp.keep(p portfolio, m market) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    v valuation := evaluate(p, m);
+    w valuation;
+    equity numeric;
+BEGIN
+    FOR i IN 1 .. 100 LOOP
+        w := evaluate(p + p, m);
+    END LOOP;
+    equity := v.equity;
+    v.equity := 5;
+    v.margin_ratio := w.equity - 2 * equity;
+    RETURN v.equity || ' ' || v.margin_ratio || ' ' || (v.collateral_value = equity);
+END
+$$;
+SELECT pg_temp.keep(p, '{"assets": {"A": {"price": 1.5, "tiers": "{0: 1}"}}}')
+  FROM (VALUES ('{"balances": {"A": 1e60}}'::portfolio), ('{"balances": {"A": 0.5}}')) v (p);
+
+-- profit settled in an asset that the market lacks is shown, not lost: 2 * 7 - 10
+SELECT asset, balance, profit_and_loss, asset_equity, collateral_value, missing
+  FROM collateral('{"balances": {"USDT": 100}, "positions": {"X": {"long": 2, "long_cost": 10}, "Y": {"long": 2, "long_cost": 10}}}',
+                  '{"contracts": {"X": {"settle": "USDT", "size": 1, "mark": 7, "maintenance": "{0: 0.01}"},
+                                  "Y": {"settle": "EURT", "size": 1, "mark": 7, "maintenance": "{0: 0.01}"}}}');
+
+-- a closing fee may carry a rate past the digits of an input
+SELECT maintenance_margin('{"positions": {"C": {"long": 1, "long_cost": 1}}}',
+           format('{"assets": {"A": {"price": 1}}, "contracts": {"C": {"settle": "A", "size": 1, "mark": 1, "closing_fee": 1,
+                                                                      "maintenance": "{0: %s}"}}}', repeat('9', 1000))::market)
+     = ('1' || repeat('0', 1000))::numeric AS exact;
+
+-- a stored market, fetched once per statement, follows its updates
+CREATE TEMP TABLE past (n int, m market);
+INSERT INTO past
+SELECT n, market(array_agg(ROW('S' || i, n, '{0: 1}', NULL, NULL, NULL, NULL)::asset_terms), NULL)
+  FROM generate_series(1, 3) n, generate_series(1, 200) i GROUP BY n;
+SELECT n, equity('{"balances": {"S7": 10}}', m) FROM past, generate_series(1, 2) ORDER BY n;
+UPDATE past SET m = (SELECT p.m FROM past p WHERE p.n = 4 - past.n);
+SELECT n, equity('{"balances": {"S7": 10}}', m) FROM past ORDER BY n;

@@ -283,12 +283,9 @@ read_common_numeric(Decimal *r, const struct varlena *value)
 static bool
 read_numeric(Decimal *r, Datum value)
 {
-	struct varlena *stored = (struct varlena *) DatumGetPointer(value);
 	StoredNumeric n;
 
-	if (VARATT_IS_EXTENDED(stored) && !VARATT_IS_SHORT(stored))
-		stored = (struct varlena *) PG_DETOAST_DATUM(value);
-	stored_open(&n, stored);
+	stored_open(&n, PG_DETOAST_DATUM_PACKED(value));
 	if (unlikely(!n.finite))
 		return false;
 	if (unlikely(!stored_to_mantissa(r, &n)))
@@ -305,7 +302,8 @@ dec_from_input(Decimal *r, Datum value)
 {
 	struct varlena *stored = (struct varlena *) DatumGetPointer(value);
 
-	if ((VARATT_IS_SHORT(stored) || VARATT_IS_4B_U(stored)) && likely(read_common_numeric(r, stored)))
+	/* a pointer to a value stored elsewhere looks like a short header too */
+	if (!VARATT_IS_EXTERNAL(stored) && !VARATT_IS_COMPRESSED(stored) && likely(read_common_numeric(r, stored)))
 		return true;
 	return read_numeric(r, value) &&
 		(likely(r->scale != DEC_IS_BIG) || dec_digits_within(r, DEC_INPUT_DIGITS, DEC_INPUT_DIGITS));
@@ -822,6 +820,7 @@ dec_packed_size(const Decimal *a)
 char *
 dec_pack(char *to, const Decimal *a)
 {
+	Assert(a->scale == DEC_IS_BIG || dec_mantissa_fits(dec_mantissa(a)));
 	if (a->scale == DEC_IS_BIG)
 	{
 		uint16		size = (uint16) (VARSIZE(a->big) - VARHDRSZ);
@@ -888,6 +887,7 @@ char *
 dec_flatten(Decimal *to, const Decimal *a, char *base, char *extra)
 {
 	Assert(MAXALIGN(extra - base) == (Size) (extra - base));
+	Assert(a->scale == DEC_IS_BIG || dec_mantissa_fits(dec_mantissa(a)));
 	if (a->scale != DEC_IS_BIG)
 	{
 		*to = *a;

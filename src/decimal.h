@@ -229,7 +229,7 @@ dec_cmp(const Decimal *a, const Decimal *b)
 static inline void
 dec_neg(Decimal *r, const Decimal *a)
 {
-	if (likely(a->scale >= 0))
+	if (likely(a->scale >= 0 && dec_mantissa_fits(-dec_mantissa(a))))
 		dec_set(r, -dec_mantissa(a), a->scale);
 	else
 		dec_neg_big(r, a);

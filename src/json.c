@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/jsonfuncs.h"
 
 #include "json.h"
@@ -51,6 +52,7 @@ field_start(void *arg, char *key, bool isnull pg_attribute_unused())
 {
 	ReadState  *state = arg;
 
+	CHECK_FOR_INTERRUPTS();
 	state->keys[state->depth - 1] = key;
 	JSON_ACTION_DONE;
 }

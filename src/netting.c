@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 
 #include "flat.h"
 #include "netting.h"
@@ -156,17 +157,19 @@ netting_flatten(const Netting *netting)
 	void	  **positions = symbol_table_sorted(&netting->positions);
 	PortfolioWriter writer;
 
-	portfolio_begin(&writer, 32 * netting->balances.count + 64 * netting->positions.count);
+	portfolio_begin(&writer, (Size) 32 * netting->balances.count + (Size) 64 * netting->positions.count);
 	for (int i = 0; i < netting->balances.count; i++)
 	{
 		Balance		balance = *(Balance *) balances[i];
 
+		CHECK_FOR_INTERRUPTS();
 		portfolio_put_balance(&writer, &balance);
 	}
 	for (int i = 0; i < netting->positions.count; i++)
 	{
 		Position	position = *(Position *) positions[i];
 
+		CHECK_FOR_INTERRUPTS();
 		portfolio_put_position(&writer, &position);
 	}
 	pfree(balances);

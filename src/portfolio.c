@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "flat.h"
@@ -93,7 +94,7 @@ void
 portfolio_begin(PortfolioWriter *writer, Size expected)
 {
 	memset(writer, 0, sizeof(*writer));
-	writer->capacity = Max(expected, 256);
+	writer->capacity = Min(Max(expected, 256), MaxAllocSize);
 	writer->data = palloc(writer->capacity);
 	writer->size = VARHDRSZ + HEADER_SIZE;
 }
@@ -302,6 +303,7 @@ merge_entries(PortfolioWriter *writer, PortfolioReader *ra, PortfolioReader *rb,
 		int			order = !has_b ? -1 : !has_a ? 1 : symbol_cmp(&a.symbol, &b.symbol);
 		Entry		result;
 
+		CHECK_FOR_INTERRUPTS();
 		if (order <= 0)
 			result = a;
 		else
@@ -337,7 +339,7 @@ merge(FunctionCallInfo fcinfo, bool subtract)
 
 	portfolio_open(&ra, a);
 	portfolio_open(&rb, b);
-	portfolio_begin(&writer, VARSIZE_ANY(a) + VARSIZE_ANY(b));
+	portfolio_begin(&writer, (Size) VARSIZE_ANY(a) + VARSIZE_ANY(b));
 	merge_entries(&writer, &ra, &rb, BALANCE_AMOUNTS, subtract);
 	merge_entries(&writer, &ra, &rb, POSITION_AMOUNTS, subtract);
 	portfolio_end(&ra);

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/json.h"
 
 #include "flat.h"
@@ -149,6 +150,7 @@ portfolio_text(const struct varlena *value)
 		{
 			Balance		balance;
 
+			CHECK_FOR_INTERRUPTS();
 			portfolio_read_balance(&reader, &balance);
 			append_key(&out, first, &balance.symbol);
 			dec_append(&out, &balance.quantity);
@@ -162,6 +164,7 @@ portfolio_text(const struct varlena *value)
 		{
 			Position	position;
 
+			CHECK_FOR_INTERRUPTS();
 			portfolio_read_position(&reader, &position);
 			append_key(&out, first, &position.symbol);
 			append_position(&out, &position);

@@ -4,11 +4,10 @@
  */
 #include "postgres.h"
 
-#include <ctype.h>
-
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "parser/scansup.h"
 
 #include "flat.h"
 #include "options.h"
@@ -104,17 +103,14 @@ intercepts(const TierList *list)
 	return result;
 }
 
-/* The one validator: every schedule comes from here. */
-Schedule *
-schedule_build(const TierList *list)
+static Schedule *
+flatten_tiers(const TierList *list)
 {
 	Size		size = offsetof(Schedule, tiers) + list->count * sizeof(Tier);
-	Decimal    *intercept;
+	Decimal    *intercept = intercepts(list);
 	Schedule   *result;
 	char	   *extra;
 
-	check_tiers(list);
-	intercept = intercepts(list);
 	for (int i = 0; i < list->count; i++)
 		size += dec_flat_extra(&list->tiers[i].bound) + dec_flat_extra(&list->tiers[i].rate) +
 			dec_flat_extra(&intercept[i]);
@@ -134,7 +130,15 @@ schedule_build(const TierList *list)
 	return result;
 }
 
-/* The schedule whose every rate is higher by "rate": S(x) + rate * x. */
+/* The one validator: every schedule from outside comes through here. */
+Schedule *
+schedule_build(const TierList *list)
+{
+	check_tiers(list);
+	return flatten_tiers(list);
+}
+
+/* The schedule whose every rate is higher by "rate" >= 0: S(x) + rate * x.  Its rates may have more digits than an input. */
 Schedule *
 schedule_add_rate(const Schedule *schedule, const Decimal *rate)
 {
@@ -149,7 +153,7 @@ schedule_add_rate(const Schedule *schedule, const Decimal *rate)
 		dec_normalize(&sum);
 		tier_list_add(&list, dec_flat(&schedule->tiers[i].bound, schedule, &buffer), &sum, CurrentMemoryContext);
 	}
-	return schedule_build(&list);
+	return flatten_tiers(&list);
 }
 
 /* A stored value, detoasted and of a version we know. */
@@ -262,7 +266,7 @@ bad_schedule(const char *text, const char *detail)
 static const char *
 skip_space(const char *s)
 {
-	while (isspace((unsigned char) *s))
+	while (scanner_isspace(*s))
 		s++;
 	return s;
 }
@@ -272,7 +276,7 @@ static const char *
 parse_number(Decimal *r, const char *text, const char *s, const char *followers)
 {
 	const char *start = skip_space(s);
-	const char *end = start + strcspn(start, " \t\r\n\f\v:,}");
+	const char *end = start + strcspn(start, " \t\r\n\f:,}");
 
 	if (!dec_parse(r, start, end - start))
 		bad_schedule(text, psprintf("\"%.*s\" is not a number, or has too many digits.",

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 
 #include "valuation.h"
 
@@ -21,8 +22,15 @@ typedef struct Work
 	bool		margins;
 	bool		lines;
 	int		   *line_of;		/* by number of the market's asset: 1 + line, 0 none yet */
+	SymbolTable unknown;		/* of UnknownLine: assets that the market lacks */
 	int			missing_capacity;
 } Work;
+
+typedef struct UnknownLine
+{
+	Symbol		symbol;			/* first: a SymbolTable holds these */
+	int			line;			/* 1 + line, 0 none yet */
+} UnknownLine;
 
 static inline void
 raise_to(Decimal *r, const Decimal *a)
@@ -182,16 +190,31 @@ mark_position(PositionLine *line, const Market *market)
 	}
 }
 
-/* The line of an asset of the market; made where there is none yet. */
+/* Where the line of an asset that the market does not know is noted. */
+static int *
+unknown_line(Work *work, const Symbol *symbol)
+{
+	UnknownLine *entry;
+	bool		found;
+
+	if (work->unknown.record_size == 0)
+		symbol_table_init(&work->unknown, CurrentMemoryContext, sizeof(UnknownLine));
+	entry = symbol_table_add(&work->unknown, symbol, &found);
+	return &entry->line;
+}
+
+/* The line of an asset, by its number in the market (-1: unknown); made where there is none yet. */
 static AssetLine *
 asset_line(Work *work, int asset, const Symbol *symbol)
 {
 	Valuation  *v = work->v;
+	int		   *number = asset >= 0 ? &work->line_of[asset] : unknown_line(work, symbol);
 	AssetLine  *line;
 
-	if (asset >= 0 && work->line_of[asset] != 0)
-		return &v->assets[work->line_of[asset] - 1];
+	if (*number != 0)
+		return &v->assets[*number - 1];
 	line = &v->assets[v->nassets++];
+	*number = v->nassets;
 	line->symbol = *symbol;
 	line->terms = asset < 0 ? NULL : &market_assets(work->market)[asset];
 	line->missing = false;
@@ -200,8 +223,6 @@ asset_line(Work *work, int asset, const Symbol *symbol)
 	line->balance = DEC_ZERO;
 	if (work->lines)
 		line->pnl = line->net_value = line->collateral_value = line->liability = line->liability_maintenance = DEC_ZERO;
-	if (asset >= 0)
-		work->line_of[asset] = v->nassets;
 	return line;
 }
 
@@ -241,9 +262,6 @@ value_position(Work *work, PositionLine *line)
 			require_legs(line, market);
 	}
 
-	/* an unknown settlement asset has no terms to value it by */
-	if (contract->settle_index < 0)
-		return;
 	settle = asset_line(work, contract->settle_index, &symbol);
 	if (!settle->settles)
 	{
@@ -402,7 +420,7 @@ static void
 begin_valuation(Work *work, Size nbalances, Size npositions, int wanted)
 {
 	Valuation  *v = work->v;
-	Size		nlines = nbalances + Min(npositions, work->market->nassets) + 1;
+	Size		nlines = nbalances + npositions + 1;	/* one per balance or settlement asset at most */
 
 	v->level = LEVEL_HEALTHY;
 	v->has_ratio = false;
@@ -449,6 +467,7 @@ value_flat(Work *work, const struct varlena *portfolio, int wanted)
 	{
 		Balance		balance;
 
+		CHECK_FOR_INTERRUPTS();
 		portfolio_read_balance(&reader, &balance);
 		add_balance(work, &balance);
 	}
@@ -456,6 +475,7 @@ value_flat(Work *work, const struct varlena *portfolio, int wanted)
 	{
 		PositionLine *line = next_position(work, &scrap);
 
+		CHECK_FOR_INTERRUPTS();
 		portfolio_read_position(&reader, &line->position);
 		value_position(work, line);
 	}
@@ -479,6 +499,7 @@ value_netting(Work *work, const Netting *netting, int wanted)
 	{
 		PositionLine *line = next_position(work, &scrap);
 
+		CHECK_FOR_INTERRUPTS();
 		line->position = *(const Position *) symbol_table_record(&netting->positions, i);
 		value_position(work, line);
 	}
