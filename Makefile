@@ -19,6 +19,7 @@ OBJS = \
 
 # The install script is these parts, in this order.
 SQL_PARTS = \
+	src/install.sql \
 	src/schedule.sql \
 	src/portfolio.sql \
 	src/market.sql \

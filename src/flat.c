@@ -34,9 +34,14 @@ flat_corrupted(const char *type)
 char *
 flat_recv_text(StringInfo message, const char *type)
 {
-	int			version = pq_getmsgbyte(message);
+	int			version;
 	int			nbytes;
 
+	if (message->cursor >= message->len)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("binary %s is empty", type)));
+	version = pq_getmsgbyte(message);
 	if (version != FLAT_WIRE_VERSION)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
