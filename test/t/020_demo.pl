@@ -12,7 +12,7 @@ use Test::More;
 my $demo = "$FindBin::Bin/../demo";
 
 my $node = PostgreSQL::Test::Cluster->new('demo');
-$node->init;
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->start;
 $node->safe_psql('postgres', 'CREATE DATABASE demo');
 $node->safe_psql('demo', 'CREATE EXTENSION margin');

@@ -21,7 +21,7 @@ use constant {
 };
 
 my $node = PostgreSQL::Test::Cluster->new('hostile');
-$node->init;
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->append_conf('postgresql.conf', "log_statement = none\nlog_min_messages = log");
 $node->start;
 plan skip_all => 'no raw connections here' unless $node->raw_connect_works;

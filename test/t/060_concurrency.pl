@@ -16,7 +16,7 @@ use constant {
 };
 
 my $node = PostgreSQL::Test::Cluster->new('concurrency');
-$node->init;
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->append_conf('postgresql.conf', 'log_statement = none');
 $node->start;
 
