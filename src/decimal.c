@@ -682,9 +682,10 @@ dec_cmp_wide(const Decimal *a, const Decimal *b)
 int
 dec_sign_big(const Decimal *a)
 {
-	Decimal		zero = DEC_ZERO;
+	StoredNumeric n;
 
-	return dec_cmp_wide(a, &zero);
+	stored_open(&n, (struct varlena *) a->big);
+	return n.ngroups == 0 ? 0 : n.negative ? -1 : 1;
 }
 
 void

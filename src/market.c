@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "flat.h"
@@ -297,9 +298,15 @@ market_build(MarketTerms *terms)
 	Size		size;
 
 	for (int i = 0; i < terms->assets.count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		settle_asset_terms(symbol_table_record(&terms->assets, i));
+	}
 	for (int i = 0; i < terms->contracts.count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		settle_contract_terms(symbol_table_record(&terms->contracts, i));
+	}
 	settle_thresholds(terms->thresholds);
 
 	assets = symbol_table_sorted(&terms->assets);

@@ -518,7 +518,10 @@ value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
 		value_flat(&work, PG_DETOAST_DATUM_PACKED(portfolio), wanted);
 
 	for (int i = 0; i < v->nassets; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		value_asset(&work, &v->assets[i]);
+	}
 	if (v->nmissing > 0)
 	{
 		sort_missing(v);
