@@ -191,6 +191,10 @@ dec_sub(Decimal *r, const Decimal *a, const Decimal *b)
 		dec_sub_wide(r, a, b);
 }
 
+/*
+ * Two factors of 64 bits give a mantissa that fits, but for -2^63 * -2^63;
+ * every product of ours has a factor that is never negative.
+ */
 static inline void
 dec_mul(Decimal *r, const Decimal *a, const Decimal *b)
 {
