@@ -15,7 +15,14 @@ OBJS = \
 	src/market.o \
 	src/market_io.o \
 	src/valuation.o \
-	src/valuation_sql.o
+	src/valuation_sql.o \
+	src/explain.o \
+	src/whatif.o \
+	src/solve.o \
+	src/plans.o \
+	src/stress.o \
+	src/guard.o \
+	src/notice.o
 
 # The install script is these parts, in this order.
 SQL_PARTS = \
@@ -27,7 +34,17 @@ SQL_PARTS = \
 	src/valuation.sql \
 	src/tables.sql \
 	src/published.sql \
-	src/views.sql
+	src/views.sql \
+	src/explain.sql \
+	src/whatif.sql \
+	src/solve.sql \
+	src/plans.sql \
+	src/stress.sql \
+	src/prices.sql \
+	src/levels.sql \
+	src/guard.sql \
+	src/books.sql \
+	src/cover.sql
 DATA_built = margin--1.0.sql
 
 here := $(dir $(lastword $(MAKEFILE_LIST)))

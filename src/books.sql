@@ -1,0 +1,1 @@
+-- books: the views over tables of one's own

@@ -1,0 +1,1 @@
+-- cover: a cover plan carried out

@@ -1,0 +1,5 @@
+/*
+ * explain.c
+ *		An account explained.
+ */
+#include "postgres.h"

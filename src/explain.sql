@@ -1,0 +1,1 @@
+-- explain: an account explained

@@ -1,0 +1,5 @@
+/*
+ * guard.c
+ *		Writes that would break an account.
+ */
+#include "postgres.h"

@@ -1,0 +1,1 @@
+-- guard: writes that would break an account

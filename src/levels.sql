@@ -1,0 +1,1 @@
+-- levels: the level each account is at, and the journal of changes

@@ -1,0 +1,5 @@
+/*
+ * notice.c
+ *		One notification per transaction.
+ */
+#include "postgres.h"

@@ -1,0 +1,5 @@
+/*
+ * plans.c
+ *		What to do about an account.
+ */
+#include "postgres.h"

@@ -1,0 +1,1 @@
+-- plans: what to do about an account

@@ -1,0 +1,1 @@
+-- prices: present prices and their history

@@ -1,0 +1,5 @@
+/*
+ * solve.c
+ *		Inverse questions.
+ */
+#include "postgres.h"

@@ -1,0 +1,5 @@
+/*
+ * stress.c
+ *		Portfolios in many markets.
+ */
+#include "postgres.h"

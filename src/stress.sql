@@ -1,0 +1,1 @@
+-- stress: portfolios in many markets

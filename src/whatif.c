@@ -1,0 +1,5 @@
+/*
+ * whatif.c
+ *		Questions of the form "what if".
+ */
+#include "postgres.h"

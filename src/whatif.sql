@@ -1,0 +1,1 @@
+-- whatif: questions of the form "what if"
