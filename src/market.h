@@ -175,6 +175,11 @@ typedef struct StoredMarket
 
 extern const Market *market_fetch(StoredMarket *last, Datum value, MemoryContext context);
 
+/* A market of one's own, and what may be changed in it; both setters return the market, which may have moved. */
+extern Market *market_copy(const Market *market);
+extern Market *market_set_price(Market *market, int number, const Decimal *price);
+extern Market *market_set_mark(Market *market, int number, const Decimal *mark);
+
 /* ---------- terms on their way to a market ---------- */
 
 typedef struct AssetTerms
@@ -215,6 +220,7 @@ typedef struct MarketTerms
 } MarketTerms;
 
 extern void market_terms_init(MarketTerms *terms);
+extern void market_terms_read(MarketTerms *terms, const Market *market);
 extern AssetTerms *market_add_asset(MarketTerms *terms, const Symbol *symbol, bool *found);
 extern ContractTerms *market_add_contract(MarketTerms *terms, const Symbol *symbol, bool *found);
 extern Market *market_build(MarketTerms *terms);
