@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
+#include "access/xact.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -23,6 +25,31 @@ market_from_datum(Datum value)
 
 	flat_check_version("market", market->version, MARKET_VERSION);
 	return market;
+}
+
+/* The market at a place where it is stored, kept in a context that outlives the call. */
+const Market *
+market_fetch(StoredMarket *last, Datum value, MemoryContext context)
+{
+	struct varatt_external pointer;
+
+	VARATT_EXTERNAL_GET_POINTER(pointer, DatumGetPointer(value));
+	if (last->market == NULL || memcmp(&pointer, &last->pointer, sizeof(pointer)) != 0 ||
+		last->statement != GetCurrentStatementStartTimestamp() ||
+		last->transaction != GetCurrentTransactionStartTimestamp())
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		if (last->market != NULL)
+			pfree(last->market);
+		last->market = NULL;
+		last->market = (Market *) market_from_datum(value);
+		last->pointer = pointer;
+		last->statement = GetCurrentStatementStartTimestamp();
+		last->transaction = GetCurrentTransactionStartTimestamp();
+		MemoryContextSwitchTo(old);
+	}
+	return last->market;
 }
 
 /* ---------- terms ---------- */

@@ -13,6 +13,8 @@
 #ifndef MARGIN_MARKET_H
 #define MARGIN_MARKET_H
 
+#include "datatype/timestamp.h"
+
 #include "schedule.h"
 #include "symbol.h"
 
@@ -154,6 +156,24 @@ market_find_contract(const Market *market, const Symbol *name)
 }
 
 extern const Market *market_from_datum(Datum value);
+
+/*
+ * The last market that a call site had to fetch from where it is stored.  A
+ * market that joins a query as a column comes as a pointer to that place, the
+ * same for every row: it is fetched once.  Within one statement such a pointer
+ * names one value, as the statement's snapshot keeps it from being removed.
+ */
+typedef struct StoredMarket
+{
+	struct varatt_external pointer;
+	TimestampTz transaction;
+	TimestampTz statement;
+	Market	   *market;
+} StoredMarket;
+
+#define market_is_stored(value) VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value))
+
+extern const Market *market_fetch(StoredMarket *last, Datum value, MemoryContext context);
 
 /* A market of one's own, and what may be changed in it; both setters return the market, which may have moved. */
 extern Market *market_copy(const Market *market);
