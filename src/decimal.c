@@ -696,6 +696,26 @@ dec_neg_big(Decimal *r, const Decimal *a)
 
 /* ---------- divisions ---------- */
 
+/* a / b rounded down to a whole number, towards minus infinity; b > 0. */
+void
+dec_div_floor(Decimal *r, const Decimal *a, const Decimal *b)
+{
+	const Decimal one = DEC_ONE;
+	Decimal		product;
+	int128		ma,
+				mb;
+
+	if (dec_both_fast(a, b) && align(a, b, &ma, &mb))
+	{
+		dec_set(r, ma / mb - (ma % mb < 0), 0);
+		return;
+	}
+	dec_set_numeric(r, numeric_op(numeric_div_trunc, dec_to_numeric(a), dec_to_numeric(b)));
+	dec_mul(&product, r, b);
+	if (dec_cmp(&product, a) > 0)
+		dec_sub(r, r, &one);
+}
+
 /* floor(a * 10^digits / b) and whether something remains, over numeric; a >= 0, b > 0. */
 static Numeric
 numeric_divide(const Decimal *a, const Decimal *b, int digits, Numeric *remainder)

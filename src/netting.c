@@ -177,6 +177,32 @@ netting_flatten(const Netting *netting)
 	return portfolio_finish(&writer);
 }
 
+/* The netting that a flat portfolio stands for. */
+Netting *
+netting_read(const struct varlena *portfolio, MemoryContext context)
+{
+	Netting    *netting = netting_create(context);
+	PortfolioReader reader;
+
+	portfolio_open(&reader, portfolio);
+	while (reader.balances > 0)
+	{
+		Balance		balance;
+
+		portfolio_read_balance(&reader, &balance);
+		netting_add_balance(netting, &balance.symbol, &balance.quantity);
+	}
+	while (reader.positions > 0)
+	{
+		Position	position;
+
+		portfolio_read_position(&reader, &position);
+		netting_add_position(netting, &position);
+	}
+	portfolio_end(&reader);
+	return netting;
+}
+
 /* ---------- SQL: the aggregate ---------- */
 
 /* One number of a holding; "what" and the symbol name it where it is refused. */
@@ -301,27 +327,7 @@ PG_FUNCTION_INFO_V1(margin_portfolio_deserialize);
 Datum
 margin_portfolio_deserialize(PG_FUNCTION_ARGS)
 {
-	struct varlena *value = PG_GETARG_VARLENA_PP(0);
-	Netting    *netting = netting_create(CurrentMemoryContext);
-	PortfolioReader reader;
-
-	portfolio_open(&reader, value);
-	while (reader.balances > 0)
-	{
-		Balance		balance;
-
-		portfolio_read_balance(&reader, &balance);
-		netting_add_balance(netting, &balance.symbol, &balance.quantity);
-	}
-	while (reader.positions > 0)
-	{
-		Position	position;
-
-		portfolio_read_position(&reader, &position);
-		netting_add_position(netting, &position);
-	}
-	portfolio_end(&reader);
-	PG_RETURN_POINTER(netting);
+	PG_RETURN_POINTER(netting_read(PG_GETARG_VARLENA_PP(0), CurrentMemoryContext));
 }
 
 PG_FUNCTION_INFO_V1(margin_portfolio_final);

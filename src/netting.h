@@ -24,6 +24,7 @@ typedef struct Netting
 } Netting;
 
 extern Netting *netting_create(MemoryContext context);
+extern Netting *netting_read(const struct varlena *portfolio, MemoryContext context);
 extern const Netting *netting_from_datum(Datum portfolio);
 extern void netting_add_balance(Netting *netting, const Symbol *asset, const Decimal *quantity);
 extern void netting_add_position(Netting *netting, const Position *position);

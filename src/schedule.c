@@ -156,6 +156,24 @@ schedule_add_rate(const Schedule *schedule, const Decimal *rate)
 	return flatten_tiers(&list);
 }
 
+/* The schedule of the same rates whose bounds are "factor" > 0 times as high; they may have more digits than an input. */
+Schedule *
+schedule_scale_bounds(const Schedule *schedule, const Decimal *factor)
+{
+	TierList	list = {schedule->method, 0, 0, NULL};
+
+	for (int i = 0; i < schedule->count; i++)
+	{
+		Decimal		buffer;
+		Decimal		bound;
+
+		dec_mul(&bound, dec_flat(&schedule->tiers[i].bound, schedule, &buffer), factor);
+		dec_normalize(&bound);
+		tier_list_add(&list, &bound, dec_flat(&schedule->tiers[i].rate, schedule, &buffer), CurrentMemoryContext);
+	}
+	return flatten_tiers(&list);
+}
+
 /* A stored value, detoasted and of a version we know. */
 Schedule *
 schedule_from_datum(Datum value)
