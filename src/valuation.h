@@ -96,6 +96,17 @@ typedef struct Valuation
 #define VALUE_ALL		0x03
 #define VALUE_LINES		0x04	/* the lines of assets and positions, complete */
 
+/* Profit of one side in its settlement asset: what it is worth at a price, less what it cost (SPEC 3.1). */
+static inline void
+side_profit(Decimal *r, PortfolioSide side, const Decimal *notional, const Decimal *size, const Decimal *cost)
+{
+	dec_mul(r, size, cost);
+	if (side == SIDE_LONG)
+		dec_sub(r, notional, r);
+	else
+		dec_sub(r, r, notional);
+}
+
 extern void value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted);
 extern bool valuation_passes(const Valuation *v);
 extern void value_collateral(Decimal *r, const Schedule *tiers, Basis basis, const Decimal *price, const Decimal *equity,
