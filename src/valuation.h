@@ -30,6 +30,7 @@ extern const char *const level_names[];
 typedef struct AssetLine
 {
 	Symbol		symbol;
+	int			asset;			/* its number in the market, -1: unknown */
 	const MarketAsset *terms;	/* NULL: the market does not know it */
 	bool		missing;		/* lacks what its equity needs */
 	bool		settles;		/* some position settles in it */
@@ -53,6 +54,8 @@ typedef struct AssetLine
 typedef struct PositionLine
 {
 	Position	position;
+	int			contract;		/* its number in the market, -1: unknown */
+	AssetLine  *booked;			/* line of its settlement asset; NULL: unknown contract */
 	const MarketContract *terms;	/* NULL: the market does not know it */
 	const MarketAsset *settle;	/* NULL: nor its settlement asset */
 	bool		missing;		/* unknown, without mark or without maintenance */
@@ -93,6 +96,7 @@ typedef struct Valuation
 /* What is wanted beyond level unpriced or not, equity and its two parts. */
 #define VALUE_WORTH		0x01	/* what ignores ratios: net asset value, haircut, unrealized PnL */
 #define VALUE_MARGINS	0x02	/* requirements, and all that follows from them */
+#define VALUE_MAINTENANCE 0x08	/* of these only the maintenance margin, and the level */
 #define VALUE_ALL		0x03
 #define VALUE_LINES		0x04	/* the lines of assets and positions, complete */
 
@@ -108,6 +112,17 @@ side_profit(Decimal *r, PortfolioSide side, const Decimal *notional, const Decim
 }
 
 extern void value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted);
+
+/*
+ * The same for many shocks of one market: read once, valued often.  A shock has
+ * the market's records but for their prices, and numerics at offsets from the
+ * market, as it has.
+ */
+typedef struct BoundPortfolio BoundPortfolio;
+
+extern BoundPortfolio *bind_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted);
+extern void value_bound(BoundPortfolio *bound, const MarketAsset *assets, const MarketContract *contracts);
+
 extern bool valuation_passes(const Valuation *v);
 extern void value_collateral(Decimal *r, const Schedule *tiers, Basis basis, const Decimal *price, const Decimal *equity,
 							 const Decimal *net_value);

@@ -4,9 +4,7 @@
  */
 #include "postgres.h"
 
-#include "access/detoast.h"
 #include "access/htup_details.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -28,11 +26,7 @@ typedef struct CallSite
 	bool		has_levels;
 	Oid			levels[LEVELS];
 
-	/* the last market that had to be fetched from where it is stored */
-	struct varatt_external stored;
-	TimestampTz transaction;
-	TimestampTz statement;
-	Market	   *market;
+	StoredMarket stored;
 } CallSite;
 
 static CallSite *
@@ -43,40 +37,14 @@ call_site(FunctionCallInfo fcinfo)
 	return fcinfo->flinfo->fn_extra;
 }
 
-/*
- * The market of a call.  A market that joins a query as a column comes as a
- * pointer to where it is stored, the same for every row: it is fetched once.
- * Within one statement such a pointer names one value, as the statement's
- * snapshot keeps it from being removed.
- */
 static const Market *
 market_argument(FunctionCallInfo fcinfo)
 {
 	Datum		value = PG_GETARG_DATUM(1);
-	struct varatt_external stored;
-	CallSite   *site;
 
-	if (likely(!VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value))))
+	if (likely(!market_is_stored(value)))
 		return market_from_datum(value);
-
-	site = call_site(fcinfo);
-	VARATT_EXTERNAL_GET_POINTER(stored, DatumGetPointer(value));
-	if (site->market == NULL || memcmp(&stored, &site->stored, sizeof(stored)) != 0 ||
-		site->statement != GetCurrentStatementStartTimestamp() ||
-		site->transaction != GetCurrentTransactionStartTimestamp())
-	{
-		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-
-		if (site->market != NULL)
-			pfree(site->market);
-		site->market = NULL;
-		site->market = (Market *) market_from_datum(value);
-		site->stored = stored;
-		site->statement = GetCurrentStatementStartTimestamp();
-		site->transaction = GetCurrentTransactionStartTimestamp();
-		MemoryContextSwitchTo(old);
-	}
-	return site->market;
+	return market_fetch(&call_site(fcinfo)->stored, value, fcinfo->flinfo->fn_mcxt);
 }
 
 static void
@@ -218,7 +186,7 @@ ACCESSOR(net_asset_value, VALUE_WORTH)
 ACCESSOR(haircut, VALUE_WORTH)
 ACCESSOR(unrealized_pnl, VALUE_WORTH)
 ACCESSOR(initial_margin, VALUE_MARGINS)
-ACCESSOR(maintenance_margin, VALUE_MARGINS)
+ACCESSOR(maintenance_margin, VALUE_MAINTENANCE)
 ACCESSOR(available_margin, VALUE_MARGINS)
 ACCESSOR(shortfall, VALUE_MARGINS)
 
@@ -243,7 +211,7 @@ margin_level(PG_FUNCTION_ARGS)
 	CallSite   *site = result_type(fcinfo);
 	Valuation	v;
 
-	value_arguments(&v, fcinfo, VALUE_MARGINS);
+	value_arguments(&v, fcinfo, VALUE_MAINTENANCE);
 	PG_RETURN_OID(site->levels[v.level]);
 }
 
