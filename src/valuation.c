@@ -186,7 +186,7 @@ mark_position(PositionLine *line, const Market *market)
 	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
 	{
 		const PositionSide *side = &line->position.sides[i];
-		Decimal		cost;
+		Decimal		pnl;
 
 		if (dec_is_zero(&side->quantity))
 		{
@@ -194,14 +194,11 @@ mark_position(PositionLine *line, const Market *market)
 			continue;
 		}
 		dec_mul(&line->notional[i], unit, &side->quantity);
-		dec_mul(&cost, size, &side->cost);
+		side_profit(&pnl, i, &line->notional[i], size, &side->cost);
 		if (i == SIDE_LONG)
-			dec_sub(&line->pnl, &line->notional[i], &cost);
+			line->pnl = pnl;
 		else
-		{
-			dec_sub(&cost, &cost, &line->notional[i]);
-			dec_add(&line->pnl, &line->pnl, &cost);
-		}
+			dec_add(&line->pnl, &line->pnl, &pnl);
 	}
 }
 

@@ -100,6 +100,17 @@ typedef struct Valuation
 #define VALUE_ALL		0x03
 #define VALUE_LINES		0x04	/* the lines of assets and positions, complete */
 
+/* Profit of one side in its settlement asset: what it is worth at a price, less what it cost (SPEC 3.1). */
+static inline void
+side_profit(Decimal *r, PortfolioSide side, const Decimal *notional, const Decimal *size, const Decimal *cost)
+{
+	dec_mul(r, size, cost);
+	if (side == SIDE_LONG)
+		dec_sub(r, notional, r);
+	else
+		dec_sub(r, r, notional);
+}
+
 extern void value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted);
 
 /*
