@@ -202,6 +202,13 @@ mark_position(PositionLine *line, const Market *market)
 	}
 }
 
+/* Nothing valued yet: one sign of an equity leaves alone what the other sets. */
+static inline void
+clear_valued(AssetLine *line)
+{
+	line->net_value = line->collateral_value = line->liability = line->liability_maintenance = DEC_ZERO;
+}
+
 /* Nothing settled yet. */
 static inline void
 clear_settled(AssetLine *line)
@@ -245,7 +252,10 @@ asset_line(Work *work, int asset, const Symbol *symbol)
 	line->pnl_unknown = false;
 	line->balance = DEC_ZERO;
 	if (work->lines)
-		line->pnl = line->net_value = line->collateral_value = line->liability = line->liability_maintenance = DEC_ZERO;
+	{
+		line->pnl = DEC_ZERO;
+		clear_valued(line);
+	}
 	return line;
 }
 
@@ -629,6 +639,8 @@ value_bound(BoundPortfolio *work, const MarketAsset *assets, const MarketContrac
 			line->terms = &assets[line->asset];
 		if (line->settles)
 			clear_settled(line);
+		if (work->lines)
+			clear_valued(line);
 	}
 	for (int i = 0; i < v->npositions; i++)
 	{
