@@ -714,6 +714,7 @@ void
 dec_div_floor(Decimal *r, const Decimal *a, const Decimal *b)
 {
 	const Decimal one = DEC_ONE;
+	Decimal		quotient;
 	Decimal		product;
 	int128		ma,
 				mb;
@@ -723,10 +724,12 @@ dec_div_floor(Decimal *r, const Decimal *a, const Decimal *b)
 		dec_set(r, ma / mb - (ma % mb < 0), 0);
 		return;
 	}
-	dec_set_numeric(r, numeric_op(numeric_div_trunc, dec_to_numeric(a), dec_to_numeric(b)));
-	dec_mul(&product, r, b);
+	dec_set_numeric(&quotient, numeric_op(numeric_div_trunc, dec_to_numeric(a), dec_to_numeric(b)));
+	dec_mul(&product, &quotient, b);
 	if (dec_cmp(&product, a) > 0)
-		dec_sub(r, r, &one);
+		dec_sub(r, &quotient, &one);
+	else
+		*r = quotient;
 }
 
 /* floor(a * 10^digits / b) and whether something remains, over numeric; a >= 0, b > 0. */
