@@ -227,4 +227,199 @@ none_wrong(
 	WHERE CASE WHEN (lower = mark AND must) THEN false
 		  ELSE solve.is_state(question, portfolio, there) <> must END
 	}, 'fine ticks: undercollateralized at the answer and nowhere before it');
+
+# ---------------------------------------------------------------------------
+# Room: what may be withdrawn, what cures, what may be ordered.
+# ---------------------------------------------------------------------------
+
+sql(q{
+SET search_path = solve, margin, public;
+
+-- Each account and each asset of its market, with every other row without unrealized gains.
+CREATE TABLE withdrawal AS
+	WITH asked AS (
+		SELECT account.*, asset, with_unrealized,
+			   coalesce(asset_equity, 0) AS equity, coalesce(balance, 0) AS balance,
+			   CASE WHEN with_unrealized THEN portfolio
+					ELSE portfolio + coalesce((SELECT rollup(holding(g.asset, -g.profit_and_loss))
+											   FROM collateral(portfolio, market) AS g WHERE g.profit_and_loss > 0), '{}') END AS judged
+		FROM account
+		CROSS JOIN LATERAL (SELECT asset FROM assets(whole_market)
+							ORDER BY portfolio::text::jsonb -> 'balances' ? asset DESC, asset COLLATE "C" LIMIT 3) AS a
+		CROSS JOIN unnest('{t,f}'::boolean[]) AS with_unrealized
+		LEFT JOIN LATERAL (SELECT asset AS name, asset_equity, balance FROM collateral(portfolio, market)) AS c ON name = asset
+	),
+	bounded AS (
+		SELECT *, greatest(0, CASE WHEN with_unrealized THEN equity ELSE least(balance, equity) END) AS most FROM asked
+	)
+	SELECT bounded.*, how, step, max_withdrawal(portfolio, whole_market, asset, with_unrealized, step) AS amount
+	FROM bounded
+	CROSS JOIN LATERAL (VALUES ('coarse', CASE WHEN most = 0 THEN 1 ELSE round(most / 17, 40) + 1e-40 END),
+							   ('fine', (ARRAY[1e-8, 1e-18, 0.3])[1 + account_id % 3])) AS s (how, step);
+});
+enough('solve.withdrawal WHERE 0 < amount AND amount < div(most, step) * step', 100, 'withdrawals that a requirement limits');
+enough('solve.withdrawal WHERE 0 < amount AND NOT with_unrealized', 100, 'withdrawals without unrealized gains');
+none_wrong(
+	q{
+	SELECT account_id, portfolio::text, whole_market::text, asset, with_unrealized, step, amount, most
+	FROM solve.withdrawal
+	WHERE amount IS NULL OR mod(amount, step) <> 0 OR amount NOT BETWEEN 0 AND most
+	   OR (amount > 0 AND NOT margin.passes(judged OPERATOR(margin.+) margin.holding(asset, -amount), whole_market))
+	   OR (amount + step <= most AND margin.passes(judged OPERATOR(margin.+) margin.holding(asset, -amount - step), whole_market))
+	}, 'withdrawals: the account passes, one step more fails or exceeds a bound');
+none_wrong(
+	q{
+	SELECT account_id, portfolio::text, market::text, asset, with_unrealized, step, amount, most, found
+	FROM solve.withdrawal
+	CROSS JOIN LATERAL (
+		SELECT coalesce(min(k) FILTER (WHERE NOT margin.passes(judged OPERATOR(margin.+) margin.holding(asset, -k * step), whole_market)) - 1,
+						max(k)) * step AS found
+		FROM generate_series(0, div(most, step)::integer) AS k) AS s
+	WHERE how = 'coarse' AND amount <> greatest(found, 0)
+	}, 'withdrawals: nothing less fails');
+
+sql(q{
+SET search_path = solve, margin, public;
+CREATE TABLE cured AS
+	SELECT account.*, asset, step, cure(portfolio, whole_market, asset, step) AS amount
+	FROM account
+	CROSS JOIN LATERAL (SELECT asset FROM assets(whole_market)
+						ORDER BY portfolio::text::jsonb -> 'balances' ? asset DESC, asset COLLATE "C" LIMIT 4) AS a
+	CROSS JOIN LATERAL (SELECT (ARRAY[1e-8, 1e-18, 0.3])[1 + account_id % 3] AS step) AS s;
+});
+enough('solve.cured WHERE amount > 0', 300, 'deposits that cure');
+enough('solve.cured WHERE amount IS NULL', 300, 'accounts that no deposit cures');
+none_wrong(
+	q{
+	SELECT account_id, portfolio::text, whole_market::text, asset, step, amount
+	FROM solve.cured
+	CROSS JOIN LATERAL (SELECT coalesce(amount, 0) AS deposit OFFSET 0) AS d
+	WHERE (amount = 0) IS DISTINCT FROM (CASE WHEN margin.passes(portfolio, whole_market) THEN true WHEN amount IS NOT NULL THEN false END)
+	   OR mod(amount, step) <> 0 OR amount < 0
+	   OR (amount > 0 AND NOT margin.passes(portfolio OPERATOR(margin.+) margin.holding(asset, deposit), whole_market))
+	   OR (amount > 0 AND margin.passes(portfolio OPERATOR(margin.+) margin.holding(asset, deposit - step), whole_market))
+	   OR (amount IS NULL AND EXISTS (
+			SELECT FROM generate_series(-30, 90, 5) AS e
+			WHERE margin.passes(portfolio OPERATOR(margin.+) margin.holding(asset, ('1e' || e)::numeric), whole_market)))
+	}, 'deposits: the account passes, one step less fails, and no deposit cures where none is named');
+none_wrong(
+	q{
+	SELECT account_id, portfolio::text, market::text, asset, amount, coarse, answer
+	FROM solve.cured
+	CROSS JOIN LATERAL (SELECT round(amount / 13, 40) + 1e-40 AS coarse WHERE amount > 0 OFFSET 0) AS c
+	CROSS JOIN LATERAL (SELECT margin.cure(portfolio, whole_market, asset, coarse) AS answer) AS a
+	WHERE answer IS DISTINCT FROM (
+			SELECT min(k) * coarse FROM generate_series(0, 14) AS k
+			WHERE margin.passes(portfolio OPERATOR(margin.+) margin.holding(asset, k * coarse), whole_market))
+	}, 'deposits: nothing less cures');
+
+sql(q{
+SET search_path = solve, margin, public;
+CREATE TABLE ordered AS
+	WITH asked AS (
+		SELECT account.*, c.contract, side, mark_price * factor AS price,
+			   CASE WHEN side = 'long' THEN greatest(mark_price, mark_price * factor) ELSE least(mark_price, mark_price * factor) END AS worse,
+			   leverage, CASE side WHEN 'long' THEN 1 ELSE -1 END AS sign,
+			   coalesce(CASE side WHEN 'long' THEN p.short ELSE p.long END, 0) AS opposite,
+			   row_number() OVER () AS id
+		FROM account
+		CROSS JOIN LATERAL contracts(whole_market) AS c
+		JOIN LATERAL assets(whole_market) AS a ON asset = settle_asset AND a.price IS NOT NULL
+		CROSS JOIN unnest('{long,short}'::side[]) AS side
+		CROSS JOIN LATERAL (SELECT (ARRAY[1, 1, 1.05, 0.9, 1.3])[1 + account_id % 5] AS factor,
+								   (ARRAY[NULL, 1, 3, 7, 20, 0.3, 125])[1 + (account_id / 5) % 7] AS leverage) AS terms
+		LEFT JOIN LATERAL (SELECT contract AS name, long, short FROM positions(portfolio, market)) AS p ON p.name = c.contract
+		WHERE mark_price IS NOT NULL AND maintenance IS NOT NULL
+	)
+	SELECT asked.*, how, step,
+		   trade(portfolio, whole_market, contract, sign * opposite, price, NULL) AS closed,
+		   max_order(portfolio, whole_market, contract, side, price, leverage, step) AS size
+	FROM asked
+	CROSS JOIN LATERAL (SELECT (ARRAY[1e-8, 1e-18, 1])[1 + id % 3] AS fine) AS f
+	CROSS JOIN LATERAL (
+		VALUES ('fine', fine),
+			   ('coarse', round(nullif(max_order(portfolio, whole_market, contract, side, price, leverage, fine) - opposite, 0) / 9, 40) + 1e-40)) AS s (how, step)
+	WHERE id % 3 = 0 AND step IS NOT NULL;
+CREATE FUNCTION with_order(o ordered, further numeric) RETURNS portfolio
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT (o).closed OPERATOR(margin.+) margin.holding((o).contract, (o).sign * further, (o).worse, (o).leverage) $$;
+});
+enough('solve.ordered WHERE opposite > 0 AND size > opposite', 60, 'orders that turn a position');
+enough('solve.ordered WHERE size > opposite', 500, 'orders that open');
+none_wrong(
+	q{
+	SELECT account_id, portfolio::text, whole_market::text, contract, side, price, leverage, step, size, opposite
+	FROM solve.ordered AS o
+	CROSS JOIN LATERAL (SELECT coalesce(size - opposite, 0) AS further OFFSET 0) AS f
+	WHERE further < 0 OR mod(further, step) <> 0
+	   OR (further > 0 AND NOT margin.passes(solve.with_order(o, further), whole_market))
+	   OR (size IS NOT NULL AND margin.passes(closed, whole_market)
+		   AND margin.passes(solve.with_order(o, further + step), whole_market))
+	   OR (size IS NULL AND EXISTS (
+			SELECT FROM unnest('{0,1e-18,1,1e18,1e60}'::numeric[]) AS n WHERE NOT margin.passes(solve.with_order(o, n), whole_market)))
+	}, 'orders: the account passes, one step more fails, and none fails where none is named');
+none_wrong(
+	q{
+	SELECT account_id, portfolio::text, whole_market::text, contract, side, price, leverage, step, size, opposite, found
+	FROM solve.ordered AS o
+	CROSS JOIN LATERAL (
+		SELECT min(k) - 1 AS found FROM generate_series(0, 20) AS k
+		WHERE NOT margin.passes(solve.with_order(o, k * step), whole_market)) AS s
+	WHERE how = 'coarse' AND size > opposite AND size IS DISTINCT FROM opposite + found * step
+	}, 'orders: nothing less fails');
+
+# ---------------------------------------------------------------------------
+# The buffer: no prices inside the box may reach the account.  Where nothing is
+# long on balance it is sharp, and a corner of the next box does.
+# ---------------------------------------------------------------------------
+
+sql(q{
+SET search_path = solve, margin, public;
+CREATE FUNCTION moved(m market, factors numeric[]) RETURNS market
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT jsonb_build_object('levels', coalesce(t -> 'levels', '{}'),
+		'assets', (SELECT coalesce(jsonb_object_agg(key, CASE WHEN value ? 'price'
+						THEN value || jsonb_build_object('price', (value ->> 'price')::numeric * factors[n]) ELSE value END), '{}')
+				   FROM jsonb_each(t -> 'assets') WITH ORDINALITY AS e (key, value, n)),
+		'contracts', (SELECT coalesce(jsonb_object_agg(key, value || jsonb_build_object('mark', (value ->> 'mark')::numeric * factors[20 + n])), '{}')
+					  FROM jsonb_each(t -> 'contracts') WITH ORDINALITY AS e (key, value, n)))::text::margin.market
+	FROM (SELECT '{"assets": {}, "contracts": {}}'::jsonb || m::text::jsonb AS t) AS texts $$;
+CREATE TABLE buffered AS
+	SELECT *, buffer(portfolio, whole_market) AS buffer,
+		   (SELECT count(*) FROM assets(market)) AS nassets,
+		   NOT EXISTS (SELECT FROM positions(portfolio, market) AS p WHERE p.long > p.short) AS sharp
+	FROM account;
+-- random places in the box, half of them in its corners
+CREATE TABLE boxed AS
+	SELECT account_id, portfolio, market, buffer,
+		   ARRAY(SELECT 1 + least(buffer, 0.99999999) * CASE WHEN (i + account_id) % 2 = 0
+							  THEN sign(random() - 0.5)::numeric ELSE (2 * random() - 1)::numeric END
+				 FROM generate_series(1, 40)) AS factors
+	FROM buffered, generate_series(1, 12) AS i
+	WHERE buffer IS NOT NULL;
+});
+enough('solve.buffered WHERE buffer > 0 AND buffer < 1', 150, 'buffers');
+enough('solve.buffered WHERE buffer > 0 AND buffer < 1 AND sharp AND nassets < 6', 30, 'buffers that are sharp');
+none_wrong(
+	q{
+	SELECT account_id, portfolio::text, market::text, buffer FROM solve.buffered
+	WHERE (buffer IS NULL) <> solve.is_state('liquidation', portfolio, market)
+	   OR buffer NOT BETWEEN 0 AND 1 OR buffer <> round(buffer, 8)
+	}, 'buffers are null for accounts that are undercollateralized, and only for them');
+none_wrong(
+	q{
+	SELECT account_id, portfolio::text, market::text, buffer, factors FROM solve.boxed
+	WHERE solve.is_state('liquidation', portfolio, solve.moved(market, factors))
+	}, 'buffers: nothing inside the box');
+none_wrong(
+	q{
+	SELECT account_id, portfolio::text, market::text, buffer
+	FROM solve.buffered
+	WHERE sharp AND nassets < 6 AND buffer < 0.99
+	  AND NOT EXISTS (
+		SELECT FROM generate_series(0, (1 << nassets::integer) - 1) AS corner
+		WHERE solve.is_state('liquidation', portfolio, solve.moved(market, (
+			SELECT array_agg(1 + step * (buffer + 1e-8) ORDER BY i)
+			FROM generate_series(1, 40) AS i, LATERAL (SELECT CASE WHEN i > 20 OR corner >> (i - 1) & 1 = 1 THEN 1 ELSE -1 END AS step) AS s))))
+	}, 'buffers: a corner of the next box where nothing is long on balance');
 done_testing();
