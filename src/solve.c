@@ -1218,8 +1218,13 @@ margin_max_order(PG_FUNCTION_ARGS)
  *
  * No price occurs in two assets, so the sum of these largest values bounds the
  * whole; where it is negative, the account is safe in the box, and where it is
- * 0, if maintenance is 0 with all prices at 1 + x.  A larger box has larger ends, so the x that
- * are proven safe are all those up to the one we look for.
+ * 0, if maintenance is 0 with all prices at 1 + x.  A larger box has larger
+ * ends, so the x that are proven safe are all those up to the one we look for.
+ *
+ * With x = 1 the lower ends are 0, where all f_a are 0, but no prices.  If the
+ * sum of the largest values is 0 no f_a is positive at its upper end, and
+ * between the ends, being convex, each is at most a part above 0 of that: their
+ * sum is negative if one of them is.
  *
  * One market serves both parts of 1: with all marks at 1 + x, what is
  * long on balance has gained instead of lost x * (NL - NS), so twice that is
@@ -1320,6 +1325,7 @@ ask_buffer(Search *search, const Decimal *n, Decimal *score)
 	Decimal		x;
 	Decimal		up;
 	Decimal		down;
+	Decimal		sum = DEC_ZERO;
 	bool		required;
 
 	dec_set(&unit, 1, BUFFER_DIGITS);
@@ -1332,7 +1338,10 @@ ask_buffer(Search *search, const Decimal *n, Decimal *score)
 	value_losses(self, &x);
 	required = dec_sign(&v->maintenance_margin) > 0;
 	for (int i = 0; i < v->nassets; i++)
+	{
 		asset_burden(self, &v->assets[i], &burdens[i]);
+		dec_add(&sum, &sum, &burdens[i]);
+	}
 
 	move_prices(self, &down);
 	value_losses(self, &x);
@@ -1345,7 +1354,9 @@ ask_buffer(Search *search, const Decimal *n, Decimal *score)
 		dec_add(score, score, dec_cmp(&burden, &burdens[i]) > 0 ? &burden : &burdens[i]);
 	}
 	pfree(burdens);
-	return dec_sign(score) > 0 || (required && dec_is_zero(score));
+	if (dec_sign(score) != 0 || !required)
+		return dec_sign(score) > 0;
+	return dec_sign(&down) > 0 || dec_sign(&sum) >= 0;
 }
 
 /* Notes balances and what is long on balance, of an account that has been valued. */

@@ -1,37 +1,38 @@
 -- solve: inverse questions, pure functions of portfolio and market
 
-DO $do$
-DECLARE
-    question record;
-BEGIN
-    FOR question IN
-        SELECT * FROM (VALUES
-            ('liquidation', 'undercollateralized (level liquidation or bankrupt)'),
-            ('bankruptcy', 'without equity (equity <= 0)')) AS v (name, state)
-    LOOP
-        EXECUTE format($sql$
-            CREATE FUNCTION margin.%1$s_range(
-                portfolio margin.portfolio, market margin.market, contract text,
-                tick numeric DEFAULT 1e-18, linked boolean DEFAULT false,
-                OUT lower numeric, OUT upper numeric
-            ) LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_%1$s_range';
-            CREATE FUNCTION margin.%1$s_price(
-                portfolio margin.portfolio, market margin.market, contract text,
-                tick numeric DEFAULT 1e-18, linked boolean DEFAULT false
-            ) RETURNS numeric
-                LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_%1$s_price'$sql$,
-            question.name);
-        EXECUTE format(
-            'COMMENT ON FUNCTION margin.%s_range(margin.portfolio, margin.market, text, numeric, boolean) IS %L',
-            question.name,
-            format('the marks of a contract, in its settlement asset, at which the account is %s, everything else unchanged: the nearest multiples of tick > 0 below and above the present mark, null on a side where no positive one does it; both the present mark if the account is there already. Exact: one tick nearer to the present mark it is not. linked: the index price of the base asset is P * mark'' / mark, unrounded, unless the contract has no base, or the base is unpriced or its settlement asset; other contracts keep their marks. Nulls for an account that has no position in the contract, as the empty one, or is unpriced; an error for a contract that the market does not know (42704) and for tick <= 0 (22023); null for null', question.state));
-        EXECUTE format(
-            'COMMENT ON FUNCTION margin.%s_price(margin.portfolio, margin.market, text, numeric, boolean) IS %L',
-            question.name,
-            format('the end of %s_range() that is nearer to the present mark, the lower one of two as near, in the settlement asset; null where both are', question.name));
-    END LOOP;
-END
-$do$;
+CREATE FUNCTION margin.liquidation_range(
+    portfolio margin.portfolio, market margin.market, contract text,
+    tick numeric DEFAULT 1e-18, linked boolean DEFAULT false,
+    OUT lower numeric, OUT upper numeric
+)
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_liquidation_range';
+COMMENT ON FUNCTION margin.liquidation_range(margin.portfolio, margin.market, text, numeric, boolean) IS
+'the marks of a contract, in its settlement asset, at which the account is undercollateralized (level liquidation or bankrupt), everything else unchanged: the nearest multiples of tick > 0 below and above the present mark, null on a side where no positive one does it; both the present mark where the account is there already. Exact: one tick nearer to the present mark it is not. linked: the index price of the base asset moves along, to price * mark'' / mark, unrounded, unless the contract has no base, or one without price, or it is the settlement asset; other contracts keep their marks. Nulls for an account that has no position in the contract, as the empty one, or is unpriced; an error for a contract that the market does not know (42704) and for tick <= 0 (22023); null for null (specification, section 3.10)';
+
+CREATE FUNCTION margin.liquidation_price(
+    portfolio margin.portfolio, market margin.market, contract text,
+    tick numeric DEFAULT 1e-18, linked boolean DEFAULT false
+) RETURNS numeric
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_liquidation_price';
+COMMENT ON FUNCTION margin.liquidation_price(margin.portfolio, margin.market, text, numeric, boolean) IS
+'the end of liquidation_range() that is nearer to the present mark, the lower one of two as near, in the settlement asset; null where there is none';
+
+CREATE FUNCTION margin.bankruptcy_range(
+    portfolio margin.portfolio, market margin.market, contract text,
+    tick numeric DEFAULT 1e-18, linked boolean DEFAULT false,
+    OUT lower numeric, OUT upper numeric
+)
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_bankruptcy_range';
+COMMENT ON FUNCTION margin.bankruptcy_range(margin.portfolio, margin.market, text, numeric, boolean) IS
+'as liquidation_range(), the marks at which nothing is left: equity <= 0';
+
+CREATE FUNCTION margin.bankruptcy_price(
+    portfolio margin.portfolio, market margin.market, contract text,
+    tick numeric DEFAULT 1e-18, linked boolean DEFAULT false
+) RETURNS numeric
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_bankruptcy_price';
+COMMENT ON FUNCTION margin.bankruptcy_price(margin.portfolio, margin.market, text, numeric, boolean) IS
+'the end of bankruptcy_range() that is nearer to the present mark, the lower one of two as near, in the settlement asset; null where there is none';
 
 CREATE FUNCTION margin.max_withdrawal(
     portfolio margin.portfolio, market margin.market, asset text,
