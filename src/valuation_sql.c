@@ -16,6 +16,7 @@
 
 #include "market.h"
 #include "options.h"
+#include "rows.h"
 #include "valuation.h"
 
 /*
@@ -71,22 +72,6 @@ static Datum
 amount(const Decimal *a)
 {
 	return amount_scale(a, 0);
-}
-
-static Datum
-symbol_datum(const Symbol *symbol)
-{
-	return PointerGetDatum(cstring_to_text_with_len(symbol->bytes, symbol->length));
-}
-
-static Datum
-symbol_array(const Symbol *symbols, int count)
-{
-	Datum	   *elements = palloc(Max(count, 1) * sizeof(Datum));
-
-	for (int i = 0; i < count; i++)
-		elements[i] = symbol_datum(&symbols[i]);
-	return PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 /* ---------- evaluate ---------- */
