@@ -38,6 +38,7 @@ typedef struct StressSite
 	StoredMarket stored;
 	MemoryContext scenarios;	/* of what follows */
 	MemoryContext scratch;		/* of one scenario */
+	Datum		zero;			/* numeric */
 	Oid			levels[LEVELS];
 	ArrayType  *rows;
 	bool		linked;
@@ -111,6 +112,7 @@ put_shock(StringInfo block, Shock *shock, const Market *shocked)
 static void
 prepare(StressSite *site, const Market *market, ArrayType *rows, bool linked)
 {
+	const Decimal zero = DEC_ZERO;
 	MemoryContext old;
 	SymbolTable scenarios;
 	Scenario  **sorted;
@@ -122,6 +124,7 @@ prepare(StressSite *site, const Market *market, ArrayType *rows, bool linked)
 	sorted = (Scenario **) symbol_table_sorted(&scenarios);
 
 	old = MemoryContextSwitchTo(site->scenarios);
+	site->zero = NumericGetDatum(dec_to_numeric(&zero));
 	site->rows = memcpy(palloc(VARSIZE(rows)), rows, VARSIZE(rows));
 	site->linked = linked;
 	site->count = scenarios.count;
@@ -187,7 +190,7 @@ put_row(ReturnSetInfo *result, const StressSite *site, const Shock *shock, const
 	Datum		values[STRESS_COLUMNS] = {0};
 	bool		nulls[STRESS_COLUMNS] = {0};
 	bool		priced = v->level != LEVEL_UNPRICED;
-	Decimal		loss = DEC_ZERO;
+	Decimal		loss;
 
 	values[STRESS_SCENARIO] = shock->name;
 	values[STRESS_LEVEL] = ObjectIdGetDatum(site->levels[v->level]);
@@ -195,11 +198,14 @@ put_row(ReturnSetInfo *result, const StressSite *site, const Shock *shock, const
 	nulls[STRESS_MISSING] = priced;
 	if (priced)
 	{
-		if (dec_sign(&v->equity) < 0)
-			dec_neg(&loss, &v->equity);
 		values[STRESS_EQUITY] = NumericGetDatum(dec_to_numeric(&v->equity));
 		values[STRESS_MAINTENANCE_MARGIN] = NumericGetDatum(dec_to_numeric(&v->maintenance_margin));
-		values[STRESS_LOSS] = NumericGetDatum(dec_to_numeric(&loss));
+		values[STRESS_LOSS] = site->zero;
+		if (v->level == LEVEL_BANKRUPT)
+		{
+			dec_neg(&loss, &v->equity);
+			values[STRESS_LOSS] = NumericGetDatum(dec_to_numeric(&loss));
+		}
 	}
 	else
 		values[STRESS_MISSING] = symbol_array(v->missing, v->nmissing);

@@ -1,7 +1,9 @@
 -- stress: markets with moved prices, and portfolios in many of them
 
 -- ---------------------------------------------------------------------------
--- Scenarios: rows that share a name move prices together
+-- Scenarios: rows that share a name move prices together.  They refer to
+-- symbols by name only, as they may be meant for a stored market; one that a
+-- market lacks is an error when the scenario meets it.
 -- ---------------------------------------------------------------------------
 
 CREATE TABLE margin.scenario (
@@ -11,11 +13,9 @@ CREATE TABLE margin.scenario (
     relative  numeric,
     price     numeric,
     CONSTRAINT scenario_key UNIQUE NULLS NOT DISTINCT (scenario, asset, contract),
-    CONSTRAINT scenario_asset_fkey FOREIGN KEY (asset) REFERENCES margin.asset
-        ON UPDATE CASCADE ON DELETE CASCADE,
-    CONSTRAINT scenario_contract_fkey FOREIGN KEY (contract) REFERENCES margin.contract
-        ON UPDATE CASCADE ON DELETE CASCADE,
     CONSTRAINT scenario_scenario_length CHECK (octet_length(scenario) BETWEEN 1 AND 255),
+    CONSTRAINT scenario_asset_length CHECK (octet_length(asset) BETWEEN 1 AND 255),
+    CONSTRAINT scenario_contract_length CHECK (octet_length(contract) BETWEEN 1 AND 255),
     CONSTRAINT scenario_one_target CHECK (asset IS NULL OR contract IS NULL),
     CONSTRAINT scenario_one_move CHECK ((relative IS NULL) <> (price IS NULL)),
     CONSTRAINT scenario_relative_range CHECK (margin.is_amount(relative) AND relative > -1),
@@ -24,13 +24,13 @@ CREATE TABLE margin.scenario (
 );
 COMMENT ON TABLE margin.scenario IS 'price scenarios for shock() and stress(): rows that share a name are one scenario, one row per move';
 COMMENT ON COLUMN margin.scenario.scenario IS 'name of the scenario, 1 to 255 bytes';
-COMMENT ON COLUMN margin.scenario.asset IS 'asset whose index price moves; where contract is NULL too, all assets that have no row of their own';
+COMMENT ON COLUMN margin.scenario.asset IS 'asset whose index price moves, which every market used with the scenario must have; where contract is NULL too, all assets that have no row of their own';
 COMMENT ON COLUMN margin.scenario.contract IS 'contract whose mark price moves, instead of following the prices of its assets';
 COMMENT ON COLUMN margin.scenario.relative IS 'change in proportion to the present price, above -1: -0.2 is a fall of 20 %; 0 holds a price where all others move';
 COMMENT ON COLUMN margin.scenario.price IS 'the new price itself, above 0, instead: USD per unit of the asset, or settlement asset per unit of the underlying';
-COMMENT ON CONSTRAINT scenario_asset_fkey ON margin.scenario IS 'the asset exists; its moves go with it';
-COMMENT ON CONSTRAINT scenario_contract_fkey ON margin.scenario IS 'the contract exists; its moves go with it';
 COMMENT ON CONSTRAINT scenario_scenario_length ON margin.scenario IS 'a name has 1 to 255 bytes';
+COMMENT ON CONSTRAINT scenario_asset_length ON margin.scenario IS 'a symbol has 1 to 255 bytes';
+COMMENT ON CONSTRAINT scenario_contract_length ON margin.scenario IS 'a symbol has 1 to 255 bytes';
 COMMENT ON CONSTRAINT scenario_one_target ON margin.scenario IS 'assets and contracts are separate namespaces; a row moves one of either';
 COMMENT ON CONSTRAINT scenario_one_move ON margin.scenario IS 'a move is relative or a price';
 COMMENT ON CONSTRAINT scenario_relative_range ON margin.scenario IS 'a price stays above 0';

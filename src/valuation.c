@@ -177,16 +177,14 @@ require_net(const Work *work, PositionLine *line)
 static void
 mark_position(PositionLine *line, const Market *market)
 {
-	Decimal		unit_buffer;
-	Decimal		size_buffer;
-	const Decimal *unit = dec_flat(&line->terms->unit_notional, market, &unit_buffer);
-	const Decimal *size = dec_flat(&line->terms->size, market, &size_buffer);
+	Decimal		buffer;
+	const Decimal *unit = dec_flat(&line->terms->unit_notional, market, &buffer);
 
 	line->pnl = DEC_ZERO;
 	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
 	{
 		const PositionSide *side = &line->position.sides[i];
-		Decimal		cost;
+		Decimal		gain;
 
 		if (dec_is_zero(&side->quantity))
 		{
@@ -194,13 +192,12 @@ mark_position(PositionLine *line, const Market *market)
 			continue;
 		}
 		dec_mul(&line->notional[i], unit, &side->quantity);
-		dec_mul(&cost, size, &side->cost);
 		if (i == SIDE_LONG)
-			dec_sub(&line->pnl, &line->notional[i], &cost);
+			dec_sub(&line->pnl, &line->notional[i], &line->cost[i]);
 		else
 		{
-			dec_sub(&cost, &cost, &line->notional[i]);
-			dec_add(&line->pnl, &line->pnl, &cost);
+			dec_sub(&gain, &line->cost[i], &line->notional[i]);
+			dec_add(&line->pnl, &line->pnl, &gain);
 		}
 	}
 }
@@ -246,17 +243,20 @@ asset_line(Work *work, int asset, const Symbol *symbol)
 	line->missing = false;
 	line->settles = false;
 	line->pnl_unknown = false;
+	line->counted = false;
 	line->balance = DEC_ZERO;
 	if (work->lines)
 		line->pnl = line->net_value = line->collateral_value = line->liability = line->liability_maintenance = DEC_ZERO;
 	return line;
 }
 
-/* Finds the contract of a position, and the line of the asset in which it settles. */
+/* What of a position is the same whatever its mark: contract, cost, and the line of the asset in which it settles. */
 static void
 bind_position(Work *work, PositionLine *line)
 {
 	const MarketContract *contract;
+	const Decimal *size;
+	Decimal		buffer;
 	Symbol		symbol;
 
 	line->contract = market_find_contract(work->market, &line->position.symbol);
@@ -264,6 +264,12 @@ bind_position(Work *work, PositionLine *line)
 	if (line->contract < 0)
 		return;
 	contract = &work->contracts[line->contract];
+	size = dec_flat(&contract->size, work->market, &buffer);
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		if (!dec_is_zero(&line->position.sides[i].quantity))
+			dec_mul(&line->cost[i], size, &line->position.sides[i].cost);
+	}
 	symbol = market_symbol(work->market, &contract->settle);
 	line->booked = asset_line(work, contract->settle_index, &symbol);
 	if (!line->booked->settles)
@@ -402,8 +408,11 @@ value_asset(Work *work, AssetLine *line)
 		value_debt(work, line);
 	else if (terms->tiers != 0)
 	{
-		value_collateral(&line->collateral_value, market_schedule(market, terms->tiers), terms->basis,
-						 price, &line->equity, &line->net_value);
+		if (line->counted)
+			dec_mul(&line->collateral_value, &line->counts, price);
+		else
+			value_collateral(&line->collateral_value, market_schedule(market, terms->tiers), terms->basis,
+							 price, &line->equity, &line->net_value);
 		dec_add(&v->collateral_value, &v->collateral_value, &line->collateral_value);
 	}
 }
@@ -418,16 +427,17 @@ judge(const Valuation *v, const Market *market)
 		return LEVEL_BANKRUPT;
 	if (dec_sign(&v->maintenance_margin) <= 0)
 		return LEVEL_HEALTHY;
-	for (int i = THRESHOLD_LIQUIDATION; i >= THRESHOLD_WARNING; i--)
+	/* thresholds never fall, so that below one nothing above it is reached */
+	for (int i = THRESHOLD_WARNING; i < THRESHOLDS; i++)
 	{
 		Decimal		buffer;
 		Decimal		bound;
 
 		dec_mul(&bound, dec_flat(&market->thresholds[i], market, &buffer), &v->equity);
-		if (dec_cmp(&v->maintenance_margin, &bound) >= 0)
-			return LEVEL_WARNING + i;
+		if (dec_cmp(&v->maintenance_margin, &bound) < 0)
+			return LEVEL_HEALTHY + i;
 	}
-	return LEVEL_HEALTHY;
+	return LEVEL_LIQUIDATION;
 }
 
 /* What follows from the initial requirement, and quotients. */
@@ -604,6 +614,18 @@ value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
 	add_up(&work);
 }
 
+/* What of a collateral counts does not depend on prices where they neither change its equity nor scale its tiers. */
+static void
+count_collateral(AssetLine *line, const Market *market)
+{
+	const MarketAsset *terms = line->terms;
+
+	line->counted = !line->settles && terms != NULL && terms->tiers != 0 && terms->basis == BASIS_QUANTITY &&
+		dec_sign(&line->balance) > 0;
+	if (line->counted)
+		schedule_apply(&line->counts, market_schedule(market, terms->tiers), &line->balance);
+}
+
 /* Reads a portfolio for value_bound(). */
 BoundPortfolio *
 bind_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
@@ -612,6 +634,8 @@ bind_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
 
 	work->bind_only = true;
 	add_portfolio(work, v, portfolio, market, wanted);
+	for (int i = 0; i < v->nassets; i++)
+		count_collateral(&v->assets[i], market);
 	return work;
 }
 

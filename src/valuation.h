@@ -35,9 +35,11 @@ typedef struct AssetLine
 	bool		missing;		/* lacks what its equity needs */
 	bool		settles;		/* some position settles in it */
 	bool		pnl_unknown;	/* and has no mark */
+	bool		counted;		/* is "counts" known beforehand? */
 
 	/* in units of the asset */
 	Decimal		balance;
+	Decimal		counts;			/* of it as collateral */
 	Decimal		equity;
 	Decimal		pnl;			/* of the positions settled in it, as are the next two */
 	Decimal		maintenance;
@@ -60,7 +62,8 @@ typedef struct PositionLine
 	const MarketAsset *settle;	/* NULL: nor its settlement asset */
 	bool		missing;		/* unknown, without mark or without maintenance */
 	bool		settle_missing; /* settlement asset unknown or without price */
-	Decimal		notional[2];	/* by PortfolioSide; these need a mark */
+	Decimal		cost[2];		/* by PortfolioSide, of sides with quantity: size * entry cost */
+	Decimal		notional[2];	/* these need a mark */
 	Decimal		pnl;
 	Decimal		maintenance;	/* these the maintenance schedule too */
 	Decimal		initial;
