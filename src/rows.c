@@ -1,14 +1,12 @@
 /*
  * rows.c
- *		Arrays of composites as rows of columns, and symbols as data.
+ *		Arrays of composites as rows of columns.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/typcache.h"
 
 #include "rows.h"
@@ -69,20 +67,4 @@ row_number(Decimal *r, Datum value, bool isnull, const char *what, const Symbol 
 	if (!isnull && !dec_from_input(r, value))
 		dec_bad_input(value, psprintf("%s of \"%s\"", what, symbol_text(symbol)));
 	return !isnull;
-}
-
-Datum
-symbol_datum(const Symbol *symbol)
-{
-	return PointerGetDatum(cstring_to_text_with_len(symbol->bytes, symbol->length));
-}
-
-Datum
-symbol_array(const Symbol *symbols, int count)
-{
-	Datum	   *elements = palloc(Max(count, 1) * sizeof(Datum));
-
-	for (int i = 0; i < count; i++)
-		elements[i] = symbol_datum(&symbols[i]);
-	return PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
 }

@@ -1,6 +1,6 @@
 /*
  * rows.h
- *		Arrays of composites as rows of columns, and symbols as data.
+ *		Arrays of composites as rows of columns.
  */
 #ifndef MARGIN_ROWS_H
 #define MARGIN_ROWS_H
@@ -16,7 +16,5 @@ extern int	rows_of_array(ArrayType *array, Datum **rows, bool **nulls);
 extern void row_columns(Datum row, bool isnull, int natts, Datum *values, bool *nulls);
 extern Symbol row_symbol(Datum value, bool isnull, const char *what);
 extern bool row_number(Decimal *r, Datum value, bool isnull, const char *what, const Symbol *symbol);
-extern Datum symbol_datum(const Symbol *symbol);
-extern Datum symbol_array(const Symbol *symbols, int count);
 
 #endif							/* MARGIN_ROWS_H */

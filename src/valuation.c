@@ -184,7 +184,7 @@ mark_position(PositionLine *line, const Market *market)
 	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
 	{
 		const PositionSide *side = &line->position.sides[i];
-		Decimal		gain;
+		Decimal		pnl;
 
 		if (dec_is_zero(&side->quantity))
 		{
@@ -192,13 +192,11 @@ mark_position(PositionLine *line, const Market *market)
 			continue;
 		}
 		dec_mul(&line->notional[i], unit, &side->quantity);
+		side_gain(&pnl, i, &line->notional[i], &line->cost[i]);
 		if (i == SIDE_LONG)
-			dec_sub(&line->pnl, &line->notional[i], &line->cost[i]);
+			line->pnl = pnl;
 		else
-		{
-			dec_sub(&gain, &line->cost[i], &line->notional[i]);
-			dec_add(&line->pnl, &line->pnl, &gain);
-		}
+			dec_add(&line->pnl, &line->pnl, &pnl);
 	}
 }
 

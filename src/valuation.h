@@ -103,6 +103,26 @@ typedef struct Valuation
 #define VALUE_ALL		0x03
 #define VALUE_LINES		0x04	/* the lines of assets and positions, complete */
 
+/* Profit of one side: what it is worth at a price, less what it cost, all in the settlement asset. */
+static inline void
+side_gain(Decimal *r, PortfolioSide side, const Decimal *notional, const Decimal *cost)
+{
+	if (side == SIDE_LONG)
+		dec_sub(r, notional, cost);
+	else
+		dec_sub(r, cost, notional);
+}
+
+/* The same from its entry cost (SPEC 3.1). */
+static inline void
+side_profit(Decimal *r, PortfolioSide side, const Decimal *notional, const Decimal *size, const Decimal *entry_cost)
+{
+	Decimal		cost;
+
+	dec_mul(&cost, size, entry_cost);
+	side_gain(r, side, notional, &cost);
+}
+
 extern void value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted);
 
 /*

@@ -10,13 +10,10 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/expandedrecord.h"
 
 #include "market.h"
 #include "options.h"
-#include "rows.h"
 #include "valuation.h"
 
 /*
@@ -56,22 +53,10 @@ value_arguments(Valuation *v, FunctionCallInfo fcinfo, int wanted)
 	value_portfolio(v, PG_GETARG_DATUM(0), market_argument(fcinfo), wanted);
 }
 
-/*
- * An amount as a datum of its own in the current context: a numeric that a
- * Decimal points to may live in another one, and for less long.
- */
-static Datum
-amount_scale(const Decimal *a, int dscale)
-{
-	Datum		value = NumericGetDatum(dec_to_numeric_scale(a, dscale));
-
-	return a->scale == DEC_IS_BIG ? datumCopy(value, false, -1) : value;
-}
-
 static Datum
 amount(const Decimal *a)
 {
-	return amount_scale(a, 0);
+	return dec_datum(a, 0);
 }
 
 /* ---------- evaluate ---------- */
@@ -142,7 +127,7 @@ valuation_fields(const Valuation *v, const CallSite *site, Datum *values, bool *
 	values[COLUMN_SHORTFALL] = amount(&v->shortfall);
 	nulls[COLUMN_MARGIN_RATIO] = !v->has_ratio;
 	if (v->has_ratio)
-		values[COLUMN_MARGIN_RATIO] = amount_scale(&v->margin_ratio, 8);
+		values[COLUMN_MARGIN_RATIO] = dec_datum(&v->margin_ratio, 8);
 	nulls[COLUMN_MISSING] = true;
 }
 
@@ -205,7 +190,7 @@ margin_margin_ratio(PG_FUNCTION_ARGS)
 	value_arguments(&v, fcinfo, VALUE_MARGINS);
 	if (v.level == LEVEL_UNPRICED || !v.has_ratio)
 		PG_RETURN_NULL();
-	return amount_scale(&v.margin_ratio, 8);
+	return dec_datum(&v.margin_ratio, 8);
 }
 
 PG_FUNCTION_INFO_V1(margin_level);
