@@ -87,8 +87,9 @@ read_move(PriceMove *move, const Datum *values, const bool *nulls)
 	}
 }
 
+/* Adds the move of a row to its scenario. */
 static void
-add_move(Scenario *scenario, const PriceMove *move)
+add_move(Scenario *scenario, const Datum *values, const bool *nulls)
 {
 	if (scenario->count == scenario->capacity)
 	{
@@ -96,46 +97,31 @@ add_move(Scenario *scenario, const PriceMove *move)
 		scenario->moves = scenario->moves == NULL ? palloc(scenario->capacity * sizeof(PriceMove)) :
 			repalloc(scenario->moves, scenario->capacity * sizeof(PriceMove));
 	}
-	scenario->moves[scenario->count++] = *move;
+	read_move(&scenario->moves[scenario->count], values, nulls);
+	scenario->count++;
 }
 
-/*
- * Scenarios by name, their rows in any order.  Without a table the rows are
- * those of "single", whatever they are called.
- */
-static void
-read_rows(ArrayType *array, SymbolTable *scenarios, Scenario *single)
+/* Scenarios by name, whose rows may be mixed. */
+void
+scenarios_read(SymbolTable *scenarios, ArrayType *array)
 {
 	Datum	   *rows;
 	bool	   *row_nulls;
 	int			count = rows_of_array(array, &rows, &row_nulls);
 
+	symbol_table_init(scenarios, CurrentMemoryContext, sizeof(Scenario));
 	for (int i = 0; i < count; i++)
 	{
 		Datum		values[SCENARIO_COLUMNS];
 		bool		nulls[SCENARIO_COLUMNS];
-		PriceMove	move;
-		Scenario   *scenario = single;
+		Symbol		name;
+		bool		found;
 
 		CHECK_FOR_INTERRUPTS();
 		row_columns(rows[i], row_nulls[i], SCENARIO_COLUMNS, values, nulls);
-		if (scenarios != NULL)
-		{
-			Symbol		name = row_symbol(values[SCENARIO_NAME], nulls[SCENARIO_NAME], "a scenario");
-			bool		found;
-
-			scenario = symbol_table_add(scenarios, &name, &found);
-		}
-		read_move(&move, values, nulls);
-		add_move(scenario, &move);
+		name = row_symbol(values[SCENARIO_NAME], nulls[SCENARIO_NAME], "a scenario");
+		add_move(symbol_table_add(scenarios, &name, &found), values, nulls);
 	}
-}
-
-void
-scenarios_read(SymbolTable *scenarios, ArrayType *rows)
-{
-	symbol_table_init(scenarios, CurrentMemoryContext, sizeof(Scenario));
-	read_rows(rows, scenarios, NULL);
 }
 
 /* ---------- moving ---------- */
@@ -298,7 +284,18 @@ margin_shock(PG_FUNCTION_ARGS)
 {
 	const Market *market = market_from_datum(PG_GETARG_DATUM(0));
 	Scenario	scenario = {0};
+	Datum	   *rows;
+	bool	   *row_nulls;
+	int			count = rows_of_array(PG_GETARG_ARRAYTYPE_P(1), &rows, &row_nulls);
 
-	read_rows(PG_GETARG_ARRAYTYPE_P(1), NULL, &scenario);
+	for (int i = 0; i < count; i++)
+	{
+		Datum		values[SCENARIO_COLUMNS];
+		bool		nulls[SCENARIO_COLUMNS];
+
+		CHECK_FOR_INTERRUPTS();
+		row_columns(rows[i], row_nulls[i], SCENARIO_COLUMNS, values, nulls);
+		add_move(&scenario, values, nulls);
+	}
 	PG_RETURN_POINTER(shock_market(market, &scenario, PG_GETARG_BOOL(2)));
 }

@@ -34,7 +34,7 @@ typedef struct Scenario
 	PriceMove  *moves;
 } Scenario;
 
-extern void scenarios_read(SymbolTable *scenarios, ArrayType *rows);
+extern void scenarios_read(SymbolTable *scenarios, ArrayType *array);
 extern Market *shock_market(const Market *market, const Scenario *scenario, bool linked);
 
 #endif							/* MARGIN_SHOCK_H */

@@ -121,14 +121,14 @@ CREATE FUNCTION margin.impact(
 ) RETURNS SETOF record
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
-    SELECT (b).equity, (a).equity, (a).equity - (b).equity,
-           (b).collateral_value, (a).collateral_value, (a).collateral_value - (b).collateral_value,
-           (b).liabilities, (a).liabilities, (a).liabilities - (b).liabilities,
-           (b).net_asset_value, (a).net_asset_value, (a).net_asset_value - (b).net_asset_value,
-           (b).initial_margin, (a).initial_margin, (a).initial_margin - (b).initial_margin,
-           (b).maintenance_margin, (a).maintenance_margin, (a).maintenance_margin - (b).maintenance_margin,
-           (b).available_margin, (a).available_margin, (a).available_margin - (b).available_margin,
-           (b).shortfall, (a).shortfall, (a).shortfall - (b).shortfall,
+    SELECT (b).equity, (a).equity, trim_scale((a).equity - (b).equity),
+           (b).collateral_value, (a).collateral_value, trim_scale((a).collateral_value - (b).collateral_value),
+           (b).liabilities, (a).liabilities, trim_scale((a).liabilities - (b).liabilities),
+           (b).net_asset_value, (a).net_asset_value, trim_scale((a).net_asset_value - (b).net_asset_value),
+           (b).initial_margin, (a).initial_margin, trim_scale((a).initial_margin - (b).initial_margin),
+           (b).maintenance_margin, (a).maintenance_margin, trim_scale((a).maintenance_margin - (b).maintenance_margin),
+           (b).available_margin, (a).available_margin, trim_scale((a).available_margin - (b).available_margin),
+           (b).shortfall, (a).shortfall, trim_scale((a).shortfall - (b).shortfall),
            (b).margin_ratio, (a).margin_ratio, (a).margin_ratio - (b).margin_ratio,
            (b).level, (a).level, (b).missing, (a).missing
       FROM (SELECT margin.evaluate(portfolio, before) AS b, margin.evaluate(portfolio, after) AS a
