@@ -177,10 +177,8 @@ require_net(const Work *work, PositionLine *line)
 static void
 mark_position(PositionLine *line, const Market *market)
 {
-	Decimal		unit_buffer;
-	Decimal		size_buffer;
-	const Decimal *unit = dec_flat(&line->terms->unit_notional, market, &unit_buffer);
-	const Decimal *size = dec_flat(&line->terms->size, market, &size_buffer);
+	Decimal		buffer;
+	const Decimal *unit = dec_flat(&line->terms->unit_notional, market, &buffer);
 
 	line->pnl = DEC_ZERO;
 	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
@@ -194,7 +192,7 @@ mark_position(PositionLine *line, const Market *market)
 			continue;
 		}
 		dec_mul(&line->notional[i], unit, &side->quantity);
-		side_profit(&pnl, i, &line->notional[i], size, &side->cost);
+		side_gain(&pnl, i, &line->notional[i], &line->cost[i]);
 		if (i == SIDE_LONG)
 			line->pnl = pnl;
 		else
@@ -250,6 +248,7 @@ asset_line(Work *work, int asset, const Symbol *symbol)
 	line->missing = false;
 	line->settles = false;
 	line->pnl_unknown = false;
+	line->counted = false;
 	line->balance = DEC_ZERO;
 	if (work->lines)
 	{
@@ -259,11 +258,13 @@ asset_line(Work *work, int asset, const Symbol *symbol)
 	return line;
 }
 
-/* Finds the contract of a position, and the line of the asset in which it settles. */
+/* What of a position is the same whatever its mark: contract, cost, and the line of the asset in which it settles. */
 static void
 bind_position(Work *work, PositionLine *line)
 {
 	const MarketContract *contract;
+	const Decimal *size;
+	Decimal		buffer;
 	Symbol		symbol;
 
 	line->contract = market_find_contract(work->market, &line->position.symbol);
@@ -271,6 +272,12 @@ bind_position(Work *work, PositionLine *line)
 	if (line->contract < 0)
 		return;
 	contract = &work->contracts[line->contract];
+	size = dec_flat(&contract->size, work->market, &buffer);
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		if (!dec_is_zero(&line->position.sides[i].quantity))
+			dec_mul(&line->cost[i], size, &line->position.sides[i].cost);
+	}
 	symbol = market_symbol(work->market, &contract->settle);
 	line->booked = asset_line(work, contract->settle_index, &symbol);
 	if (!line->booked->settles)
@@ -409,8 +416,11 @@ value_asset(Work *work, AssetLine *line)
 		value_debt(work, line);
 	else if (terms->tiers != 0)
 	{
-		value_collateral(&line->collateral_value, market_schedule(market, terms->tiers), terms->basis,
-						 price, &line->equity, &line->net_value);
+		if (line->counted)
+			dec_mul(&line->collateral_value, &line->counts, price);
+		else
+			value_collateral(&line->collateral_value, market_schedule(market, terms->tiers), terms->basis,
+							 price, &line->equity, &line->net_value);
 		dec_add(&v->collateral_value, &v->collateral_value, &line->collateral_value);
 	}
 }
@@ -425,16 +435,17 @@ judge(const Valuation *v, const Market *market)
 		return LEVEL_BANKRUPT;
 	if (dec_sign(&v->maintenance_margin) <= 0)
 		return LEVEL_HEALTHY;
-	for (int i = THRESHOLD_LIQUIDATION; i >= THRESHOLD_WARNING; i--)
+	/* thresholds never fall, so that below one nothing above it is reached */
+	for (int i = THRESHOLD_WARNING; i < THRESHOLDS; i++)
 	{
 		Decimal		buffer;
 		Decimal		bound;
 
 		dec_mul(&bound, dec_flat(&market->thresholds[i], market, &buffer), &v->equity);
-		if (dec_cmp(&v->maintenance_margin, &bound) >= 0)
-			return LEVEL_WARNING + i;
+		if (dec_cmp(&v->maintenance_margin, &bound) < 0)
+			return LEVEL_HEALTHY + i;
 	}
-	return LEVEL_HEALTHY;
+	return LEVEL_LIQUIDATION;
 }
 
 /* What follows from the initial requirement, and quotients. */
@@ -611,6 +622,18 @@ value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
 	add_up(&work);
 }
 
+/* What of a collateral counts does not depend on prices where they neither change its equity nor scale its tiers. */
+static void
+count_collateral(AssetLine *line, const Market *market)
+{
+	const MarketAsset *terms = line->terms;
+
+	line->counted = !line->settles && terms != NULL && terms->tiers != 0 && terms->basis == BASIS_QUANTITY &&
+		dec_sign(&line->balance) > 0;
+	if (line->counted)
+		schedule_apply(&line->counts, market_schedule(market, terms->tiers), &line->balance);
+}
+
 /* Reads a portfolio for value_bound(). */
 BoundPortfolio *
 bind_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
@@ -619,6 +642,8 @@ bind_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
 
 	work->bind_only = true;
 	add_portfolio(work, v, portfolio, market, wanted);
+	for (int i = 0; i < v->nassets; i++)
+		count_collateral(&v->assets[i], market);
 	return work;
 }
 
