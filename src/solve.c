@@ -75,7 +75,7 @@ account_value(Account *account)
 }
 
 static AssetLine *
-find_asset_line(Account *account, int asset)
+find_asset_line(const Account *account, int asset)
 {
 	for (int i = 0; i < account->v.nassets; i++)
 	{
@@ -86,7 +86,7 @@ find_asset_line(Account *account, int asset)
 }
 
 static PositionLine *
-find_position_line(Account *account, int contract)
+find_position_line(const Account *account, int contract)
 {
 	for (int i = 0; i < account->v.npositions; i++)
 	{
@@ -704,9 +704,47 @@ nearest_mark(MarkSearch *search, const Decimal *mark, const TickList *bounds, bo
 	return true;
 }
 
+/*
+ * A market of our own with what the account needs; its assets and contracts have
+ * other numbers there.  With a unit, USD is counted in one that is so many times as small.
+ */
+static Market *
+own_market(const Account *account, const Decimal *unit)
+{
+	const Valuation *v = &account->v;
+	MarketTerms terms;
+	Market	   *result;
+
+	market_terms_begin(&terms, account->market);
+	for (int i = 0; i < v->nassets; i++)
+	{
+		AssetTerms *asset;
+
+		if (v->assets[i].asset < 0)
+			continue;
+		asset = market_terms_read_asset(&terms, account->market, v->assets[i].asset);
+		if (unit != NULL && asset->tiers != NULL && asset->basis == BASIS_VALUE)
+			asset->tiers = schedule_scale_bounds(asset->tiers, unit);
+	}
+	for (int i = 0; i < v->npositions; i++)
+		market_terms_read_contract(&terms, account->market, v->positions[i].contract);
+	result = market_flatten(&terms);
+	for (uint32 i = 0; unit != NULL && i < result->nassets; i++)
+	{
+		Decimal		buffer;
+		Decimal		price;
+
+		if (!market_assets(result)[i].priced)
+			continue;
+		dec_mul(&price, dec_flat(&market_assets(result)[i].price, result, &buffer), unit);
+		result = market_set_price(result, i, &price);
+	}
+	return result;
+}
+
 /* The asset whose index moves along with a contract's mark, or -1. */
 static int
-linked_asset(Account *account, int contract)
+linked_asset(const Account *account, int contract)
 {
 	const Market *market = account->market;
 	const MarketContract *terms = &market_contracts(market)[contract];
@@ -720,35 +758,25 @@ linked_asset(Account *account, int contract)
 	return number;
 }
 
-/* The market with USD counted in a unit that is "unit" times as small, for the assets of an account. */
-static Market *
-rescaled_market(const Account *account, const Decimal *unit)
+/* Goes on in a market of our own; the asset whose index moves along, if any, with the mark. */
+static void
+open_market(MarkSearch *search, const Decimal *mark, bool linked)
 {
+	Account    *account = search->account;
 	const Market *market = account->market;
-	MarketTerms terms;
-	Market	   *result;
+	int			base = linked ? linked_asset(account, search->contract) : -1;
+	Symbol		symbol = market_symbol(market, &market_contracts(market)[search->contract].name);
 
-	market_terms_read(&terms, market);
-	for (uint32 i = 0; i < market->nassets; i++)
+	search->market = own_market(account, base >= 0 ? mark : NULL);
+	search->contract = market_find_contract(search->market, &symbol);
+	search->base = -1;
+	if (base >= 0)
 	{
-		AssetTerms *asset = symbol_table_record(&terms.assets, i);
-
-		if (asset->tiers != NULL && asset->basis == BASIS_VALUE)
-			asset->tiers = schedule_scale_bounds(asset->tiers, unit);
+		symbol = market_symbol(market, &market_assets(market)[base].name);
+		search->base = market_find_asset(search->market, &symbol);
+		search->base_price = stored_number(account, &market_assets(market)[base].price);
 	}
-	result = market_build(&terms);
-	for (int i = 0; i < account->v.nassets; i++)
-	{
-		const AssetLine *line = &account->v.assets[i];
-		Decimal		price;
-
-		if (line->asset < 0 || !line->terms->priced)
-			continue;
-		price = stored_number(account, &line->terms->price);
-		dec_mul(&price, &price, unit);
-		result = market_set_price(result, line->asset, &price);
-	}
-	return result;
+	account_market_changed(account, search->market);
 }
 
 typedef struct MarkRange
@@ -791,15 +819,7 @@ find_range(FunctionCallInfo fcinfo, bool (*verdict) (const Account *, Decimal *)
 		return true;
 	}
 
-	search.base = PG_GETARG_BOOL(4) ? linked_asset(account, search.contract) : -1;
-	if (search.base >= 0)
-	{
-		search.base_price = stored_number(account, &market_assets(market)[search.base].price);
-		search.market = rescaled_market(account, &range->mark);
-	}
-	else
-		search.market = market_copy(market);
-	account_market_changed(account, search.market);
+	open_market(&search, &range->mark, PG_GETARG_BOOL(4));
 	bounds = list_bounds(&search, &range->mark, &jumps);
 	search.search.monotone = verdict == is_bankrupt || !jumps;
 	for (int i = 0; i < 2; i++)
@@ -874,7 +894,8 @@ typedef struct AmountSearch
 	Decimal		balance;		/* at step 0 */
 
 	/* of a side, which opens at "price" */
-	PositionSide *side;
+	PositionLine *position;
+	PortfolioSide side;
 	PositionSide held;			/* at step 0 */
 	Decimal		price;
 	bool		has_leverage;
@@ -888,7 +909,8 @@ ask_withdrawal(Search *search, const Decimal *n, Decimal *score)
 	Decimal		amount;
 
 	dec_mul(&amount, n, &self->step);
-	dec_sub(&self->asset->balance, &self->balance, &amount);
+	dec_sub(&amount, &self->balance, &amount);
+	bound_set_balance(self->asset, &amount);
 	account_value(self->account);
 	return fails(self->account, score);
 }
@@ -901,7 +923,8 @@ ask_deposit(Search *search, const Decimal *n, Decimal *score)
 	bool		hit;
 
 	dec_mul(&amount, n, &self->step);
-	dec_add(&self->asset->balance, &self->balance, &amount);
+	dec_add(&amount, &self->balance, &amount);
+	bound_set_balance(self->asset, &amount);
 	account_value(self->account);
 	hit = !fails(self->account, score);
 	dec_neg(score, score);
@@ -912,18 +935,18 @@ static bool
 ask_order(Search *search, const Decimal *n, Decimal *score)
 {
 	AmountSearch *self = (AmountSearch *) search;
+	PositionSide side = self->held;
 	Decimal		size;
-	Decimal		amount;
 
 	dec_mul(&size, n, &self->step);
-	dec_add(&self->side->quantity, &self->held.quantity, &size);
-	dec_mul(&amount, &size, &self->price);
-	dec_add(&self->side->cost, &self->held.cost, &amount);
+	dec_add(&side.quantity, &side.quantity, &size);
+	dec_add_product(&side.cost, &size, &self->price);
 	if (self->has_leverage)
 	{
-		dec_div_ceil18(&amount, &size, &self->leverage);
-		dec_add(&self->side->margin, &self->held.margin, &amount);
+		dec_div_ceil18(&size, &size, &self->leverage);
+		dec_add(&side.margin, &side.margin, &size);
 	}
+	bound_set_side(self->account->bound, self->position, self->side, &side);
 	account_value(self->account);
 	return fails(self->account, score);
 }
@@ -952,6 +975,8 @@ zero_datum(void)
 static void
 open_asset(AmountSearch *search, Datum portfolio, const Market *market, int asset)
 {
+	const Decimal zero = DEC_ZERO;
+
 	search->account = account_open(portfolio, market, VALUE_MARGINS | VALUE_LINES);
 	search->asset = find_asset_line(search->account, asset);
 	if (search->asset == NULL)
@@ -962,7 +987,7 @@ open_asset(AmountSearch *search, Datum portfolio, const Market *market, int asse
 		netting_add_balance(netting, &symbol, &one);
 		account_bind(search->account, EOHPGetRODatum(&netting->header), market, VALUE_MARGINS | VALUE_LINES);
 		search->asset = find_asset_line(search->account, asset);
-		search->asset->balance = DEC_ZERO;
+		bound_set_balance(search->asset, &zero);
 	}
 	search->balance = search->asset->balance;
 }
@@ -974,9 +999,12 @@ remove_gains(Account *account)
 	for (int i = 0; i < account->v.nassets; i++)
 	{
 		AssetLine  *line = &account->v.assets[i];
+		Decimal		rest;
 
-		if (line->settles && dec_sign(&line->pnl) > 0)
-			dec_sub(&line->balance, &line->balance, &line->pnl);
+		if (!line->settles || dec_sign(&line->pnl) <= 0)
+			continue;
+		dec_sub(&rest, &line->balance, &line->pnl);
+		bound_set_balance(line, &rest);
 	}
 }
 
@@ -1143,7 +1171,6 @@ margin_max_order(PG_FUNCTION_ARGS)
 	PortfolioSide side;
 	Netting    *netting;
 	Position   *position;
-	PositionLine *line;
 	Symbol		symbol;
 	Decimal		score;
 	Decimal		price;
@@ -1173,9 +1200,9 @@ margin_max_order(PG_FUNCTION_ARGS)
 	position = netting_position(netting, &symbol);
 	closed = close_opposite(netting, market, contract, position, 1 - side, &price);
 	search.account = account_open(EOHPGetRODatum(&netting->header), market, VALUE_MARGINS | VALUE_LINES);
-	line = find_position_line(search.account, number);
-	search.side = &line->position.sides[side];
-	search.held = *search.side;
+	search.position = find_position_line(search.account, number);
+	search.side = side;
+	search.held = search.position->position.sides[side];
 
 	account_value(search.account);
 	if (search.account->v.level == LEVEL_UNPRICED)
@@ -1290,8 +1317,11 @@ value_losses(BufferSearch *search, const Decimal *x)
 	{
 		Decimal		loss;
 
+		if (dec_is_zero(&search->longs[i]))
+			continue;
 		dec_mul(&loss, x, &search->longs[i]);
-		dec_sub(&v->assets[i].balance, &search->balances[i], &loss);
+		dec_sub(&loss, &search->balances[i], &loss);
+		bound_set_balance(&v->assets[i], &loss);
 	}
 	account_value(search->account);
 }
@@ -1397,13 +1427,13 @@ margin_buffer(PG_FUNCTION_ARGS)
 	Decimal		n;
 	Decimal		score;
 
-	search.market = market;
 	search.account = account = account_open(PG_GETARG_DATUM(0), market, VALUE_MAINTENANCE | VALUE_LINES);
 	account_value(account);
 	if (account->v.level == LEVEL_UNPRICED || is_undercollateralized(account, &score))
 		PG_RETURN_NULL();
 	note_present(&search);
-	search.moved = market_copy(market);
+	search.market = own_market(account, NULL);
+	search.moved = market_copy(search.market);
 	account_market_changed(account, search.moved);
 	dec_set(&search.search.last, dec_power10_narrow[BUFFER_DIGITS], 0);
 	if (first_hit(&search.search, &n))
