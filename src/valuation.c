@@ -630,6 +630,7 @@ bind_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
 {
 	Work	   *work = palloc0(sizeof(Work));
 
+	Assert((wanted & VALUE_LINES) == 0);
 	work->bind_only = true;
 	add_portfolio(work, v, portfolio, market, wanted);
 	for (int i = 0; i < v->nassets; i++)

@@ -126,9 +126,9 @@ side_profit(Decimal *r, PortfolioSide side, const Decimal *notional, const Decim
 extern void value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted);
 
 /*
- * The same for many shocks of one market: read once, valued often.  A shock has
- * the market's records but for their prices, and numerics at offsets from the
- * market, as it has.
+ * The same for many shocks of one market: read once, valued often, for totals
+ * (not VALUE_LINES).  A shock has the market's records but for their prices,
+ * and numerics at offsets from the market, as it has.
  */
 typedef struct BoundPortfolio BoundPortfolio;
 
