@@ -49,7 +49,7 @@ SELECT balance, line
   FROM (VALUES (1, 1000), (2, 428), (3, 352), (4, 300), (5, 200), (6, 0), (7, -1)) AS t (n, balance),
        LATERAL margin.explain_text(margin.holding('USDT', balance) OPERATOR(margin.+) margin.holding('X', 1000, 10), :alone)
                WITH ORDINALITY AS e (line, i)
- WHERE line ~ '^(Level|The margin ratio|By|Available)'
+ WHERE line ~ '^(Level|The margin ratio|Levels|Available)'
  ORDER BY n, i;
 SELECT * FROM margin.levels(:market);
 SELECT * FROM margin.levels(NULL);

@@ -96,7 +96,7 @@ BEGIN ATOMIC
          WHERE v.maintenance_margin > 0
         UNION ALL
         SELECT 3, 0, '', NULL,
-               format('By maintenance margin, at this equity: %s.',
+               format('Levels by maintenance margin, at this equity: %s.',
                       string_agg(format('%s from %s USD (%s times)', l.level, trim_scale(l.margin_ratio * v.equity), l.margin_ratio),
                                  ', ' ORDER BY l.level))
           FROM valued AS v, margin.levels(market) AS l
