@@ -65,6 +65,29 @@ market_of_call(FunctionCallInfo fcinfo, int number)
 	return market_fetch(fcinfo->flinfo->fn_extra, value, fcinfo->flinfo->fn_mcxt);
 }
 
+static int
+known(int number, const char *kind, const Symbol *name)
+{
+	if (number < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("%s \"%s\" is not in the market", kind, symbol_text(name)),
+				 errhint("%ss(market) lists those that are.", kind)));
+	return number;
+}
+
+int
+market_known_asset(const Market *market, const Symbol *name)
+{
+	return known(market_find_asset(market, name), "asset", name);
+}
+
+int
+market_known_contract(const Market *market, const Symbol *name)
+{
+	return known(market_find_contract(market, name), "contract", name);
+}
+
 /* ---------- terms ---------- */
 
 void

@@ -155,6 +155,10 @@ market_find_contract(const Market *market, const Symbol *name)
 					   sizeof(MarketContract));
 }
 
+/* The same of a name that has to be there, an error where it is not. */
+extern int	market_known_asset(const Market *market, const Symbol *name);
+extern int	market_known_contract(const Market *market, const Symbol *name);
+
 extern const Market *market_from_datum(Datum value);
 
 /*

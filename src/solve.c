@@ -19,6 +19,7 @@
 #include "netting.h"
 #include "options.h"
 #include "valuation.h"
+#include "whatif.h"
 
 /* ---------- an account that is valued again and again ---------- */
 
@@ -350,19 +351,6 @@ first_hit(Search *search, Decimal *n)
 
 /* ---------- arguments ---------- */
 
-/* The market of a call; one that has to be fetched is fetched once per call site. */
-static const Market *
-market_argument(FunctionCallInfo fcinfo)
-{
-	Datum		value = PG_GETARG_DATUM(1);
-
-	if (likely(!market_is_stored(value)))
-		return market_from_datum(value);
-	if (fcinfo->flinfo->fn_extra == NULL)
-		fcinfo->flinfo->fn_extra = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(StoredMarket));
-	return market_fetch(fcinfo->flinfo->fn_extra, value, fcinfo->flinfo->fn_mcxt);
-}
-
 static Symbol
 symbol_argument(FunctionCallInfo fcinfo, int arg, const char *what)
 {
@@ -371,35 +359,20 @@ symbol_argument(FunctionCallInfo fcinfo, int arg, const char *what)
 	return symbol_checked(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), what);
 }
 
-static pg_noreturn void
-unknown_symbol(const char *kind, const Symbol *symbol)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("%s \"%s\" is not in the market", kind, symbol_text(symbol)),
-			 errhint("%ss(market) lists those that are.", kind)));
-}
-
 static int
 asset_argument(FunctionCallInfo fcinfo, int arg, const Market *market)
 {
 	Symbol		symbol = symbol_argument(fcinfo, arg, "an asset");
-	int			number = market_find_asset(market, &symbol);
 
-	if (number < 0)
-		unknown_symbol("asset", &symbol);
-	return number;
+	return market_known_asset(market, &symbol);
 }
 
 static int
 contract_argument(FunctionCallInfo fcinfo, int arg, const Market *market)
 {
 	Symbol		symbol = symbol_argument(fcinfo, arg, "a contract");
-	int			number = market_find_contract(market, &symbol);
 
-	if (number < 0)
-		unknown_symbol("contract", &symbol);
-	return number;
+	return market_known_contract(market, &symbol);
 }
 
 /* A tick or step: a number above 0. */
@@ -795,7 +768,7 @@ typedef struct MarkRange
 static bool
 find_range(FunctionCallInfo fcinfo, bool (*verdict) (const Account *, Decimal *), MarkRange *range)
 {
-	const Market *market = market_argument(fcinfo);
+	const Market *market = market_of_call(fcinfo, 1);
 	MarkSearch	search = {.search.ask = ask_mark};
 	Account    *account;
 	TickList	bounds;
@@ -1019,7 +992,7 @@ PG_FUNCTION_INFO_V1(margin_max_withdrawal);
 Datum
 margin_max_withdrawal(PG_FUNCTION_ARGS)
 {
-	const Market *market = market_argument(fcinfo);
+	const Market *market = market_of_call(fcinfo, 1);
 	AmountSearch search = {.search.ask = ask_withdrawal};
 	Account    *account;
 	const Decimal zero = DEC_ZERO;
@@ -1092,7 +1065,7 @@ PG_FUNCTION_INFO_V1(margin_cure);
 Datum
 margin_cure(PG_FUNCTION_ARGS)
 {
-	const Market *market = market_argument(fcinfo);
+	const Market *market = market_of_call(fcinfo, 1);
 	AmountSearch search = {.search.ask = ask_deposit};
 	Account    *account;
 	const Decimal zero = DEC_ZERO;
@@ -1129,27 +1102,6 @@ takes_anything(const Market *market, uint32 offset)
 	return schedule != NULL && !dec_is_zero(&schedule->tiers[schedule->count - 1].rate);
 }
 
-/* Closes all of the side against which an order goes, and returns how much. */
-static Decimal
-close_opposite(Netting *netting, const Market *market, const MarketContract *contract, Position *position,
-			   PortfolioSide opposite, const Decimal *price)
-{
-	Symbol		settle = market_symbol(market, &contract->settle);
-	PositionSide *side = &position->sides[opposite];
-	Decimal		closed = side->quantity;
-	Decimal		buffer;
-	const Decimal *size = dec_flat(&contract->size, market, &buffer);
-	Decimal		notional;
-	Decimal		profit;
-
-	dec_mul(&notional, size, price);
-	dec_mul(&notional, &notional, &closed);
-	side_profit(&profit, opposite, &notional, size, &side->cost);
-	netting_add_balance(netting, &settle, &profit);
-	side->quantity = side->cost = side->margin = DEC_ZERO;
-	return closed;
-}
-
 static const char *const side_labels[] = {"long", "short", NULL};
 
 PG_FUNCTION_INFO_V1(margin_max_order);
@@ -1176,6 +1128,7 @@ margin_max_order(PG_FUNCTION_ARGS)
 	Decimal		price;
 	Decimal		mark;
 	Decimal		closed;
+	Decimal		rest;
 	Decimal		n = DEC_ZERO;
 	bool		bounded;
 	int			number;
@@ -1185,7 +1138,7 @@ margin_max_order(PG_FUNCTION_ARGS)
 		if (i != 5 && PG_ARGISNULL(i))
 			PG_RETURN_NULL();
 	}
-	market = market_argument(fcinfo);
+	market = market_of_call(fcinfo, 1);
 	number = contract_argument(fcinfo, 2, market);
 	contract = &market_contracts(market)[number];
 	symbol = market_symbol(market, &contract->name);
@@ -1198,7 +1151,9 @@ margin_max_order(PG_FUNCTION_ARGS)
 
 	netting = netting_load(PG_GETARG_VARLENA_PP(0));
 	position = netting_position(netting, &symbol);
-	closed = close_opposite(netting, market, contract, position, 1 - side, &price);
+	closed = position->sides[1 - side].quantity;
+	if (!dec_is_zero(&closed))
+		close_side(netting, market, contract, &position->sides[1 - side], 1 - side, &closed, &price, &rest);
 	search.account = account_open(EOHPGetRODatum(&netting->header), market, VALUE_MARGINS | VALUE_LINES);
 	search.position = find_position_line(search.account, number);
 	search.side = side;
@@ -1419,7 +1374,7 @@ PG_FUNCTION_INFO_V1(margin_buffer);
 Datum
 margin_buffer(PG_FUNCTION_ARGS)
 {
-	const Market *market = market_argument(fcinfo);
+	const Market *market = market_of_call(fcinfo, 1);
 	const Decimal zero = DEC_ZERO;
 	BufferSearch search = {.search.ask = ask_buffer};
 	Account    *account;
