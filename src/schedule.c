@@ -168,19 +168,16 @@ schedule_from_datum(Datum value)
 
 /* ---------- apply ---------- */
 
-/* S(x) for x >= 0 (SPEC 2). */
-void
-schedule_apply(Decimal *r, const Schedule *schedule, const Decimal *x)
+/* The number of the tier that holds x >= 0: the last whose bound is not above it. */
+static inline int
+find_tier(const Schedule *schedule, const Decimal *x)
 {
 	const Tier *tiers = schedule->tiers;
 	Decimal		buffer;
 	int			low = 0;
 	int			high = schedule->count;
 
-	/*
-	 * The last tier whose bound is not above x: halving while there are many,
-	 * then from below, where most amounts lie and the processor guesses right.
-	 */
+	/* halving while there are many, then from below, where most amounts lie and the processor guesses right */
 	while (high - low > LINEAR_TIERS)
 	{
 		int			middle = (low + high) / 2;
@@ -192,9 +189,25 @@ schedule_apply(Decimal *r, const Schedule *schedule, const Decimal *x)
 	}
 	while (low + 1 < high && dec_cmp(dec_flat(&tiers[low + 1].bound, schedule, &buffer), x) <= 0)
 		low++;
-	dec_mul(r, dec_flat(&tiers[low].rate, schedule, &buffer), x);
-	if (!dec_is_zero(&tiers[low].intercept))
-		dec_add(r, r, dec_flat(&tiers[low].intercept, schedule, &buffer));
+	return low;
+}
+
+int
+schedule_find_tier(const Schedule *schedule, const Decimal *x)
+{
+	return find_tier(schedule, x);
+}
+
+/* S(x) for x >= 0 (SPEC 2). */
+void
+schedule_apply(Decimal *r, const Schedule *schedule, const Decimal *x)
+{
+	const Tier *tier = &schedule->tiers[find_tier(schedule, x)];
+	Decimal		buffer;
+
+	dec_mul(r, dec_flat(&tier->rate, schedule, &buffer), x);
+	if (!dec_is_zero(&tier->intercept))
+		dec_add(r, r, dec_flat(&tier->intercept, schedule, &buffer));
 }
 
 /* ---------- shape rules ---------- */

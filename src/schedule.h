@@ -67,6 +67,7 @@ extern Schedule *schedule_parse(const char *text);
 extern void schedule_append(StringInfo out, const Schedule *schedule);
 extern Schedule *schedule_from_datum(Datum value);
 
+extern int	schedule_find_tier(const Schedule *schedule, const Decimal *x);
 extern void schedule_apply(Decimal *r, const Schedule *schedule, const Decimal *x);
 
 /* Shape rules of a use; "what" names the schedule in the error. */
