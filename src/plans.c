@@ -219,6 +219,11 @@ typedef struct Cover
 	bool		forced;
 	int			count;
 	PoolAsset  *pool;
+
+	/* what is shared pro rata in this round; nothing yet where round_worth is 0 */
+	Decimal		round_due;
+	Decimal		round_worth;
+	Decimal		round_asked;
 } Cover;
 
 /* Columns of cover_plan(), in order. */
@@ -425,56 +430,88 @@ pays_before(const Cover *cover, const PoolAsset *a, const PoolAsset *b)
 	return symbol_cmp(&a->symbol, &b->symbol) < 0;
 }
 
+/* A round asks everyone once. */
+static void
+begin_round(Cover *cover)
+{
+	for (int i = 0; i < cover->count; i++)
+		cover->pool[i].asked = false;
+	cover->round_worth = DEC_ZERO;
+}
+
+static PoolAsset *
+next_of_round(Cover *cover)
+{
+	PoolAsset  *best = NULL;
+
+	for (int i = 0; i < cover->count; i++)
+	{
+		if (can_pay(&cover->pool[i]) && (best == NULL || pays_before(cover, &cover->pool[i], best)))
+			best = &cover->pool[i];
+	}
+	return best;
+}
+
 /*
- * The next payer of the round.  A round asks everyone once; another one
- * follows while somebody can pay, which pro rata happens where a payer was
- * left out and the others have more to give.
+ * The next payer.  Another round follows while somebody can pay, which pro
+ * rata happens where one was left out and the others have more to give.
  */
 static PoolAsset *
 next_payer(Cover *cover)
 {
-	for (int round = 0; round < 2; round++)
-	{
-		PoolAsset  *best = NULL;
+	PoolAsset  *payer = next_of_round(cover);
 
-		for (int i = 0; i < cover->count; i++)
-		{
-			if (can_pay(&cover->pool[i]) && (best == NULL || pays_before(cover, &cover->pool[i], best)))
-				best = &cover->pool[i];
-		}
-		if (best != NULL)
-			return best;
-		for (int i = 0; i < cover->count; i++)
-			cover->pool[i].asked = false;
-	}
-	return NULL;
+	if (payer != NULL)
+		return payer;
+	begin_round(cover);
+	return next_of_round(cover);
+}
+
+/* What a payer could repay, in USD, is its weight in a round. */
+static void
+add_worth(Decimal *worth, const PoolAsset *payer)
+{
+	dec_add_product(worth, &payer->available, &payer->unit_worth);
 }
 
 /*
- * How much of what is due a payer is asked for: all of it; or pro rata, in
- * proportion to what those still to be asked are able to repay, rounded down
- * at the 18th decimal.  The last one is asked for all that is left, hence for
- * the remainders too.
+ * How much of what is due a payer is asked for: all of it; or pro rata, its
+ * part by what each could repay, rounded down at the 18th decimal.  The last
+ * one of the round bears what rounding left.
  */
 static void
-ask(const Cover *cover, const PoolAsset *payer, const Decimal *due, Decimal *wanted)
+ask(Cover *cover, const PoolAsset *payer, const Decimal *due, Decimal *wanted)
 {
 	Decimal		own = DEC_ZERO;
-	Decimal		all = DEC_ZERO;
+	bool		last = true;
 
 	*wanted = *due;
 	if (cover->order == PAYERS_BY_RATIO || payer->rule.has_rank)
 		return;
-	dec_mul(&own, &payer->available, &payer->unit_worth);
+	add_worth(&own, payer);
 	for (int i = 0; i < cover->count; i++)
 	{
-		if (can_pay(&cover->pool[i]))
-			dec_add_product(&all, &cover->pool[i].available, &cover->pool[i].unit_worth);
+		if (&cover->pool[i] != payer && can_pay(&cover->pool[i]))
+			last = false;
 	}
-	if (dec_cmp(&own, &all) == 0)
+	if (dec_is_zero(&cover->round_worth))
+	{
+		cover->round_due = *due;
+		cover->round_asked = DEC_ZERO;
+		for (int i = 0; i < cover->count; i++)
+		{
+			if (can_pay(&cover->pool[i]))
+				add_worth(&cover->round_worth, &cover->pool[i]);
+		}
+	}
+	if (last)
+	{
+		dec_sub(wanted, &cover->round_due, &cover->round_asked);
 		return;
-	dec_mul(wanted, due, &own);
-	dec_div_floor18(wanted, wanted, &all);
+	}
+	dec_mul(wanted, &cover->round_due, &own);
+	dec_div_floor18(wanted, wanted, &cover->round_worth);
+	dec_add(&cover->round_asked, &cover->round_asked, wanted);
 }
 
 /*
@@ -560,7 +597,8 @@ cover_debt(Cover *cover, PoolAsset *debt)
 	if (!debt_due(debt, &due))
 		return;
 	for (int i = 0; i < cover->count; i++)
-		cover->pool[i].asked = cover->pool[i].excluded = false;
+		cover->pool[i].excluded = false;
+	begin_round(cover);
 	while (dec_sign(&due) > 0 && (payer = next_payer(cover)) != NULL)
 		convert(cover, debt, payer, &due);
 	if (dec_sign(&due) > 0)

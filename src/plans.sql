@@ -41,25 +41,80 @@ COMMENT ON CONSTRAINT cover_rule_conversion_discount_range ON margin.cover_rule 
 COMMENT ON CONSTRAINT cover_rule_threshold_range ON margin.cover_rule IS 'a debt is an amount above 0';
 COMMENT ON CONSTRAINT cover_rule_repayment_ratio_range ON margin.cover_rule IS 'none of the threshold, all of it, or something between';
 
+CREATE TYPE margin.cover_conversion AS (
+    step integer,
+    outcome margin.cover_outcome,
+    debt_asset text,
+    payer text,
+    paid numeric,
+    repaid numeric,
+    debt_price numeric,
+    payer_price numeric,
+    conversion_discount numeric,
+    paid_value numeric,
+    repaid_value numeric,
+    remaining_debt numeric,
+    remaining_due numeric,
+    level margin.level
+);
+COMMENT ON TYPE margin.cover_conversion IS 'row of a cover plan: one conversion, made or left out, or what of a debt remains due';
+COMMENT ON COLUMN margin.cover_conversion.step IS 'number of the row, from 1';
+COMMENT ON COLUMN margin.cover_conversion.outcome IS 'converted, left_out (it would worsen the level), uncovered (the residue of a debt) or unpriced';
+COMMENT ON COLUMN margin.cover_conversion.debt_asset IS 'asset of negative equity';
+COMMENT ON COLUMN margin.cover_conversion.payer IS 'asset that is converted into it';
+COMMENT ON COLUMN margin.cover_conversion.paid IS 'units of the payer given, rounded up at the 18th decimal; all it has, exactly, where that is not enough';
+COMMENT ON COLUMN margin.cover_conversion.repaid IS 'units of the debt repaid: what is due, exactly, or what all of the payer brings, rounded down at the 18th decimal';
+COMMENT ON COLUMN margin.cover_conversion.debt_price IS 'index price of the debt, USD per unit';
+COMMENT ON COLUMN margin.cover_conversion.payer_price IS 'index price of the payer, USD per unit';
+COMMENT ON COLUMN margin.cover_conversion.conversion_discount IS 'part of its index price at which the payer is converted';
+COMMENT ON COLUMN margin.cover_conversion.paid_value IS 'paid * payer_price, USD';
+COMMENT ON COLUMN margin.cover_conversion.repaid_value IS 'repaid * debt_price, USD';
+COMMENT ON COLUMN margin.cover_conversion.remaining_debt IS 'what the account owes after the row, units of the debt, >= 0';
+COMMENT ON COLUMN margin.cover_conversion.remaining_due IS 'what of that is still to be repaid, units of the debt, >= 0';
+COMMENT ON COLUMN margin.cover_conversion.level IS 'of the account after the row; of left_out what it would have been';
+
 CREATE FUNCTION margin.cover_plan(
     portfolio margin.portfolio, market margin.market, rules margin.cover_rule[] DEFAULT NULL,
-    payer_order margin.payer_order DEFAULT 'ratio', forced boolean DEFAULT false,
-    OUT step integer, OUT outcome margin.cover_outcome, OUT debt_asset text, OUT payer text,
-    OUT paid numeric, OUT repaid numeric, OUT debt_price numeric, OUT payer_price numeric,
-    OUT conversion_discount numeric, OUT paid_value numeric, OUT repaid_value numeric,
-    OUT remaining_debt numeric, OUT remaining_due numeric, OUT level margin.level
-) RETURNS SETOF record
+    payer_order margin.payer_order DEFAULT 'ratio', forced boolean DEFAULT false
+) RETURNS SETOF margin.cover_conversion
     LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 500 ROWS 3 AS 'MODULE_PATHNAME', 'margin_cover_plan';
 COMMENT ON FUNCTION margin.cover_plan(margin.portfolio, margin.market, margin.cover_rule[], margin.payer_order, boolean) IS
-'which assets of an account pay its debts, the assets of negative equity, one row per conversion. The largest debt in USD has the first turn; of a debt all is due, or, if its rule has a threshold, only where it is above that, down to threshold * (1 - repayment_ratio). Payers by rank, then those without in payer_order, ties in byte order; pro_rata splits what is due in proportion to available * price * conversion_discount, each share rounded down at the 18th decimal, the last payer repaying what is left. A payer gives at most max(0, least of balance and equity); an asset that is not collateral pays only where a rule names it. paid (units of the payer) = repaid * debt_price / (payer_price * conversion_discount) rounded up at the 18th decimal; a payer that has less gives all of it and repaid (units of the debt) is rounded down there. Values in USD at index price; remaining_debt and remaining_due after the row. A conversion that would worsen level is left_out, level saying what to, unless forced; what nobody can pay is uncovered. One row unpriced for an unpriced account; none where nothing is due, for an empty portfolio, or a null portfolio or market; other nulls mean the defaults. An error for two rules of one asset, a null asset, shares outside 0 to 1 (22023)';
+'which assets of an account pay its debts, the assets of negative equity, one row per conversion. The largest debt in USD has the first turn; of a debt all is due, or, if its rule has a threshold, only where it is above that, down to threshold * (1 - repayment_ratio). Payers by rank, then those without in payer_order, ties in byte order; pro_rata splits what is due in proportion to what each could repay, what it may give * price * conversion_discount, each share rounded down at the 18th decimal and the last one bearing the rest, again among the others where one was left out or had not enough. A payer gives at most max(0, least of balance and equity); an asset that is not collateral pays only where a rule names it. paid (units of the payer) = repaid * debt_price / (payer_price * conversion_discount) rounded up at the 18th decimal; a payer that has less gives all of it and repaid (units of the debt) is rounded down there. Values are in USD at index price. A conversion that would worsen level is left_out, level saying what to, unless forced; what nobody can pay is uncovered. One row unpriced for an unpriced account; none where nothing is due, for an empty portfolio, or a null portfolio or market; other nulls mean the defaults. An error for two rules of one asset, a null asset, shares outside 0 to 1 (22023)';
 
-CREATE FUNCTION margin.reduction_plan(
-    portfolio margin.portfolio, market margin.market, lot numeric DEFAULT 0.00000001,
-    OUT step integer, OUT outcome margin.reduction_outcome, OUT contract text, OUT side margin.side,
-    OUT quantity numeric, OUT price numeric, OUT notional numeric, OUT fee numeric, OUT realized_pnl numeric,
-    OUT maintenance_before numeric, OUT maintenance_after numeric, OUT equity_before numeric, OUT equity_after numeric,
-    OUT level margin.level
-) RETURNS SETOF record
+CREATE TYPE margin.reduction_step AS (
+    step integer,
+    outcome margin.reduction_outcome,
+    contract text,
+    side margin.side,
+    quantity numeric,
+    price numeric,
+    notional numeric,
+    fee numeric,
+    realized_pnl numeric,
+    maintenance_before numeric,
+    maintenance_after numeric,
+    equity_before numeric,
+    equity_after numeric,
+    level margin.level
+);
+COMMENT ON TYPE margin.reduction_step IS 'row of a reduction plan: what one step closes, or, the last row, what the plan achieves';
+COMMENT ON COLUMN margin.reduction_step.step IS 'number of the row, from 1';
+COMMENT ON COLUMN margin.reduction_step.outcome IS 'reduced (a step), recovered or exhausted (the last row), or unpriced';
+COMMENT ON COLUMN margin.reduction_step.contract IS 'the contract closed';
+COMMENT ON COLUMN margin.reduction_step.side IS 'the side closed; null: both, against each other';
+COMMENT ON COLUMN margin.reduction_step.quantity IS 'contracts closed, of each side';
+COMMENT ON COLUMN margin.reduction_step.price IS 'mark price, settlement asset per unit of the underlying';
+COMMENT ON COLUMN margin.reduction_step.notional IS 'of what is closed, on both sides where both are; settlement asset';
+COMMENT ON COLUMN margin.reduction_step.fee IS 'closing_fee * notional, settlement asset';
+COMMENT ON COLUMN margin.reduction_step.realized_pnl IS 'profit of what is closed, before the fee; settlement asset';
+COMMENT ON COLUMN margin.reduction_step.maintenance_before IS 'maintenance margin before the step, or the plan; USD';
+COMMENT ON COLUMN margin.reduction_step.maintenance_after IS 'maintenance margin after it; USD';
+COMMENT ON COLUMN margin.reduction_step.equity_before IS 'equity before the step, or the plan; USD';
+COMMENT ON COLUMN margin.reduction_step.equity_after IS 'equity after it; USD';
+COMMENT ON COLUMN margin.reduction_step.level IS 'of the account after it';
+
+CREATE FUNCTION margin.reduction_plan(portfolio margin.portfolio, market margin.market, lot numeric DEFAULT 0.00000001)
+RETURNS SETOF margin.reduction_step
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000 ROWS 5 AS 'MODULE_PATHNAME', 'margin_reduction_plan';
 COMMENT ON FUNCTION margin.reduction_plan(margin.portfolio, margin.market, numeric) IS
 'what to close of an undercollateralized account, step by step: first long and short of one contract against each other (side is null), where that helps; then one side at a time; each time what relieves maintenance_margin most, ties in byte order and long before short. A step helps if it lowers maintenance_margin - liquidation threshold * equity. It closes one tier: down to the lower bound of the maintenance tier that the notional is in (beyond it for a schedule of method whole), less where closing more would cost more than it relieves; the step that brings the account back closes no more than needed. quantity in contracts (of each side) is a multiple of lot, rounded up, or all there is; price is the mark, notional, fee (closing_fee on what is closed, on both sides where both are) and realized_pnl are in the settlement asset, whose balance receives realized_pnl - fee; cost and margin quantity are closed as trade() does. Amounts before and after in USD, exact. The last row sums up: recovered or exhausted. One row unpriced for an unpriced account; none for one that is not undercollateralized or an empty portfolio; null for null; an error for lot <= 0 (22023)';
