@@ -299,20 +299,25 @@ marginal_ratio(PoolAsset *asset)
 	asset->ratio = *dec_flat(&asset->tiers->tiers[schedule_find_tier(asset->tiers, &at)].rate, asset->tiers, &buffer);
 }
 
-/* What an asset owes or may give, from its line in a valuation (NULL: nothing is left of it). */
+/*
+ * What an asset owes or may give, from its line in a valuation (NULL: nothing
+ * is left of it).  Copied, as a line may share numerics with the balances
+ * behind it, and those go when they change.
+ */
 static void
 refresh_asset(PoolAsset *asset, const AssetLine *line)
 {
 	asset->equity = asset->available = asset->ratio = DEC_ZERO;
 	if (line == NULL)
 		return;
-	asset->equity = line->equity;
+	dec_copy_into(&asset->equity, &line->equity, CurrentMemoryContext);
 	if (dec_sign(&line->equity) <= 0)
 		return;
 	if (asset->tiers != NULL)
 		marginal_ratio(asset);
 	if (dec_sign(&asset->unit_worth) > 0 && dec_sign(&line->balance) > 0)
-		asset->available = dec_cmp(&line->balance, &line->equity) < 0 ? line->balance : line->equity;
+		dec_copy_into(&asset->available, dec_cmp(&line->balance, &line->equity) < 0 ? &line->balance : &line->equity,
+					  CurrentMemoryContext);
 }
 
 static const AssetLine *
