@@ -302,7 +302,7 @@ enough("SELECT count(*) FROM random.reduction WHERE outcome = 'reduced' AND real
 none(q{SELECT account_id FROM random.account JOIN random.market USING (market_id)
 	WHERE (level(portfolio, market) IN ('liquidation', 'bankrupt')) <> (account_id IN (SELECT account_id FROM random.reduction WHERE outcome IN ('recovered', 'exhausted')))},
 	'a plan for those who are undercollateralized, and for nobody else');
-none(q{SELECT account_id, r.step, r.outcome, r.contract, r.side, r.quantity, r.maintenance_before, maintenance_margin(b.p, b.m),
+none(q{SELECT r.account_id, r.step, r.outcome, r.contract, r.side, r.quantity, r.maintenance_before, maintenance_margin(b.p, b.m),
 		r.maintenance_after, maintenance_margin(a.p, a.m), r.equity_before, equity(b.p, b.m), r.equity_after, equity(a.p, a.m), r.level, level(a.p, a.m)
 	FROM random.reduction AS r JOIN random.stage AS b USING (account_id, step) JOIN random.stage AS a ON (a.account_id, a.step) = (r.account_id, r.step + 1)
 	WHERE r.outcome = 'reduced'
