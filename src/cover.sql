@@ -1,27 +1,21 @@
 -- cover: a cover plan carried out
 
 CREATE TABLE margin.cover_entry (
-    id                bigint GENERATED ALWAYS AS IDENTITY,
     account_id        bigint NOT NULL,
-    house_account_id  bigint NOT NULL,
-    booked_at         timestamptz NOT NULL DEFAULT now(),
+    booked_at         timestamptz NOT NULL,
     booked_by         name NOT NULL DEFAULT current_user,
+    house_account_id  bigint NOT NULL,
     forced            boolean NOT NULL,
     LIKE margin.cover_conversion INCLUDING COMMENTS,
-    CONSTRAINT cover_entry_pkey PRIMARY KEY (id)
+    CONSTRAINT cover_entry_pkey PRIMARY KEY (account_id, booked_at, step)
 );
-CREATE INDEX cover_entry_account_id_idx ON margin.cover_entry (account_id, id);
 ALTER TABLE margin.cover_entry OWNER TO @extowner@;
 SELECT pg_catalog.pg_extension_config_dump('margin.cover_entry', '');
-SELECT pg_catalog.pg_extension_config_dump('margin.cover_entry_id_seq', '');
 COMMENT ON TABLE margin.cover_entry IS 'journal of cover(): one row per conversion, which moved paid from the account to the house account and repaid back';
-COMMENT ON SEQUENCE margin.cover_entry_id_seq IS 'numbers margin.cover_entry';
-COMMENT ON INDEX margin.cover_entry_account_id_idx IS 'the conversions of one account in their order';
-COMMENT ON COLUMN margin.cover_entry.id IS 'number of the conversion';
 COMMENT ON COLUMN margin.cover_entry.account_id IS 'the account whose debt was repaid';
-COMMENT ON COLUMN margin.cover_entry.house_account_id IS 'the account that took the other side';
-COMMENT ON COLUMN margin.cover_entry.booked_at IS 'when its transaction began';
+COMMENT ON COLUMN margin.cover_entry.booked_at IS 'when cover() had read the account, by the clock; the conversions of one call share it';
 COMMENT ON COLUMN margin.cover_entry.booked_by IS 'who called cover()';
+COMMENT ON COLUMN margin.cover_entry.house_account_id IS 'the account that took the other side';
 COMMENT ON COLUMN margin.cover_entry.forced IS 'whether conversions that worsen the level were allowed';
 
 -- The rows of the account are locked before they are read.  A writer who was
@@ -43,6 +37,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
+    booked_at timestamptz;
     plan margin.cover_conversion[];
 BEGIN
     IF cover.account_id IS NULL OR cover.house_account_id IS NULL THEN
@@ -67,6 +62,7 @@ BEGIN
                    ARRAY(SELECT r FROM margin.cover_rule AS r),
                    cover.payer_order, cover.forced) AS c
          ORDER BY c.step);
+    booked_at := clock_timestamp();
 
     INSERT INTO margin.balance AS b (account_id, asset, quantity)
     SELECT e.account_id, e.asset, sum(e.quantity)
@@ -79,13 +75,12 @@ BEGIN
      ORDER BY e.account_id = cover.house_account_id, e.asset COLLATE "C"
     ON CONFLICT (account_id, asset) DO UPDATE SET quantity = b.quantity + excluded.quantity;
 
-    INSERT INTO margin.cover_entry (account_id, house_account_id, forced, step, outcome, debt_asset, payer, paid, repaid,
+    INSERT INTO margin.cover_entry (account_id, booked_at, house_account_id, forced, step, outcome, debt_asset, payer, paid, repaid,
                                     debt_price, payer_price, conversion_discount, paid_value, repaid_value,
                                     remaining_debt, remaining_due, level)
-    SELECT cover.account_id, cover.house_account_id, coalesce(cover.forced, false), c.*
+    SELECT cover.account_id, booked_at, cover.house_account_id, coalesce(cover.forced, false), c.*
       FROM unnest(plan) AS c
-     WHERE c.outcome = 'converted'
-     ORDER BY c.step;
+     WHERE c.outcome = 'converted';
 
     RETURN QUERY SELECT c.* FROM unnest(plan) AS c ORDER BY c.step;
 END
