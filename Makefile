@@ -21,6 +21,7 @@ OBJS = \
 	src/solve.o \
 	src/plans.o \
 	src/stress.o \
+	src/book.o \
 	src/guard.o \
 	src/notice.o
 
@@ -42,6 +43,7 @@ SQL_PARTS = \
 	src/stress.sql \
 	src/prices.sql \
 	src/levels.sql \
+	src/book.sql \
 	src/guard.sql \
 	src/books.sql \
 	src/cover.sql
