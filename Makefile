@@ -22,6 +22,7 @@ OBJS = \
 	src/plans.o \
 	src/stress.o \
 	src/book.o \
+	src/market_copy.o \
 	src/guard.o \
 	src/notice.o
 
