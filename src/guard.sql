@@ -184,7 +184,7 @@ BEGIN
         FOR wanted IN
             SELECT g.tgrelid::regclass AS relation, g.tgname AS name, w.enabled
               FROM (VALUES ('margin_guard', guarded.guard), ('margin_levels', guarded.levels),
-                           ('margin_check', guarded.guard OR guarded.levels), ('margin_truncate', guarded.guard)) AS w (name, enabled)
+                           ('margin_verdict', guarded.guard OR guarded.levels), ('margin_truncate', guarded.guard)) AS w (name, enabled)
               JOIN pg_trigger AS g ON g.tgname = w.name
              WHERE g.tgparentid = 0 AND (g.tgenabled <> 'D') <> w.enabled
                AND (g.tgrelid = guarded.relation OR g.tgrelid IN (SELECT relid FROM pg_partition_tree(guarded.relation)))
@@ -287,17 +287,18 @@ AS $$
 DECLARE
     part regclass;
 BEGIN
+    -- Triggers fire in order of their names: a verdict comes after what it is on.
     EXECUTE format(
         'CREATE TRIGGER margin_guard AFTER INSERT OR UPDATE OR DELETE ON %1$s
              FOR EACH ROW EXECUTE FUNCTION margin.collect_account(%2$L, %3$L, ''guard'');
          CREATE TRIGGER margin_levels AFTER INSERT OR UPDATE OR DELETE ON %1$s
              FOR EACH ROW EXECUTE FUNCTION margin.collect_account(%2$L, %3$L, ''levels'');
-         CREATE CONSTRAINT TRIGGER margin_check AFTER INSERT OR UPDATE OR DELETE ON %1$s
+         CREATE CONSTRAINT TRIGGER margin_verdict AFTER INSERT OR UPDATE OR DELETE ON %1$s
              DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION margin.check_accounts();
          COMMENT ON TRIGGER margin_guard ON %1$s IS ''notes the accounts that the guard is to judge'';
          COMMENT ON TRIGGER margin_levels ON %1$s IS ''notes the accounts whose levels are to be refreshed'';
-         COMMENT ON TRIGGER margin_check ON %1$s IS ''judges the accounts that the transaction touched'';
-         ALTER TABLE %1$s DISABLE TRIGGER margin_guard, DISABLE TRIGGER margin_levels, DISABLE TRIGGER margin_check',
+         COMMENT ON TRIGGER margin_verdict ON %1$s IS ''judges the accounts that the transaction touched'';
+         ALTER TABLE %1$s DISABLE TRIGGER margin_guard, DISABLE TRIGGER margin_levels, DISABLE TRIGGER margin_verdict',
         target, book, account_column);
     FOR part IN SELECT target UNION SELECT relid FROM pg_partition_tree(target) LOOP
         EXECUTE format(
@@ -337,6 +338,7 @@ COMMENT ON FUNCTION margin.guard_table(regclass, name, name) IS
 CREATE FUNCTION margin.unguard_table(target regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
 AS $$
 DECLARE
     part regclass;
@@ -348,7 +350,7 @@ BEGIN
             HINT = 'margin.disable_guard() and margin.disable_levels() switch them off.';
     END IF;
     EXECUTE format('DROP TRIGGER IF EXISTS margin_guard ON %1$s; DROP TRIGGER IF EXISTS margin_levels ON %1$s;
-                    DROP TRIGGER IF EXISTS margin_check ON %1$s', target);
+                    DROP TRIGGER IF EXISTS margin_verdict ON %1$s', target);
     FOR part IN SELECT target UNION SELECT relid FROM pg_partition_tree(target) LOOP
         EXECUTE format('DROP TRIGGER IF EXISTS margin_truncate ON %s', part);
     END LOOP;
