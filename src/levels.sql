@@ -218,7 +218,7 @@ BEGIN
       USING accounts;
     EXECUTE format('
         WITH judged AS MATERIALIZED (
-            SELECT l.account_id, l.level AS from_level, h.p, $3 AS market, h.v,
+            SELECT l.account_id, l.level AS from_level, h.p, h.v,
                    CASE WHEN h.p IS NULL THEN ''healthy''
                         ELSE margin.held_level(l.level, (h.v).level, (h.v).equity, (h.v).maintenance_margin, $4) END AS to_level
               FROM %1$I.account_level AS l
@@ -237,7 +237,7 @@ BEGIN
         INSERT INTO %1$I.level_event (account_id, from_level, to_level, equity, maintenance_margin, prices, cause)
         SELECT account_id, from_level, to_level,
                CASE WHEN p IS NULL THEN 0 ELSE (v).equity END, CASE WHEN p IS NULL THEN 0 ELSE (v).maintenance_margin END,
-               coalesce(margin.prices(p, market), ''{}''), $2
+               coalesce(margin.prices(p, $3), ''{}''), $2
           FROM judged
          WHERE to_level <> from_level
          ORDER BY account_id', book, keys)
