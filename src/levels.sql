@@ -67,7 +67,9 @@ DECLARE
 BEGIN
     SELECT a.atttypid INTO type
       FROM pg_attribute AS a
-     WHERE a.attrelid = to_regclass(format('%I.holding', book)) AND a.attname = 'account_id' AND NOT a.attisdropped;
+     WHERE a.attrelid = (SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                          WHERE n.nspname = book AND c.relname = 'holding')
+       AND a.attname = 'account_id' AND NOT a.attisdropped;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_table',

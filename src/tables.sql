@@ -540,7 +540,7 @@ SELECT pg_catalog.pg_extension_config_dump('margin.position', '');
 -- plan for the session.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION margin.market(as_of timestamptz) RETURNS margin.market
+CREATE FUNCTION margin.market_at(as_of timestamptz, clock timestamptz) RETURNS margin.market
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
@@ -548,13 +548,13 @@ SET enable_bitmapscan = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
-    IF as_of IS NULL THEN
+    IF as_of IS NULL OR clock IS NULL THEN
         RETURN NULL;
     END IF;
     RETURN (SELECT margin.market(
         ARRAY(
             SELECT ROW(a.asset,
-                       CASE WHEN (now() - p.updated_at > a.max_age) IS NOT TRUE THEN p.price END,
+                       CASE WHEN (clock - p.updated_at > a.max_age) IS NOT TRUE THEN p.price END,
                        (SELECT margin.schedule(t.lower_bound, t.ratio)
                           FROM margin.collateral_tier AS t
                          WHERE t.asset = a.asset AND t.valid_from <= as_of
@@ -568,7 +568,7 @@ BEGIN
               LEFT JOIN margin.index_price AS p ON p.asset = a.asset),
         ARRAY(
             SELECT ROW(c.contract, c.settle_asset, c.base_asset, c.size,
-                       CASE WHEN (now() - p.updated_at > c.max_age) IS NOT TRUE THEN p.price END,
+                       CASE WHEN (clock - p.updated_at > c.max_age) IS NOT TRUE THEN p.price END,
                        r.maintenance, r.initial, c.netting, c.closing_fee)::margin.contract_terms
               FROM margin.contract AS c
               LEFT JOIN margin.mark_price AS p ON p.contract = c.contract
@@ -584,9 +584,14 @@ BEGIN
         (SELECT margin_ratio FROM margin.level_threshold WHERE level = 'liquidation')));
 END
 $$;
+COMMENT ON FUNCTION margin.market_at(timestamptz, timestamptz) IS 'the market of the reference tables: the parameters valid at as_of with the stored prices, those that at clock are older than their max_age left out; null for null';
+
+CREATE FUNCTION margin.market(as_of timestamptz) RETURNS margin.market
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+RETURN margin.market_at(as_of, now());
 COMMENT ON FUNCTION margin.market(timestamptz) IS 'the market of the reference tables: the parameters valid at as_of with the stored prices, those older than their max_age (judged at now()) left out; null for null. A literal needs its type, market(timestamptz ''2026-01-01''): market(''...'') reads the text form';
 
 CREATE FUNCTION margin.market() RETURNS margin.market
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
-RETURN margin.market(now());
+RETURN margin.market_at(now(), now());
 COMMENT ON FUNCTION margin.market() IS 'the present market of the reference tables, as they stand at now()';
