@@ -367,7 +367,7 @@ UPDATE margin.balance SET quantity = quantity - 1 WHERE account_id = 2;
 UPDATE margin.balance SET quantity = quantity - 1 WHERE (account_id, asset) = (1, 'USD');
 UPDATE margin.balance SET quantity = quantity - 1 WHERE (account_id, asset) = (4, 'USD');
 COMMIT;
-SELECT book, account_id, role = current_user AS me, session_role = session_user AS here, judged_at BETWEEN now() - interval '1 minute' AND clock_timestamp() AS lately,
+SELECT book, account_id, recorded_by = current_user AS me, judged_at BETWEEN now() - interval '1 minute' AND clock_timestamp() AS lately,
        level, equity, initial_margin, maintenance_margin, available_margin, available_margin_before, missing
   FROM margin.guard_exception ORDER BY account_id;
 -- at the time of the write, not at commit
@@ -495,11 +495,95 @@ RESET search_path;
 DROP SCHEMA "Own ""Book" CASCADE;
 
 ---------------------------------------------------------------------------
+-- levels follow writes
+---------------------------------------------------------------------------
+
+SELECT margin.disable_guard(), margin.enable_levels();
+SELECT * FROM margin.guarded_table ORDER BY relation::text;
+-- 10 contracts at 100 keep 50: healthy with 100, a warning from 71.4, a margin
+-- call from 58.8, liquidation from 50
+INSERT INTO margin.balance VALUES (20, 'USD', 100);
+INSERT INTO margin.position (account_id, contract, quantity, entry_price) VALUES (20, 'FUT', 10, 100);
+SELECT account_id, level FROM margin.account_level;
+CREATE TEMP TABLE kept AS SELECT xmin AS writer, ctid AS place FROM margin.account_level;
+UPDATE margin.balance SET quantity = 99 WHERE account_id = 20;
+SELECT l.xmin = k.writer AND l.ctid = k.place AS untouched FROM margin.account_level AS l, kept AS k;
+UPDATE margin.balance SET quantity = 71 WHERE account_id = 20;
+UPDATE margin.balance SET quantity = 70 WHERE account_id = 20;
+BEGIN;
+UPDATE margin.balance SET quantity = 55 WHERE account_id = 20;
+UPDATE margin.balance SET quantity = 50 WHERE account_id = 20;
+UPDATE margin.balance SET quantity = -1 WHERE account_id = 20;
+UPDATE margin.position SET account_id = 21 WHERE account_id = 20;
+INSERT INTO margin.balance VALUES (22, 'SOMETHING', 1);
+COMMIT;
+SELECT account_id, level FROM margin.account_level ORDER BY 1;
+SELECT account_id, from_level, to_level, equity, maintenance_margin, prices, cause, changed_by = session_user AS by_me
+  FROM margin.level_event ORDER BY id;
+-- the market is that of the commit, also where prices are the transaction's own
+BEGIN;
+UPDATE margin.mark_price SET price = 110 WHERE contract = 'FUT';
+UPDATE margin.position SET quantity = 9 WHERE account_id = 21;
+COMMIT;
+SELECT account_id, from_level, to_level, equity, maintenance_margin, prices FROM margin.level_event WHERE account_id = 21 ORDER BY id;
+UPDATE margin.mark_price SET price = 100 WHERE contract = 'FUT';
+-- a level held by its release ratio is held on write, too
+INSERT INTO margin.level_threshold VALUES ('warning', 0.7, 0.5), ('margin_call', 0.85, NULL), ('liquidation', 1, NULL);
+INSERT INTO margin.balance VALUES (23, 'USD', 70);
+INSERT INTO margin.position (account_id, contract, quantity, entry_price) VALUES (23, 'FUT', 10, 100);
+UPDATE margin.balance SET quantity = 90 WHERE account_id = 23;
+SELECT level FROM margin.account_level WHERE account_id = 23;
+UPDATE margin.balance SET quantity = 101 WHERE account_id = 23;
+SELECT from_level, to_level FROM margin.level_event WHERE account_id = 23 ORDER BY id;
+-- what was written alone agrees with what a refresh of everybody finds
+SELECT margin.refresh_levels() > 0 AS those_not_written;
+SELECT margin.refresh_levels();
+UPDATE margin.balance SET quantity = quantity + (ARRAY[-30, 5, 40])[1 + account_id % 3] WHERE asset = 'USD';
+SELECT margin.refresh_levels();
+SELECT level, count(*) FROM margin.account_level GROUP BY 1 ORDER BY 1;
+-- both: what the guard refuses changes no level
+SELECT margin.enable_guard();
+UPDATE margin.balance SET quantity = 80 WHERE account_id = 23;
+UPDATE margin.balance SET quantity = 110 WHERE account_id = 23;
+UPDATE margin.balance SET quantity = 100 WHERE account_id = 23;
+SELECT count(*) FROM margin.level_event WHERE account_id = 23;
+SELECT margin.disable_guard();
+TRUNCATE margin.position;
+SELECT margin.disable_levels();
+UPDATE margin.balance SET quantity = -100 WHERE account_id = 23;
+SELECT level FROM margin.account_level WHERE account_id = 23;
+-- a book of one's own gets what it lacks
+CREATE SCHEMA regress_margin_own;
+CREATE TABLE regress_margin_own.wallet (client text PRIMARY KEY, coin text, amount numeric);
+CREATE VIEW regress_margin_own.holding AS
+SELECT client AS account_id, coin AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM regress_margin_own.wallet;
+SELECT margin.guard_table('regress_margin_own.wallet', 'client', 'regress_margin_own');
+SELECT margin.enable_levels('regress_margin_own');
+SELECT relation, guard, levels FROM margin.guarded_table WHERE book = 'regress_margin_own';
+INSERT INTO regress_margin_own.wallet VALUES ('ann', 'USD', 1), ('bob', 'USD', -1);
+INSERT INTO regress_margin_own.wallet VALUES ('ann', 'USD', 1), ('bob', 'BLAH', 1);
+BEGIN;
+SET LOCAL margin.guard = record;
+UPDATE regress_margin_own.wallet SET amount = -1 WHERE client = 'ann';
+COMMIT;
+SELECT account_id, from_level, to_level, cause FROM regress_margin_own.level_event ORDER BY id;
+SELECT book, account_id, level, equity, available_margin, available_margin_before FROM margin.guard_exception WHERE book <> 'margin';
+SET client_min_messages = warning;
+DROP SCHEMA regress_margin_own CASCADE;
+RESET client_min_messages;
+
+---------------------------------------------------------------------------
 -- off again
 ---------------------------------------------------------------------------
 
 DELETE FROM margin.switch;
 SELECT * FROM margin.guarded_table ORDER BY relation::text;
 SELECT margin.enable_guard('nowhere');
-TRUNCATE margin.balance, margin.position, margin.guard_exception, margin.level_threshold,
+DELETE FROM margin.guard_exception;
+ALTER TABLE margin.guard_exception DISABLE TRIGGER guard_exception_append_only;
+ALTER TABLE margin.level_event DISABLE TRIGGER level_event_append_only;
+TRUNCATE margin.guard_exception, margin.level_event, margin.account_level, margin.index_price_history, margin.mark_price_history;
+ALTER TABLE margin.guard_exception ENABLE TRIGGER guard_exception_append_only;
+ALTER TABLE margin.level_event ENABLE TRIGGER level_event_append_only;
+TRUNCATE margin.balance, margin.position, margin.level_threshold,
     margin.mark_price, margin.risk_tier, margin.contract, margin.index_price, margin.collateral_tier, margin.liability_tier, margin.asset;

@@ -126,8 +126,7 @@ CREATE TABLE margin.guard_exception (
     book                     name NOT NULL,
     account_id               text NOT NULL,
     judged_at                timestamptz NOT NULL DEFAULT clock_timestamp(),
-    role                     name NOT NULL,
-    session_role             name NOT NULL,
+    recorded_by              name NOT NULL DEFAULT margin.acting_user(),
     level                    margin.level NOT NULL,
     equity                   numeric,
     initial_margin           numeric,
@@ -142,8 +141,7 @@ COMMENT ON TABLE margin.guard_exception IS 'booked facts that the guard let thro
 COMMENT ON COLUMN margin.guard_exception.book IS 'the book';
 COMMENT ON COLUMN margin.guard_exception.account_id IS 'the account, as text';
 COMMENT ON COLUMN margin.guard_exception.judged_at IS 'when the account was judged: at commit';
-COMMENT ON COLUMN margin.guard_exception.role IS 'whose rights the first recorded write of the transaction to the account used';
-COMMENT ON COLUMN margin.guard_exception.session_role IS 'who was logged in';
+COMMENT ON COLUMN margin.guard_exception.recorded_by IS 'the role that acted';
 COMMENT ON COLUMN margin.guard_exception.level IS 'the level at which the account was left';
 COMMENT ON COLUMN margin.guard_exception.equity IS 'equity that was left, USD; this and the next three are null for an unpriced account';
 COMMENT ON COLUMN margin.guard_exception.initial_margin IS 'initial margin that was required, USD';
@@ -151,6 +149,10 @@ COMMENT ON COLUMN margin.guard_exception.maintenance_margin IS 'maintenance marg
 COMMENT ON COLUMN margin.guard_exception.available_margin IS 'equity - initial_margin that was left, USD';
 COMMENT ON COLUMN margin.guard_exception.available_margin_before IS 'the same as the transaction found it, USD; null: it found the account unpriced';
 COMMENT ON COLUMN margin.guard_exception.missing IS 'symbols that an unpriced account lacked something of';
+
+CREATE TRIGGER guard_exception_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON margin.guard_exception
+    FOR EACH STATEMENT EXECUTE FUNCTION margin.journal_append_only();
+COMMENT ON TRIGGER guard_exception_append_only ON margin.guard_exception IS 'what happened is not rewritten';
 
 ALTER TABLE margin.switch OWNER TO @extowner@;
 ALTER TABLE margin.guard_exception OWNER TO @extowner@;
@@ -230,6 +232,9 @@ LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF feature = 'levels' AND enabled AND to_regclass(format('%I.account_level', book)) IS NULL THEN
+        PERFORM margin.create_levels(book);
+    END IF;
     IF book = 'margin' AND enabled THEN
         INSERT INTO margin.switch (feature) VALUES (switch_feature.feature) ON CONFLICT DO NOTHING;
     ELSIF book = 'margin' THEN
@@ -267,7 +272,7 @@ BEGIN ATOMIC
     SELECT margin.switch_feature(book, 'levels', true);
 END;
 COMMENT ON FUNCTION margin.enable_levels(name) IS
-'from now on writes to the tables of a book refresh the levels of the accounts that they touch, as refresh_levels() does for all; for their owner; survives dump and restore; nothing for null';
+'from now on writes to the tables of a book refresh the levels of the accounts that they touch, as refresh_levels() does for all; creates account_level and level_event in a book that lacks them; for their owner; survives dump and restore; nothing for null';
 
 CREATE FUNCTION margin.disable_levels(book name DEFAULT 'margin') RETURNS void
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
