@@ -88,10 +88,37 @@ INSERT INTO cover_rule (asset, threshold) VALUES ('BTC', -1);
 ROLLBACK TO s;
 INSERT INTO cover_rule (asset, repayment_ratio) VALUES ('BTC', 'NaN');
 ROLLBACK TO s;
+UPDATE cover_entry SET paid = 0;
+ROLLBACK TO s;
 -- nothing without rights on the tables
 CREATE ROLE regress_cover;
 GRANT USAGE ON SCHEMA margin TO regress_cover;
 SET LOCAL ROLE regress_cover;
 SELECT cover(1, 900);
 ROLLBACK TO s;
+ROLLBACK;
+
+-- Under the guard.  The account passes.  A house that holds nothing would owe 100 against coins worth 111.1, which count
+-- for 88.9: it is refused, unless this is recorded as a booked fact.
+BEGIN;
+INSERT INTO asset (asset) VALUES ('USDT'), ('COIN');
+INSERT INTO collateral_tier (asset, lower_bound, ratio) VALUES ('USDT', 0, 1), ('COIN', 0, 0.8);
+INSERT INTO index_price (asset, price) VALUES ('USDT', 1), ('COIN', 2);
+INSERT INTO contract (contract, settle_asset, size) VALUES ('C', 'USDT', 1);
+INSERT INTO risk_tier (contract, lower_bound, maintenance_rate, initial_rate) VALUES ('C', 0, 0.05, 0.1);
+INSERT INTO mark_price (contract, price) VALUES ('C', 1);
+INSERT INTO cover_rule (asset, conversion_discount) VALUES ('COIN', 0.9);
+INSERT INTO balance (account_id, asset, quantity) VALUES (1, 'USDT', -100), (1, 'COIN', 200), (900, 'USDT', 100);
+SELECT enable_guard();
+SAVEPOINT s;
+SELECT outcome, paid, repaid FROM cover(1, 900);
+SET CONSTRAINTS ALL IMMEDIATE;
+ROLLBACK TO s;
+SELECT outcome, paid, repaid FROM cover(1, 901);
+SET CONSTRAINTS ALL IMMEDIATE;
+ROLLBACK TO s;
+SET LOCAL margin.guard = record;
+SELECT outcome, paid, repaid FROM cover(1, 901);
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT account_id, level, equity, available_margin, available_margin_before FROM guard_exception;
 ROLLBACK;

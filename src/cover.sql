@@ -3,7 +3,7 @@
 CREATE TABLE margin.cover_entry (
     account_id        bigint NOT NULL,
     booked_at         timestamptz NOT NULL,
-    booked_by         name NOT NULL DEFAULT current_user,
+    booked_by         name NOT NULL DEFAULT margin.acting_user(),
     house_account_id  bigint NOT NULL,
     forced            boolean NOT NULL,
     LIKE margin.cover_conversion INCLUDING COMMENTS,
@@ -17,6 +17,10 @@ COMMENT ON COLUMN margin.cover_entry.booked_at IS 'when cover() had read the acc
 COMMENT ON COLUMN margin.cover_entry.booked_by IS 'who called cover()';
 COMMENT ON COLUMN margin.cover_entry.house_account_id IS 'the account that took the other side';
 COMMENT ON COLUMN margin.cover_entry.forced IS 'whether conversions that worsen the level were allowed';
+
+CREATE TRIGGER cover_entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON margin.cover_entry
+    FOR EACH STATEMENT EXECUTE FUNCTION margin.journal_append_only();
+COMMENT ON TRIGGER cover_entry_append_only ON margin.cover_entry IS 'what happened is not rewritten';
 
 -- The rows of the account are locked before they are read.  A writer who was
 -- there before is waited for and seen; one who comes later waits; at
@@ -86,4 +90,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin.cover(bigint, bigint, margin.payer_order, boolean, margin.market) IS
-'carries out cover_plan() for an account of margin.balance and margin.position with the rules in margin.cover_rule, in the present market or a given one: each conversion moves paid from the account to the house account and repaid back, so that every asset sums to what it did, and is journaled in margin.cover_entry. Returns the plan; writes nothing where nothing is converted, of an unpriced account neither (its one row says so). Locks the rows of the account and reads them under the lock; at REPEATABLE READ and above fails with 40001 if they have changed. payer_order and forced as in cover_plan(); the caller needs SELECT, INSERT and UPDATE on margin.balance, SELECT and UPDATE on margin.position, INSERT on margin.cover_entry, SELECT on what market() reads and on margin.cover_rule. The guard judges both accounts as it does any write. An error for a null account, or one that is its own house account (22023)';
+'carries out cover_plan() for an account of margin.balance and margin.position with the rules in margin.cover_rule, in the present market or a given one: each conversion moves paid from the account to the house account and repaid back, so that every asset sums to what it did, and is journaled in margin.cover_entry. Returns the plan; writes nothing where nothing is converted, of an unpriced account neither (its one row says so). Locks the rows of the account and reads them under the lock; at REPEATABLE READ and above fails with 40001 if they have changed. payer_order and forced as in cover_plan(); the caller needs SELECT, INSERT and UPDATE on margin.balance, SELECT and UPDATE on margin.position, INSERT on margin.cover_entry, SELECT on what market() reads and on margin.cover_rule. The guard, where it is on, judges both accounts as it does any write, and may refuse a conversion that costs the account margin or the house account any; run it with margin.guard = record, as other booked facts. An error for a null account, or one that is its own house account (22023)';

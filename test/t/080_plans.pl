@@ -207,8 +207,6 @@ enough("SELECT count(*) FROM random.cover WHERE outcome = 'uncovered'", 100, 'un
 enough("SELECT count(*) FROM random.cover WHERE outcome = 'unpriced'", 20, 'unpriced');
 enough("SELECT count(*) FROM random.cover WHERE outcome = 'converted' AND remaining_debt > 0 AND remaining_due = 0", 10, 'down to a threshold');
 enough("SELECT count(*) FROM random.cover WHERE outcome = 'converted' AND repaid * debt_price <> paid * payer_price * conversion_discount", 100, 'rounded');
-enough(q{SELECT count(*) FROM (SELECT FROM random.cover JOIN random.question USING (account_id)
-	WHERE payer_order = 'pro_rata' AND outcome = 'converted' GROUP BY account_id, debt_asset, payer HAVING count(*) > 1) AS x}, 2, 'several rounds');
 
 none(q{
 SELECT account_id, coalesce(a.step, b.ordinality), a.outcome, b.outcome, a.debt_asset, b.debt, a.payer, b.payer, a.paid, b.paid, a.repaid, b.repaid, a.remaining_due, b.due, a.level, b.level
