@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/expandeddatum.h"
 #include "utils/memutils.h"
 
@@ -791,6 +792,7 @@ least_lots(Decimal *least, Reduction *r, const Closing *closing, LotsTest test, 
 	/* double until it passes, then halve */
 	while ((limit == NULL || dec_cmp(&power, limit) < 0) && !test(r, closing, &power, arg))
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (count == capacity)
 			powers = repalloc(powers, (capacity *= 2) * sizeof(Decimal));
 		low = powers[count++] = power;
