@@ -21,6 +21,7 @@ OBJS = \
 	src/whatif.o \
 	src/solve.o \
 	src/plans.o \
+	src/cover.o \
 	src/shock.o \
 	src/stress.o \
 	src/book.o \

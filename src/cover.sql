@@ -22,12 +22,17 @@ CREATE TRIGGER cover_entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ma
     FOR EACH STATEMENT EXECUTE FUNCTION margin.journal_append_only();
 COMMENT ON TRIGGER cover_entry_append_only ON margin.cover_entry IS 'what happened is not rewritten';
 
+CREATE FUNCTION margin.holds_otherwise(account_id bigint) RETURNS boolean
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'margin_holds_otherwise';
+COMMENT ON FUNCTION margin.holds_otherwise(bigint) IS
+'whether an account of margin.balance and margin.position by now holds anything else than the snapshot of this transaction shows: others may have committed rows that it cannot see; null for null';
+
 -- The rows of the account are locked before they are read.  A writer who was
 -- there before is waited for and seen; one who comes later waits; at
 -- REPEATABLE READ and above, where the former could not be seen, this fails to
--- serialize.  Rows that others are only about to insert belong to transactions
--- that might as well have begun afterwards.  Rows of the house account are
--- changed in key order, without being read before.
+-- serialize, also where he added a row.  Rows that others are only about to
+-- add belong to transactions that might as well have begun afterwards.  Rows
+-- of the house account are changed in key order, without being read before.
 --
 -- The guard, where it is on, takes its locks when the transaction commits, as
 -- for any other writer.  Taking them here, ahead of rows that other writers
@@ -56,6 +61,12 @@ BEGIN
 
     PERFORM FROM margin.balance AS b WHERE b.account_id = cover.account_id ORDER BY b.asset COLLATE "C" FOR UPDATE;
     PERFORM FROM margin.position AS p WHERE p.account_id = cover.account_id ORDER BY p.contract COLLATE "C", p.side FOR UPDATE;
+
+    IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
+       AND margin.holds_otherwise(cover.account_id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'serialization_failure',
+            MESSAGE = format('could not serialize access to account %s due to concurrent update', cover.account_id);
+    END IF;
 
     plan := ARRAY(
         SELECT c
