@@ -425,7 +425,7 @@ PG_FUNCTION_INFO_V1(margin_explain);
 Datum
 margin_explain(PG_FUNCTION_ARGS)
 {
-	Explanation explanation = {.market = market_from_datum(PG_GETARG_DATUM(1))};
+	Explanation explanation = {.market = market_of_call(fcinfo, 1)};
 	Oid			side;
 	Valuation	v;
 
