@@ -187,7 +187,7 @@ BEGIN
     IF NOT isfinite(observed_at) OR observed_at > clock_timestamp() + interval '5 s' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('prices of %s are not of the past', observed_at),
+            MESSAGE = format('prices cannot be observed at %s', observed_at),
             DETAIL = format('It is %s; clocks may differ by 5 s.', clock_timestamp());
     END IF;
 
@@ -197,7 +197,7 @@ BEGIN
         SELECT * FROM (VALUES ('asset', 'index_price', assets, asset_prices), ('contract', 'mark_price', contracts, marks))
                           AS b (kind, prices_of, symbols, prices)
     LOOP
-        IF cardinality(batch.symbols) IS DISTINCT FROM cardinality(batch.prices) THEN
+        IF coalesce(cardinality(batch.symbols), 0) <> coalesce(cardinality(batch.prices), 0) THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'invalid_parameter_value',
                 MESSAGE = format('%s %ss with %s prices', coalesce(cardinality(batch.symbols), 0), batch.kind,
@@ -212,7 +212,7 @@ BEGIN
                 ERRCODE = CASE WHEN flaw.symbol IS NULL OR flaw.price IS NULL THEN 'null_value_not_allowed' ELSE 'invalid_parameter_value' END,
                 MESSAGE = CASE WHEN flaw.symbol IS NULL THEN format('%s %s is null', batch.kind, flaw.n)
                                ELSE format('price of %s "%s" is %s', batch.kind, flaw.symbol,
-                                           coalesce(left(flaw.price::text, 60), 'null')) END,
+                                           coalesce(regexp_replace(flaw.price::text, '^(.{60}).+$', '\1...'), 'null')) END,
                 DETAIL = 'A price is above 0, finite, and has at most 1,000 digits on each side of the point.';
         END IF;
         SELECT g.symbol INTO flaw
