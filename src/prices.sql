@@ -11,7 +11,7 @@ CREATE TABLE margin.index_price_history (
     updated_at   timestamptz NOT NULL,
     forced       boolean NOT NULL,
     recorded_by  name NOT NULL DEFAULT margin.acting_user(),
-    recorded_at  timestamptz NOT NULL DEFAULT now()
+    recorded_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX index_price_history_idx ON margin.index_price_history (asset, updated_at);
 COMMENT ON TABLE margin.index_price_history IS 'every index price that was applied, those still kept by price_retention';
@@ -20,7 +20,7 @@ COMMENT ON COLUMN margin.index_price_history.price IS 'USD per unit of the asset
 COMMENT ON COLUMN margin.index_price_history.updated_at IS 'when the price was observed';
 COMMENT ON COLUMN margin.index_price_history.forced IS 'whether it replaced a price observed later: a correction';
 COMMENT ON COLUMN margin.index_price_history.recorded_by IS 'the role that applied it';
-COMMENT ON COLUMN margin.index_price_history.recorded_at IS 'start of the transaction that applied it';
+COMMENT ON COLUMN margin.index_price_history.recorded_at IS 'when it was applied';
 COMMENT ON INDEX margin.index_price_history_idx IS 'the prices of an asset in the order of their observation';
 
 CREATE TABLE margin.mark_price_history (
@@ -29,7 +29,7 @@ CREATE TABLE margin.mark_price_history (
     updated_at   timestamptz NOT NULL,
     forced       boolean NOT NULL,
     recorded_by  name NOT NULL DEFAULT margin.acting_user(),
-    recorded_at  timestamptz NOT NULL DEFAULT now()
+    recorded_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX mark_price_history_idx ON margin.mark_price_history (contract, updated_at);
 COMMENT ON TABLE margin.mark_price_history IS 'every mark price that was applied, those still kept by price_retention';
@@ -38,7 +38,7 @@ COMMENT ON COLUMN margin.mark_price_history.price IS 'settlement asset per unit 
 COMMENT ON COLUMN margin.mark_price_history.updated_at IS 'when the price was observed';
 COMMENT ON COLUMN margin.mark_price_history.forced IS 'whether it replaced a price observed later: a correction';
 COMMENT ON COLUMN margin.mark_price_history.recorded_by IS 'the role that applied it';
-COMMENT ON COLUMN margin.mark_price_history.recorded_at IS 'start of the transaction that applied it';
+COMMENT ON COLUMN margin.mark_price_history.recorded_at IS 'when it was applied';
 COMMENT ON INDEX margin.mark_price_history_idx IS 'the prices of a contract in the order of their observation';
 
 CREATE TABLE margin.price_retention (
