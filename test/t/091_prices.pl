@@ -27,9 +27,9 @@ $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->append_conf('postgresql.conf', 'log_statement = none');
 $node->start;
 
-# Batch n sets every price to n.  Each account holds 1 ON and owes what 10.5 ON
-# are worth in batch 10, so it is bankrupt below a price of 10.5; as the last
-# digit of n falls, all change level together.
+# Each account holds 1 ODD and owes 1 EVEN.  Batch n sets the mark to n and every
+# index price to about 10 n: that of ODD above that of EVEN where n is odd, below
+# where n is even.  So with every batch all accounts go bankrupt or recover.
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION margin;
 	INSERT INTO margin.asset (asset) VALUES ('ODD'), ('EVEN'), ('OTHER');
@@ -38,7 +38,6 @@ $node->safe_psql('postgres', q{
 	INSERT INTO margin.risk_tier (contract, lower_bound, maintenance_rate) VALUES ('C', 0, 0.1);
 	INSERT INTO margin.balance SELECT i, a, CASE a WHEN 'ODD' THEN 1 ELSE -1 END FROM generate_series(1, } . ACCOUNTS . q{) AS i, unnest('{ODD,EVEN}'::text[]) AS a;
 
-	-- ODD is worth more than EVEN after odd batches, less after even ones
 	CREATE PROCEDURE batch(n integer) LANGUAGE sql AS $$
 	    SELECT margin.set_prices(ARRAY['ODD', 'EVEN', 'OTHER'], ARRAY[10 * n + n % 2 * 2, 10 * n + 1, 10 * n]::numeric[], ARRAY['C'], ARRAY[n],
 	                             timestamptz '2026-01-01 00:00+00' + n * interval '1 s', refresh => true)
@@ -75,16 +74,19 @@ sub write_batches
 {
 	my ($from, $to) = @_;
 	($out, $err) = ('', '');
-	my $script = join '', map { "\\echo begin $_\nCALL batch($_);\n\\echo done $_\n" } $from .. $to;
-	$writer = IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres') ],
-		'<', \$script, '>', \$out, '2>', \$err, IPC::Run::timeout(120));
+	my $script = PostgreSQL::Test::Utils::tempdir . '/batches.sql';
+	append_to_file($script, join '', map { "\\echo begin $_\nCALL batch($_);\n\\echo done $_\n" } $from .. $to);
+	$writer = IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-f', $script ],
+		'>', \$out, '2>', \$err, IPC::Run::timeout(120));
 	return;
 }
 
+# The server inherits what pipes are open, so clients end before it starts.
 sub stop_at_once
 {
+	my (@others) = @_;
 	$node->stop('immediate');
-	$writer->finish;
+	$_->finish for $writer, @others;
 	$node->start;
 	return;
 }
@@ -100,8 +102,7 @@ $holder->pump until $held =~ /held/;
 write_batches(2, 2);
 $node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CALL batch%'})
   or die 'the refresh does not wait';
-stop_at_once();
-$holder->finish;
+stop_at_once($holder);
 unlike($out, qr/done/, 'stopped in the middle of a refresh');
 is(last_batch('stopped in the middle of a refresh'), 1, 'nothing of it is there');
 
@@ -120,7 +121,6 @@ for my $stop (1 .. STOPS)
 	$writer->pump until $out =~ /done/;
 	usleep(rand(150_000));
 	stop_at_once();
-	$writer->finish;
 	my ($begun) = (sort { $b <=> $a } $out =~ /begin (\d+)/g)[0];
 	my ($done) = (sort { $b <=> $a } $out =~ /done (\d+)/g)[0];
 	my $last = last_batch("stop $stop");
