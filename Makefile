@@ -21,8 +21,11 @@ OBJS = \
 	src/whatif.o \
 	src/solve.o \
 	src/plans.o \
+	src/cover.o \
 	src/shock.o \
 	src/stress.o \
+	src/book.o \
+	src/market_copy.o \
 	src/guard.o \
 	src/notice.o
 
@@ -42,8 +45,10 @@ SQL_PARTS = \
 	src/solve.sql \
 	src/plans.sql \
 	src/stress.sql \
+	src/journal.sql \
 	src/prices.sql \
 	src/levels.sql \
+	src/book.sql \
 	src/guard.sql \
 	src/books.sql \
 	src/cover.sql
