@@ -16,6 +16,7 @@ OBJS = \
 	src/market_io.o \
 	src/valuation.o \
 	src/valuation_sql.o \
+	src/books.o \
 	src/explain.o \
 	src/whatif.o \
 	src/solve.o \
@@ -34,6 +35,7 @@ SQL_PARTS = \
 	src/valuation.sql \
 	src/tables.sql \
 	src/published.sql \
+	src/books.sql \
 	src/views.sql \
 	src/explain.sql \
 	src/whatif.sql \
@@ -43,7 +45,6 @@ SQL_PARTS = \
 	src/prices.sql \
 	src/levels.sql \
 	src/guard.sql \
-	src/books.sql \
 	src/cover.sql
 DATA_built = margin--1.0.sql
 
