@@ -87,13 +87,24 @@ open_source(Oid oid)
 	}
 }
 
-/* The name of a column as it is, or else one expression and nothing more. */
+/* "*" or "table.*", which stands for several. */
+static bool
+is_star(Node *node)
+{
+	return IsA(node, ColumnRef) && IsA(llast(((ColumnRef *) node)->fields), A_Star);
+}
+
+/*
+ * The name of a column as it is, or else one expression and nothing more.  The
+ * parser of PL/pgSQL's expressions reads what may follow SELECT: all of that
+ * but one nameless item has to be absent.
+ */
 static Node *
 parse_given(Relation source, char *text)
 {
 	SelectStmt *statement;
 	SelectStmt *bare;
-	ResTarget  *target;
+	ResTarget  *target = NULL;
 
 	if (get_attnum(RelationGetRelid(source), text) > 0)
 	{
@@ -107,16 +118,12 @@ parse_given(Relation source, char *text)
 	statement = castNode(SelectStmt, linitial_node(RawStmt, raw_parser(text, RAW_PARSE_PLPGSQL_EXPR))->stmt);
 	bare = makeNode(SelectStmt);
 	bare->targetList = statement->targetList;
-	if (list_length(bare->targetList) != 1 || !equal(bare, statement))
+	if (list_length(bare->targetList) == 1 && equal(bare, statement))
+		target = linitial_node(ResTarget, bare->targetList);
+	if (target == NULL || target->name != NULL || is_star(target->val))
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("\"%s\" is not a single expression", text)));
-	target = linitial_node(ResTarget, bare->targetList);
-	if (target->name != NULL || target->indirection != NIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("\"%s\" is not a single expression", text),
-				 errhint("Leave out the column's new name.")));
 	return target->val;
 }
 

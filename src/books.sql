@@ -60,6 +60,10 @@ AS $create_views$
 DECLARE
     obstacle name;
     given record;
+    checked record;
+    definition jsonb := '{}';
+    account regtype;
+    parallel text := 'SAFE';
     field record;
 BEGIN
     IF book IS NULL OR balances IS NULL AND positions IS NULL THEN
@@ -94,27 +98,33 @@ BEGIN
             HINT = 'Make the views in another schema.';
     END IF;
 
-    SELECT jsonb_object_agg(g.parameter, c.definition) AS definition,
-           array_agg(DISTINCT c.result) FILTER (WHERE g.type IS NULL) AS key,
-           CASE WHEN bool_and(c.parallel_safe) THEN 'SAFE' ELSE 'UNSAFE' END AS parallel
-      INTO given
-      FROM (VALUES (balances, 'balance_account', balance_account, NULL::regtype),
-                   (balances, 'balance_asset', balance_asset, 'text'),
-                   (balances, 'balance_quantity', balance_quantity, 'numeric'),
-                   (positions, 'position_account', position_account, NULL),
-                   (positions, 'position_contract', position_contract, 'text'),
-                   (positions, 'position_quantity', position_quantity, 'numeric'),
-                   (positions, 'position_entry_price', position_entry_price, 'numeric'),
-                   (positions, 'position_leverage', coalesce(position_leverage, 'NULL'), 'numeric')
-           ) AS g (source, parameter, expression, type),
-           LATERAL margin.holding_column(g.source, g.parameter, g.expression, g.type, search_path) AS c
-     WHERE g.source IS NOT NULL;
-    IF cardinality(given.key) > 1 THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'datatype_mismatch',
-            MESSAGE = format('accounts are %s in one table and %s in the other', given.key[1], given.key[2]),
-            HINT = 'Cast one of them, and have an index on what it is cast to.';
-    END IF;
+    FOR given IN
+        SELECT * FROM (VALUES
+            (balances, 'balance_account', balance_account, NULL::regtype),
+            (balances, 'balance_asset', balance_asset, 'text'),
+            (balances, 'balance_quantity', balance_quantity, 'numeric'),
+            (positions, 'position_account', position_account, NULL),
+            (positions, 'position_contract', position_contract, 'text'),
+            (positions, 'position_quantity', position_quantity, 'numeric'),
+            (positions, 'position_entry_price', position_entry_price, 'numeric'),
+            (positions, 'position_leverage', coalesce(position_leverage, 'NULL'), 'numeric')
+        ) AS v (source, parameter, expression, type)
+        WHERE v.source IS NOT NULL
+    LOOP
+        checked := margin.holding_column(given.source, given.parameter, given.expression, given.type, search_path);
+        definition := definition || jsonb_build_object(given.parameter, checked.definition);
+        IF NOT checked.parallel_safe THEN
+            parallel := 'UNSAFE';
+        END IF;
+        IF given.type IS NULL AND checked.result <> account THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'datatype_mismatch',
+                MESSAGE = format('accounts are %s in the balances and %s in the positions', account, checked.result),
+                HINT = 'Cast one of them, and have an index on what it is cast to.';
+        ELSIF given.type IS NULL THEN
+            account := checked.result;
+        END IF;
+    END LOOP;
 
     -- The holdings.  A position without entry price would be taken for a
     -- balance; it is an error.
@@ -125,15 +135,15 @@ BEGIN
                 format('SELECT %1$s AS account_id, %2$s AS symbol, %3$s AS quantity,
                                NULL::numeric AS entry_price, NULL::numeric AS leverage
                           FROM %4$s',
-                       given.definition ->> 'balance_account', given.definition ->> 'balance_asset',
-                       given.definition ->> 'balance_quantity', balances) END,
+                       definition ->> 'balance_account', definition ->> 'balance_asset',
+                       definition ->> 'balance_quantity', balances) END,
             CASE WHEN positions IS NOT NULL THEN
                 format('SELECT %1$s AS account_id, %2$s AS symbol, %3$s AS quantity,
                                COALESCE(%4$s, margin.missing_entry_price(%2$s)) AS entry_price, %5$s AS leverage
                           FROM %6$s',
-                       given.definition ->> 'position_account', given.definition ->> 'position_contract',
-                       given.definition ->> 'position_quantity', given.definition ->> 'position_entry_price',
-                       given.definition ->> 'position_leverage', positions) END));
+                       definition ->> 'position_account', definition ->> 'position_contract',
+                       definition ->> 'position_quantity', definition ->> 'position_entry_price',
+                       definition ->> 'position_leverage', positions) END));
 
     -- What follows from them.  The subquery in key order lets the planner
     -- merge both tables by indexes on the account and group what arrives
@@ -235,7 +245,7 @@ BEGIN ATOMIC
     OFFSET 0;
 END;
 COMMENT ON FUNCTION %1$I.account_margin(%2$s, margin.market) IS 'the same in a given market, which spares reading the reference tables; amounts, level and missing are null where the market is';
-$book$, book, given.key[1], given.parallel);
+$book$, book, account, parallel);
 
     -- Columns of these are fields of a valuation.
     FOR field IN
