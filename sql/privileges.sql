@@ -48,6 +48,7 @@ SELECT p.oid::regprocedure AS definer FROM pg_proc p
 -- Nor do functions find it: called with their defaults, or with nulls and
 -- then with something, all that may write leave everything as it was.
 SELECT margin.load_published();
+DELETE FROM margin.asset WHERE asset = 'USDC';
 CREATE FUNCTION pg_temp.rows(relation regclass) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     result text;

@@ -1,0 +1,222 @@
+# Books over tables of one's own, keyed by text and by uuid: their answers are
+# those of margin's own tables, row security shows a reader exactly its own
+# accounts through every view and function, and dump and restore keep all of it.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use constant ACCOUNTS => 40;
+
+# What leaves no remainder: margin quantities are rounded lot by lot.
+my @leverages = qw(NULL 1 2 5 10 25 50);
+
+my $seed = $ENV{MARGIN_SEED} // time;
+note "seed $seed, repeat with MARGIN_SEED=$seed";
+srand $seed;
+
+my $node = PostgreSQL::Test::Cluster->new('books');
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
+$node->start;
+$node->safe_psql('postgres', <<'SQL');
+CREATE ROLE keeper LOGIN;
+CREATE ROLE customer;
+CREATE ROLE analyst LOGIN;
+CREATE ROLE stranger LOGIN;
+CREATE DATABASE shop OWNER keeper;
+SQL
+$node->safe_psql('postgres', qq{CREATE ROLE "c$_" LOGIN IN ROLE customer}) for 1, 2, 3, 999;
+
+# Runs SQL as a role.
+sub as
+{
+	my ($role, $database, $sql) = @_;
+	return $node->safe_psql($database, $sql, extra_params => [ '-U', $role ]);
+}
+
+# The SQLSTATE at which SQL ends, "accepted" if at none.
+sub refusal
+{
+	my ($role, $database, $sql) = @_;
+	my ($status, $out, $err) = $node->psql($database, $sql, extra_params => [ '-U', $role, '-v', 'VERBOSITY=sqlstate' ]);
+	return $status == 0 ? 'accepted' : $err =~ /(?:ERROR|FATAL):\s+(\w{5})/ ? $1 : $err;
+}
+
+# ---------------------------------------------------------------------------
+# One set of accounts, three times: in margin's tables, by text, by uuid
+# ---------------------------------------------------------------------------
+
+as('keeper', 'shop', <<'SQL');
+CREATE EXTENSION margin;
+SELECT margin.load_published();
+INSERT INTO margin.index_price (asset, price) VALUES ('BTC', 60000), ('USDT', 1);
+INSERT INTO margin.contract (contract, settle_asset, base_asset, size) VALUES ('BTC_USDT', 'USDT', 'BTC', 0.001);
+INSERT INTO margin.risk_tier (contract, lower_bound, maintenance_rate, initial_rate) VALUES ('BTC_USDT', 0, 0.005, 0.01), ('BTC_USDT', 100000, 0.01, 0.02);
+INSERT INTO margin.mark_price (contract, price) VALUES ('BTC_USDT', 60100);
+
+-- names that need quotes; sides in words; more columns than margin knows of
+CREATE SCHEMA "Bank";
+CREATE TABLE "Bank"."Wallet" ("Customer" text, coin varchar(16), amount numeric(30, 8), note text DEFAULT 'x', PRIMARY KEY ("Customer", coin));
+CREATE TABLE "Bank".trade (id integer GENERATED ALWAYS AS IDENTITY, "Customer" text, symbol text, side text, size numeric, price numeric, "lev." numeric);
+CREATE INDEX ON "Bank".trade ("Customer");
+-- columns as margin's; partitioned
+CREATE SCHEMA fund;
+CREATE TABLE fund.balance (account_id uuid, asset text, quantity numeric) PARTITION BY HASH (account_id);
+CREATE TABLE fund.balance_0 PARTITION OF fund.balance FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE fund.balance_1 PARTITION OF fund.balance FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+CREATE INDEX ON fund.balance (account_id);
+CREATE TABLE fund.position (account_id uuid, contract text, quantity numeric, entry_price numeric, leverage numeric);
+CREATE INDEX ON fund.position (account_id);
+
+SELECT margin.create_views('Bank', '"Bank"."Wallet"', '"Bank".trade',
+	balance_account => 'Customer', balance_asset => 'coin', balance_quantity => 'amount',
+	position_account => 'Customer', position_contract => 'symbol',
+	position_quantity => $$CASE side WHEN 'sell' THEN -size WHEN 'buy' THEN size END$$,
+	position_entry_price => 'price', position_leverage => 'lev.');
+SELECT margin.create_views('fund', 'fund.balance', 'fund.position');
+SQL
+
+for my $account (1 .. ACCOUNTS)
+{
+	my @rows;
+	for my $asset (grep { rand() < 0.7 } 'BTC', 'USDT', $account > 3 && rand() < 0.1 ? 'XYZ' : ())
+	{
+		push @rows, sprintf "('%s', %.8f, NULL, NULL)", $asset, $asset eq 'USDT' ? rand(40000) - 10000 : rand(3);
+	}
+	push @rows, sprintf "('BTC_USDT', %d, %.2f, %s)", rand() < 0.5 ? -1 - rand(900) : 1 + rand(900), 50000 + rand 20000, $leverages[ rand @leverages ]
+	  if rand() < 0.8;
+	next unless @rows;
+	as('keeper', 'shop', sprintf <<'SQL', join(', ', @rows), $account);
+CREATE TEMP TABLE h AS
+SELECT a, symbol, quantity, entry_price::numeric, leverage::numeric
+  FROM (VALUES %s) v (symbol, quantity, entry_price, leverage), (VALUES (%d)) i (a);
+INSERT INTO margin.balance SELECT a, symbol, quantity FROM h WHERE entry_price IS NULL;
+INSERT INTO margin.position (account_id, contract, quantity, entry_price, leverage) SELECT * FROM h WHERE entry_price IS NOT NULL;
+INSERT INTO "Bank"."Wallet" SELECT 'c' || a, symbol, quantity FROM h WHERE entry_price IS NULL;
+-- as two lots, which are netted again
+INSERT INTO "Bank".trade ("Customer", symbol, side, size, price, "lev.")
+SELECT 'c' || a, symbol, CASE WHEN quantity < 0 THEN 'sell' ELSE 'buy' END, abs(quantity) * part, entry_price, leverage
+  FROM h, (VALUES (0.25), (0.75)) p (part) WHERE entry_price IS NOT NULL;
+INSERT INTO fund.balance SELECT md5('c' || a)::uuid, symbol, quantity FROM h WHERE entry_price IS NULL;
+INSERT INTO fund.position SELECT md5('c' || a)::uuid, symbol, quantity, entry_price, leverage FROM h WHERE entry_price IS NOT NULL;
+SQL
+}
+# those that log in hold something
+as('keeper', 'shop', <<'SQL');
+INSERT INTO margin.balance SELECT a, 'USDC', 10 FROM generate_series(1, 3) a;
+INSERT INTO "Bank"."Wallet" SELECT 'c' || a, 'USDC', 10 FROM generate_series(1, 3) a;
+INSERT INTO fund.balance SELECT md5('c' || a)::uuid, 'USDC', 10 FROM generate_series(1, 3) a;
+INSERT INTO margin.index_price (asset, price) VALUES ('USDC', 1);
+-- for certain: one below water, one unpriced
+INSERT INTO margin.balance VALUES (1, 'XRP', 1), (2, 'USDT', -1e9) ON CONFLICT (account_id, asset) DO UPDATE SET quantity = EXCLUDED.quantity;
+INSERT INTO "Bank"."Wallet" VALUES ('c1', 'XRP', 1), ('c2', 'USDT', -1e9) ON CONFLICT ("Customer", coin) DO UPDATE SET amount = EXCLUDED.amount;
+DELETE FROM fund.balance WHERE account_id = md5('c2')::uuid AND asset = 'USDT';
+INSERT INTO fund.balance VALUES (md5('c1')::uuid, 'XRP', 1), (md5('c2')::uuid, 'USDT', -1e9);
+SQL
+
+my @views = qw(account_margin undercollateralized unpriced account_collateral account_position);
+for my $view (@views)
+{
+	my $rows = as('keeper', 'shop', qq{SELECT to_jsonb(v) - 'account_id', 'c' || account_id, md5('c' || account_id)::uuid FROM margin.$view v ORDER BY 2, 1});
+	isnt($rows, '', "margin.$view has rows");
+	is(as('keeper', 'shop', qq{SELECT to_jsonb(v) - 'account_id', account_id, md5(account_id)::uuid FROM "Bank".$view v ORDER BY 2, 1}),
+		$rows, "the same by text in $view");
+	is(as('keeper', 'shop', qq{SELECT to_jsonb(v) - 'account_id', w."Customer", account_id
+		FROM fund.$view v JOIN (SELECT "Customer" FROM "Bank"."Wallet" UNION SELECT "Customer" FROM "Bank".trade) w ON md5(w."Customer")::uuid = account_id
+		ORDER BY 2, 1}),
+		$rows, "the same by uuid in $view");
+}
+
+# ---------------------------------------------------------------------------
+# Row security
+# ---------------------------------------------------------------------------
+
+as('keeper', 'shop', <<'SQL');
+ALTER TABLE "Bank"."Wallet" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "Bank".trade ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON "Bank"."Wallet" FOR SELECT TO customer USING ("Customer" = current_user);
+CREATE POLICY own ON "Bank".trade FOR SELECT TO customer USING ("Customer" = current_user);
+CREATE POLICY everything ON "Bank"."Wallet" FOR SELECT TO analyst USING (true);
+CREATE POLICY everything ON "Bank".trade FOR SELECT TO analyst USING (true);
+GRANT USAGE ON SCHEMA margin, "Bank" TO customer, analyst;
+GRANT SELECT ON ALL TABLES IN SCHEMA "Bank" TO customer, analyst;
+GRANT SELECT ON margin.asset, margin.collateral_tier, margin.liability_tier, margin.index_price,
+	margin.contract, margin.risk_tier, margin.mark_price, margin.level_threshold TO customer, analyst;
+SQL
+
+my @all = as('keeper', 'shop', q{SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+	WHERE relnamespace = '"Bank"'::regnamespace AND relkind = 'v' AND attname = 'account_id' ORDER BY 1}) =~ /(\S+)/g;
+is("@all", join(' ', sort 'holding', @views), 'views with accounts');
+for my $view (@all)
+{
+	my $select = qq{SELECT v::text FROM "Bank".$view v};
+	my $order = q{ORDER BY v::text COLLATE "C"};
+	for my $customer ('c1', 'c2', 'c3', 'c999')
+	{
+		my $own = as('keeper', 'shop', "$select WHERE account_id = '$customer' $order");
+		is(as($customer, 'shop', "$select $order"), $own, "$customer sees its own rows of $view");
+		is(as($customer, 'shop', "$select WHERE account_id <> '$customer'"), '', '... and asks in vain for others');
+	}
+	is(as('analyst', 'shop', "$select $order"), as('keeper', 'shop', "$select $order"), "an analyst sees all of $view");
+	is(refusal('stranger', 'shop', $select), '42501', "a stranger sees nothing of $view");
+}
+isnt(as('c1', 'shop', 'SELECT missing FROM "Bank".unpriced'), '', 'c1 is unpriced');
+is(as('c2', 'shop', 'SELECT level FROM "Bank".undercollateralized'), 'bankrupt', 'c2 is bankrupt');
+for my $arguments ('%s', '%s, (SELECT margin.market())')
+{
+	my $call = sprintf q{SELECT m.account_id FROM (VALUES ('c1'), ('c2'), ('c3')) l (id), LATERAL "Bank".account_margin(%s) m ORDER BY 1}, sprintf $arguments, 'l.id';
+	is(as('keeper', 'shop', $call), "c1\nc2\nc3", "account_margin($arguments) of a list");
+	is(as('c2', 'shop', $call), 'c2', '... of the one that is seen');
+}
+# A function that leaks what it is shown comes after the policy.
+as('keeper', 'shop', <<'SQL');
+CREATE FUNCTION public.leak(text) RETURNS boolean COST 0.0000001 LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'seen %', $1; RETURN true; END $$;
+SQL
+my $seen = 0;
+for my $view (@all)
+{
+	my (undef, undef, $err) = $node->psql('shop', qq{SELECT FROM "Bank".$view WHERE public.leak(account_id)}, extra_params => [ '-U', 'c2' ]);
+	is(join(' ', grep { $_ ne 'c2' } $err =~ /seen (\S+)/g), '', "nothing leaks through $view");
+	$seen += () = $err =~ /seen c2/g;
+}
+cmp_ok($seen, '>', 0, 'own rows came by');
+for my $write (
+	q{INSERT INTO "Bank"."Wallet" VALUES ('c1', 'BTC', 1)}, q{UPDATE "Bank"."Wallet" SET amount = 1}, q{DELETE FROM "Bank".trade},
+	q{UPDATE margin.index_price SET price = 1}, q{SELECT margin.drop_views('Bank')},
+	q{SELECT margin.create_views('Bank', '"Bank"."Wallet"', balance_account => 'Customer', balance_asset => 'coin', balance_quantity => 'amount * 2')})
+{
+	is(refusal('c1', 'shop', $write), '42501', "a customer may not: $write");
+}
+
+# ---------------------------------------------------------------------------
+# Dump and restore
+# ---------------------------------------------------------------------------
+
+my $directory = PostgreSQL::Test::Utils::tempdir;
+my $described = q{
+	SELECT c.oid::regclass, c.relowner::regrole, c.reloptions, c.relacl, pg_get_viewdef(c.oid), obj_description(c.oid, 'pg_class'),
+	       (SELECT string_agg(format('%s %s %s', attname, atttypid::regtype, col_description(c.oid, attnum)), E'\n' ORDER BY attnum)
+	          FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0)
+	  FROM pg_class c WHERE c.relkind = 'v' AND c.relnamespace::regnamespace::text IN ('"Bank"', 'fund') ORDER BY c.oid::regclass::text;
+	SELECT p.oid::regprocedure, p.proowner::regrole, pg_get_functiondef(p.oid), obj_description(p.oid, 'pg_proc')
+	  FROM pg_proc p WHERE p.proname = 'account_margin' AND p.pronamespace <> 'margin'::regnamespace ORDER BY p.oid::regprocedure::text;
+	SELECT polname, polrelid::regclass, pg_get_expr(polqual, polrelid) FROM pg_policy ORDER BY 1, 2;
+};
+my $before = as('keeper', 'shop', $described);
+my $rows = as('keeper', 'shop', 'TABLE "Bank".account_margin ORDER BY 1; TABLE fund.account_margin ORDER BY 1');
+like($before, qr/^"Bank"\.account_position\|keeper\|\{security_invoker=true\}\|.*^fund\.unpriced\|keeper\|/ms, 'views belong to their maker');
+command_ok([ 'pg_dump', '-U', 'keeper', '-d', $node->connstr('shop'), '-f', "$directory/shop.sql" ], 'dump');
+$node->safe_psql('postgres', 'CREATE DATABASE restored OWNER keeper');
+command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-U', 'keeper', '-d', $node->connstr('restored'), '-o', "$directory/out", '-f', "$directory/shop.sql" ], 'restore');
+is(as('keeper', 'restored', $described), $before, 'views, functions, comments, owners, privileges and policies are back');
+is(as('keeper', 'restored', 'TABLE "Bank".account_margin ORDER BY 1; TABLE fund.account_margin ORDER BY 1'), $rows, 'and answer the same');
+is(as('c2', 'restored', 'SELECT account_id FROM "Bank".account_margin'), 'c2', 'to whom they did before');
+as('keeper', 'restored', q{SELECT margin.drop_views('fund'); DROP SCHEMA fund CASCADE});
+is(as('keeper', 'restored', q{SELECT margin.is_book('fund'), margin.is_book('Bank')}), 'f|t', 'a restored book can be dropped');
+is(refusal('keeper', 'restored', 'DROP EXTENSION margin'), '2BP01', 'margin cannot be dropped from under a book');
+
+$node->stop;
+done_testing();
