@@ -53,7 +53,7 @@ CREATE FUNCTION pg_temp.rows(relation regclass) RETURNS text LANGUAGE plpgsql AS
 DECLARE
     result text;
 BEGIN
-    EXECUTE format('SELECT string_agg(t::text, E''\n'' ORDER BY t::text) FROM %s AS t', relation) INTO result;
+    EXECUTE format('SELECT string_agg(t::text, E''\n'' ORDER BY t::text) FROM (SELECT * FROM %s) AS t', relation) INTO result;
     RETURN coalesce(result, '');
 END
 $$;
