@@ -30,6 +30,8 @@ CREATE DATABASE shop OWNER keeper;
 SQL
 $node->safe_psql('postgres', qq{CREATE ROLE "c$_" LOGIN IN ROLE customer}) for 1, 2, 3, 999;
 
+my $directory = PostgreSQL::Test::Utils::tempdir;
+
 # Runs SQL as a role.
 sub as
 {
@@ -192,10 +194,96 @@ for my $write (
 }
 
 # ---------------------------------------------------------------------------
+# Guard and levels
+# ---------------------------------------------------------------------------
+
+# What a book is called, an account of it, and SQL that books a quantity of an asset.
+my @books = (
+	{
+		name => 'Bank',
+		key => sub { "'c$_[0]'" },
+		book => sub { qq{INSERT INTO "Bank"."Wallet" VALUES ('c$_[0]', '$_[1]', $_[2]) ON CONFLICT ("Customer", coin) DO UPDATE SET amount = "Wallet".amount + EXCLUDED.amount} },
+		trade => sub { sprintf q{INSERT INTO "Bank".trade ("Customer", symbol, side, size, price) VALUES ('c%d', 'BTC_USDT', '%s', %d, 60100)}, $_[0], $_[1] < 0 ? 'sell' : 'buy', abs $_[1] },
+		tables => [ [ '"Bank"."Wallet"', 'Customer' ], [ '"Bank".trade', 'Customer' ] ],
+	},
+	{
+		name => 'fund',
+		key => sub { "md5('c$_[0]')::uuid" },
+		book => sub { "INSERT INTO fund.balance VALUES (md5('c$_[0]')::uuid, '$_[1]', $_[2])" },
+		trade => sub { "INSERT INTO fund.position VALUES (md5('c$_[0]')::uuid, 'BTC_USDT', $_[1], 60100, NULL)" },
+		tables => [ [ 'fund.balance', 'account_id' ], [ 'fund.position', 'account_id' ] ],
+	});
+
+for my $book (@books)
+{
+	my ($name, $key) = @$book{qw(name key)};
+	my $quoted = $name eq 'Bank' ? '"Bank"' : $name;
+	my $level = sub { as('keeper', 'shop', sprintf 'SELECT level FROM %s.account_level WHERE account_id = %s', $quoted, $key->($_[0])) };
+
+	as('keeper', 'shop', "SELECT margin.guard_table('$_->[0]', '$_->[1]', '$name')") for @{ $book->{tables} };
+	as('keeper', 'shop', "SELECT margin.enable_guard('$name'); SELECT margin.create_levels('$name'); SELECT margin.enable_levels('$name')");
+
+	# account 500: 1000 USDT, one contract of 60.1 USDT, initial margin 0.601
+	is(refusal('keeper', 'shop', $book->{book}->(500, 'USDT', 1000)), 'accepted', "$name: a deposit");
+	is(refusal('keeper', 'shop', $book->{trade}->(500, 1)), 'accepted', '... a trade within the margin');
+	is(refusal('keeper', 'shop', $book->{book}->(500, 'USDT', -999.4)), 'MG001', '... a withdrawal beyond it');
+	is(refusal('keeper', 'shop', $book->{book}->(500, 'USDT', -999)), 'accepted', '... one within it');
+	is(refusal('keeper', 'shop', $book->{trade}->(500, 100)), 'MG001', '... a trade beyond it');
+	is(refusal('keeper', 'shop', $book->{book}->(2, 'USDT', 1)), 'accepted', '... a deposit to an account under water');
+	is(refusal('keeper', 'shop', $book->{book}->(2, 'USDT', -1)), 'MG001', '... but nothing out of it');
+	is(refusal('keeper', 'shop', $book->{book}->(1, 'USDC', -1)), 'MG002', '... nor out of an unpriced one');
+	is(refusal('keeper', 'shop', 'BEGIN; ' . join('; ', $book->{book}->(500, 'USDT', -900), $book->{book}->(500, 'USDT', 900), 'COMMIT')), 'accepted', '... net effects count');
+	is(refusal('keeper', 'shop', "TRUNCATE $book->{tables}[0][0]"), '55000', '... no TRUNCATE');
+
+	is($level->(500), 'healthy', "$name: writes refresh levels");
+	is($level->(2), 'bankrupt', '... of the accounts that they touch');
+	is($level->(3), '', '... only');
+	my $moved = as('keeper', 'shop', "SELECT margin.refresh_levels('$name', cause => 'test')");
+	cmp_ok($moved, '>', 0, '... a refresh moves others');
+	is(as('keeper', 'shop', "SELECT margin.refresh_levels('$name')"), 0, '... once');
+	is(as('keeper', 'shop', "SELECT account_id, m.level, l.level FROM $quoted.account_margin m FULL JOIN $quoted.account_level l USING (account_id) WHERE m.level IS DISTINCT FROM l.level"),
+		'', '... to where the view has them');
+	as('keeper', 'shop', "SELECT margin.set_prices('{}', '{}', '{BTC_USDT}', '{59200}', refresh => true, book => '$name')");
+	is($level->(500), 'liquidation', '... and after the price has moved');
+	is(as('keeper', 'shop', sprintf "SELECT from_level, to_level, prices->'contracts'->>'BTC_USDT', pg_typeof(account_id) FROM %s.level_event WHERE account_id = %s", $quoted, $key->(500)),
+		'healthy|liquidation|59200|' . ($name eq 'Bank' ? 'text' : 'uuid'), '... which is in the journal');
+	as('keeper', 'shop', "SELECT margin.set_prices('{}', '{}', '{BTC_USDT}', '{60100}', refresh => true, book => '$name')");
+	is($level->(500), 'healthy', '... and back');
+}
+
+# The guard sees what row security hides from the writer.
+as('keeper', 'shop', <<'SQL');
+CREATE POLICY credit ON "Bank"."Wallet" TO stranger USING (amount >= 0) WITH CHECK (true);
+GRANT USAGE ON SCHEMA "Bank" TO stranger;
+GRANT SELECT, INSERT, UPDATE ON "Bank"."Wallet" TO stranger;
+INSERT INTO "Bank"."Wallet" VALUES ('c600', 'USDC', 1000);
+INSERT INTO "Bank"."Wallet" VALUES ('c600', 'USDT', -900);
+SQL
+is(as('stranger', 'shop', q{SELECT coin FROM "Bank"."Wallet" WHERE "Customer" = 'c600'}), 'USDC', 'a writer to whom debts are hidden');
+is(refusal('stranger', 'shop', q{UPDATE "Bank"."Wallet" SET amount = 899 WHERE "Customer" = 'c600'}), 'MG001', '... cannot take what they need');
+is(refusal('stranger', 'shop', q{UPDATE "Bank"."Wallet" SET amount = 901 WHERE "Customer" = 'c600'}), 'accepted', '... but the rest');
+
+# Many at once: what each may take alone, all together may not.
+for my $book (@books)
+{
+	as('keeper', 'shop', $book->{book}->($_, 'USDT', 100)) for 701 .. 703;
+	# the verdict at once, so that a refusal does not end the client
+	my $script = "$directory/$book->{name}.sql";
+	append_to_file($script, sprintf <<'SQL', $book->{book}->(':a', 'USDT', '-7'));
+\set a random(701, 703)
+DO $$ BEGIN EXECUTE $x$ %s $x$; SET CONSTRAINTS ALL IMMEDIATE; EXCEPTION WHEN SQLSTATE 'MG001' THEN NULL; END $$;
+SQL
+	command_ok([ 'pgbench', '-n', '-U', 'keeper', '-d', $node->connstr('shop'), '-c', '8', '-j', '2', '-t', '15', '-f', $script ],
+		"$book->{name}: many withdrawals at once");
+	my $schema = $book->{name} eq 'Bank' ? '"Bank"' : 'fund';
+	is(as('keeper', 'shop', sprintf 'SELECT count(*), min(equity), max(equity) FROM %s.account_margin WHERE account_id IN (%s)', $schema, join ', ', map { $book->{key}->($_) } 701 .. 703),
+		'3|2|2', '... take 14 times 7 of 100 and no more');
+}
+
+# ---------------------------------------------------------------------------
 # Dump and restore
 # ---------------------------------------------------------------------------
 
-my $directory = PostgreSQL::Test::Utils::tempdir;
 my $described = q{
 	SELECT c.oid::regclass, c.relowner::regrole, c.reloptions, c.relacl, pg_get_viewdef(c.oid), obj_description(c.oid, 'pg_class'),
 	       (SELECT string_agg(format('%s %s %s', attname, atttypid::regtype, col_description(c.oid, attnum)), E'\n' ORDER BY attnum)
@@ -203,17 +291,26 @@ my $described = q{
 	  FROM pg_class c WHERE c.relkind = 'v' AND c.relnamespace::regnamespace::text IN ('"Bank"', 'fund') ORDER BY c.oid::regclass::text;
 	SELECT p.oid::regprocedure, p.proowner::regrole, pg_get_functiondef(p.oid), obj_description(p.oid, 'pg_proc')
 	  FROM pg_proc p WHERE p.proname = 'account_margin' AND p.pronamespace <> 'margin'::regnamespace ORDER BY p.oid::regprocedure::text;
+	SELECT relation, account_column, book, guard, levels FROM margin.guarded_table ORDER BY relation::text;
 	SELECT polname, polrelid::regclass, pg_get_expr(polqual, polrelid) FROM pg_policy ORDER BY 1, 2;
 };
 my $before = as('keeper', 'shop', $described);
-my $rows = as('keeper', 'shop', 'TABLE "Bank".account_margin ORDER BY 1; TABLE fund.account_margin ORDER BY 1');
+my $answers = join '; ', map { ("TABLE $_.account_margin ORDER BY 1", "TABLE $_.account_level ORDER BY 1", "TABLE $_.level_event ORDER BY 1") } '"Bank"', 'fund';
+my $rows = as('keeper', 'shop', $answers);
 like($before, qr/^"Bank"\.account_position\|keeper\|\{security_invoker=true\}\|.*^fund\.unpriced\|keeper\|/ms, 'views belong to their maker');
 command_ok([ 'pg_dump', '-U', 'keeper', '-d', $node->connstr('shop'), '-f', "$directory/shop.sql" ], 'dump');
 $node->safe_psql('postgres', 'CREATE DATABASE restored OWNER keeper');
 command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-U', 'keeper', '-d', $node->connstr('restored'), '-o', "$directory/out", '-f', "$directory/shop.sql" ], 'restore');
 is(as('keeper', 'restored', $described), $before, 'views, functions, comments, owners, privileges and policies are back');
-is(as('keeper', 'restored', 'TABLE "Bank".account_margin ORDER BY 1; TABLE fund.account_margin ORDER BY 1'), $rows, 'and answer the same');
+is(as('keeper', 'restored', $answers), $rows, 'and answer the same');
 is(as('c2', 'restored', 'SELECT account_id FROM "Bank".account_margin'), 'c2', 'to whom they did before');
+for my $book (@books)
+{
+	is(refusal('keeper', 'restored', $book->{book}->(701, 'USDT', -7)), 'MG001', "$book->{name}: the guard is on");
+	is(refusal('keeper', 'restored', $book->{book}->(701, 'USDT', -1)), 'accepted', '... and fair');
+	my $schema = $book->{name} eq 'Bank' ? '"Bank"' : 'fund';
+	is(as('keeper', 'restored', "SELECT margin.refresh_levels('$book->{name}'), count(*) > 10 FROM $schema.account_level"), '0|t', '... levels are where they were');
+}
 as('keeper', 'restored', q{SELECT margin.drop_views('fund'); DROP SCHEMA fund CASCADE});
 is(as('keeper', 'restored', q{SELECT margin.is_book('fund'), margin.is_book('Bank')}), 'f|t', 'a restored book can be dropped');
 is(refusal('keeper', 'restored', 'DROP EXTENSION margin'), '2BP01', 'margin cannot be dropped from under a book');
