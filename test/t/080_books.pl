@@ -281,6 +281,47 @@ SQL
 }
 
 # ---------------------------------------------------------------------------
+# Roles: an application that books, a risk engine that prices
+# ---------------------------------------------------------------------------
+
+$node->safe_psql('shop', <<'SQL');
+CREATE ROLE application LOGIN IN ROLE analyst;
+CREATE ROLE risk_engine LOGIN BYPASSRLS IN ROLE analyst;
+GRANT SELECT ON margin.holding, "Bank".account_level, "Bank".level_event TO analyst;
+GRANT INSERT, UPDATE, DELETE ON "Bank"."Wallet" TO application;
+CREATE POLICY everything_written ON "Bank"."Wallet" TO application USING (true);
+GRANT INSERT, UPDATE ON margin.index_price, margin.mark_price, "Bank".account_level TO risk_engine;
+GRANT INSERT ON "Bank".level_event TO risk_engine;
+GRANT SET ON PARAMETER margin.guard TO risk_engine;
+SQL
+my $prices = q{SELECT margin.set_prices('{USDC}', '{1}', '{}', '{}', refresh => true, book => 'Bank')};
+my $refresh = q{SELECT margin.refresh_levels('Bank')};
+my $journal = q{INSERT INTO "Bank".level_event (account_id, from_level, to_level, prices, cause) VALUES ('c1', 'healthy', 'warning', '{}', 'none')};
+for (
+	[ 'application', 'accepted', $books[0]{book}->(800, 'USDT', 10) ],
+	[ 'application', 'MG001', $books[0]{book}->(800, 'USDT', -11) ],
+	[ 'application', '42501', $prices ],
+	[ 'application', '42501', $refresh ],
+	[ 'application', '42501', $journal ],
+	[ 'application', '42501', 'SELECT margin.market(); SET margin.guard = record' ],
+	[ 'application', 'MG001', 'SET margin.guard = record; ' . $books[0]{book}->(800, 'USDT', -11) ],
+	[ 'application', '42501', q{SELECT margin.disable_guard('Bank')} ],
+	[ 'risk_engine', 'accepted', $prices ],
+	[ 'risk_engine', 'accepted', $refresh ],
+	[ 'risk_engine', 'accepted', 'SELECT margin.market(); SET margin.guard = record' ],
+	[ 'risk_engine', '42501', $books[0]{book}->(800, 'USDT', 10) ],
+	[ 'risk_engine', '42501', q{UPDATE "Bank".level_event SET equity = 0} ],
+	[ 'risk_engine', '42501', q{SELECT margin.disable_guard('Bank')} ],
+	[ 'analyst', '42501', $prices ],
+	[ 'analyst', '42501', $refresh ],
+	[ 'c1', '42501', $refresh ],
+	[ 'c1', '42501', 'SELECT FROM "Bank".account_level' ])
+{
+	my ($role, $expected, $command) = @$_;
+	is(refusal($role, 'shop', $command), $expected, "$role: $command");
+}
+
+# ---------------------------------------------------------------------------
 # Dump and restore
 # ---------------------------------------------------------------------------
 
