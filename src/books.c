@@ -104,7 +104,6 @@ parse_given(Relation source, char *text)
 {
 	SelectStmt *statement;
 	SelectStmt *bare;
-	ResTarget  *target = NULL;
 
 	if (get_attnum(RelationGetRelid(source), text) > 0)
 	{
@@ -119,12 +118,15 @@ parse_given(Relation source, char *text)
 	bare = makeNode(SelectStmt);
 	bare->targetList = statement->targetList;
 	if (list_length(bare->targetList) == 1 && equal(bare, statement))
-		target = linitial_node(ResTarget, bare->targetList);
-	if (target == NULL || target->name != NULL || is_star(target->val))
-		ereport(ERROR,
-				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("\"%s\" is not a single expression", text)));
-	return target->val;
+	{
+		ResTarget  *target = linitial_node(ResTarget, bare->targetList);
+
+		if (target->name == NULL && !is_star(target->val))
+			return target->val;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_SYNTAX_ERROR),
+			 errmsg("\"%s\" is not a single expression", text)));
 }
 
 /*
