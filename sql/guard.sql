@@ -16,7 +16,7 @@ INSERT INTO margin.position (account_id, contract, quantity, entry_price) VALUES
 SELECT account_id, equity, initial_margin, maintenance_margin, available_margin, level FROM margin.account_margin ORDER BY 1;
 
 -- off, as installed: whatever is written passes
-SELECT * FROM margin.guarded_table ORDER BY relation::text;
+SELECT * FROM margin.guarded_tables() ORDER BY relation::text;
 BEGIN;
 UPDATE margin.balance SET quantity = -1000 WHERE account_id = 1;
 SET CONSTRAINTS ALL IMMEDIATE;
@@ -24,7 +24,7 @@ ROLLBACK;
 
 SELECT margin.enable_guard();
 SELECT margin.enable_guard();
-SELECT * FROM margin.guarded_table ORDER BY relation::text;
+SELECT * FROM margin.guarded_tables() ORDER BY relation::text;
 TABLE margin.switch;
 
 ---------------------------------------------------------------------------
@@ -433,7 +433,7 @@ SELECT margin.guard_table('margin.balance', 'account_id', 'margin');
 SELECT margin.unguard_table('margin.balance');
 SELECT margin.guard_table('wallet', 'owner', 'Own "Book');
 SELECT margin.guard_table('trade', 'owner', 'Own "Book');
-SELECT relation, account_column, guard, levels FROM margin.guarded_table WHERE book = 'Own "Book' ORDER BY relation::text;
+SELECT relation, account_column, guard, levels FROM margin.guarded_tables() WHERE book = 'Own "Book' ORDER BY relation::text;
 INSERT INTO wallet (owner, coin, amount) VALUES ('ann', 'USD', 100), ('bob', 'USD', 100), (NULL, 'USD', -1);
 INSERT INTO trade VALUES ('ann', 'FUT', 11, 100);
 INSERT INTO trade VALUES ('ann', 'FUT', 5, 100), ('ann', 'FUT', 5, 100);
@@ -444,7 +444,7 @@ TRUNCATE trade;
 TRUNCATE trade_fut;
 TRUNCATE wallet;
 SELECT margin.disable_guard('Own "Book');
-SELECT relation, guard FROM margin.guarded_table WHERE book = 'Own "Book' ORDER BY relation::text;
+SELECT relation, guard FROM margin.guarded_tables() WHERE book = 'Own "Book' ORDER BY relation::text;
 BEGIN; TRUNCATE wallet; ROLLBACK;
 BEGIN; UPDATE wallet SET amount = 9 WHERE owner = 'ann'; SET CONSTRAINTS ALL IMMEDIATE; ROLLBACK;
 SELECT margin.enable_guard('Own "Book');
@@ -499,7 +499,7 @@ DROP SCHEMA "Own ""Book" CASCADE;
 ---------------------------------------------------------------------------
 
 SELECT margin.disable_guard(), margin.enable_levels();
-SELECT * FROM margin.guarded_table ORDER BY relation::text;
+SELECT * FROM margin.guarded_tables() ORDER BY relation::text;
 -- 10 contracts at 100 keep 50: healthy with 100, a warning from 71.4, a margin
 -- call from 58.8, liquidation from 50
 INSERT INTO margin.balance VALUES (20, 'USD', 100);
@@ -559,7 +559,7 @@ CREATE VIEW regress_margin_own.holding AS
 SELECT client AS account_id, coin AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM regress_margin_own.wallet;
 SELECT margin.guard_table('regress_margin_own.wallet', 'client', 'regress_margin_own');
 SELECT margin.enable_levels('regress_margin_own');
-SELECT relation, guard, levels FROM margin.guarded_table WHERE book = 'regress_margin_own';
+SELECT relation, guard, levels FROM margin.guarded_tables() WHERE book = 'regress_margin_own';
 INSERT INTO regress_margin_own.wallet VALUES ('ann', 'USD', 1), ('bob', 'USD', -1);
 INSERT INTO regress_margin_own.wallet VALUES ('ann', 'USD', 1), ('bob', 'BLAH', 1);
 BEGIN;
@@ -568,6 +568,31 @@ UPDATE regress_margin_own.wallet SET amount = -1 WHERE client = 'ann';
 COMMIT;
 SELECT account_id, from_level, to_level, cause FROM regress_margin_own.level_event ORDER BY id;
 SELECT book, account_id, level, equity, available_margin, available_margin_before FROM margin.guard_exception WHERE book <> 'margin';
+-- what foreign keys cascade is judged as if written
+CREATE TABLE regress_margin_own.coin (coin text PRIMARY KEY);
+INSERT INTO regress_margin_own.coin VALUES ('USD'), ('EURO');
+CREATE TABLE regress_margin_own.loan (client text, coin text REFERENCES regress_margin_own.coin ON DELETE CASCADE ON UPDATE CASCADE, amount numeric);
+CREATE OR REPLACE VIEW regress_margin_own.holding AS
+SELECT client AS account_id, coin AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM regress_margin_own.wallet
+UNION ALL SELECT client, coin, amount, NULL, NULL FROM regress_margin_own.loan;
+SELECT margin.guard_table('regress_margin_own.loan', 'client', 'regress_margin_own');
+SELECT relation, guard, levels FROM margin.guarded_tables() WHERE book = 'regress_margin_own' ORDER BY relation::text;
+INSERT INTO regress_margin_own.loan VALUES ('cid', 'USD', 5);
+INSERT INTO regress_margin_own.wallet VALUES ('cid', 'USD', -5);
+DELETE FROM regress_margin_own.coin WHERE coin = 'USD';
+UPDATE regress_margin_own.coin SET coin = 'COIN' WHERE coin = 'USD';
+UPDATE regress_margin_own.coin SET coin = 'nothing' WHERE coin = 'COIN';
+SELECT * FROM regress_margin_own.loan;
+-- a trigger that writes when the transaction commits is judged, too
+CREATE FUNCTION regress_margin_own.fee() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE regress_margin_own.wallet SET amount = amount - 300 WHERE client = NEW.client AND pg_trigger_depth() = 1;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER z_fee AFTER UPDATE ON regress_margin_own.loan DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION regress_margin_own.fee();
+UPDATE regress_margin_own.loan SET amount = 4;
+UPDATE regress_margin_own.loan SET amount = 3.9;
+SELECT * FROM regress_margin_own.loan;
 SET client_min_messages = warning;
 DROP SCHEMA regress_margin_own CASCADE;
 RESET client_min_messages;
@@ -577,7 +602,7 @@ RESET client_min_messages;
 ---------------------------------------------------------------------------
 
 DELETE FROM margin.switch;
-SELECT * FROM margin.guarded_table ORDER BY relation::text;
+SELECT * FROM margin.guarded_tables() ORDER BY relation::text;
 SELECT margin.enable_guard('nowhere');
 DELETE FROM margin.guard_exception;
 ALTER TABLE margin.guard_exception DISABLE TRIGGER guard_exception_append_only;

@@ -85,25 +85,23 @@ CREATE FUNCTION margin.check_guardable(target regclass, account_column name, boo
 COMMENT ON FUNCTION margin.check_guardable(regclass, name, name) IS
 'an error unless the column of the table can name accounts of the book and the owner of the table has the rights of the owner of the book; nothing for null';
 
-CREATE VIEW margin.guarded_table WITH (security_invoker = true) AS
-SELECT t.relation, t.account_column, t.book,
-       bool_or(t.name = 'margin_guard' AND t.enabled) AS guard,
-       bool_or(t.name = 'margin_levels' AND t.enabled) AS levels
-  FROM (SELECT g.tgrelid::regclass AS relation, g.tgname AS name, g.tgenabled <> 'D' AS enabled,
-               convert_from(substring(g.tgargs FROM 1 FOR b.length), getdatabaseencoding())::name AS book,
-               convert_from(substring(g.tgargs FROM b.length + 2 FOR c.length), getdatabaseencoding())::name AS account_column
-          FROM pg_catalog.pg_trigger AS g,
-               LATERAL (SELECT position('\x00'::bytea IN g.tgargs) - 1 AS length) AS b,
-               LATERAL (SELECT position('\x00'::bytea IN substring(g.tgargs FROM b.length + 2)) - 1 AS length) AS c
-         WHERE g.tgfoid = 'margin.collect_account'::regproc AND g.tgnargs = 3 AND g.tgparentid = 0) AS t
- GROUP BY t.relation, t.account_column, t.book;
-ALTER VIEW margin.guarded_table OWNER TO @extowner@;
-COMMENT ON VIEW margin.guarded_table IS 'tables that carry the triggers of guard and levels, and which of them are on';
-COMMENT ON COLUMN margin.guarded_table.relation IS 'the table';
-COMMENT ON COLUMN margin.guarded_table.account_column IS 'the column that names the account of a row';
-COMMENT ON COLUMN margin.guarded_table.book IS 'the book whose holding view its rows feed';
-COMMENT ON COLUMN margin.guarded_table.guard IS 'writes that would break an account are refused';
-COMMENT ON COLUMN margin.guarded_table.levels IS 'writes refresh the levels of the accounts that they touch';
+CREATE FUNCTION margin.guarded_tables(OUT relation regclass, OUT account_column name, OUT book name, OUT guard boolean, OUT levels boolean)
+RETURNS SETOF record
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT t.relation, t.account_column, t.book,
+           bool_or(t.name = 'margin_guard' AND t.enabled), bool_or(t.name = 'margin_levels' AND t.enabled)
+      FROM (SELECT g.tgrelid::regclass AS relation, g.tgname AS name, g.tgenabled <> 'D' AS enabled,
+                   convert_from(substring(g.tgargs FROM 1 FOR b.length), getdatabaseencoding())::name AS book,
+                   convert_from(substring(g.tgargs FROM b.length + 2 FOR c.length), getdatabaseencoding())::name AS account_column
+              FROM pg_catalog.pg_trigger AS g,
+                   LATERAL (SELECT position('\x00'::bytea IN g.tgargs) - 1 AS length) AS b,
+                   LATERAL (SELECT position('\x00'::bytea IN substring(g.tgargs FROM b.length + 2)) - 1 AS length) AS c
+             WHERE g.tgfoid = 'margin.collect_account'::regproc AND g.tgnargs = 3 AND g.tgparentid = 0) AS t
+     GROUP BY t.relation, t.account_column, t.book;
+END;
+COMMENT ON FUNCTION margin.guarded_tables() IS
+'the tables that carry the triggers of guard and levels: the column that names the account of a row, the book whose holding view the rows feed, and whether the guard and the refresh of levels are on';
 
 -- ---------------------------------------------------------------------------
 -- Tables
@@ -173,7 +171,7 @@ DECLARE
     tables integer := 0;
 BEGIN
     FOR guarded IN
-        SELECT t.relation, t.guard, t.levels FROM margin.guarded_table AS t WHERE t.book = set_feature.book ORDER BY t.relation
+        SELECT t.relation, t.guard, t.levels FROM margin.guarded_tables() AS t WHERE t.book = set_feature.book ORDER BY t.relation
     LOOP
         tables := tables + 1;
         IF feature = 'guard' THEN
@@ -327,8 +325,8 @@ DECLARE
 BEGIN
     PERFORM margin.check_guardable(target, account_column, book);
     SELECT bool_or(t.guard) AS guard, bool_or(t.levels) AS levels INTO present
-      FROM margin.guarded_table AS t WHERE t.book = guard_table.book AND t.relation <> target;
-    IF EXISTS (SELECT FROM margin.guarded_table AS t WHERE t.relation = target) THEN
+      FROM margin.guarded_tables() AS t WHERE t.book = guard_table.book AND t.relation <> target;
+    IF EXISTS (SELECT FROM margin.guarded_tables() AS t WHERE t.relation = target) THEN
         PERFORM margin.unguard_table(target);
     END IF;
     PERFORM margin.add_triggers(target, account_column, book);

@@ -262,7 +262,11 @@ DECLARE
     everyone boolean := assets IS NULL AND contracts IS NULL;
     candidates text[];
 BEGIN
-    -- Everyone, without locks; an account without a row enters as healthy.
+    -- One at a time: of two that each follow prices which the other does not
+    -- see yet, the second sees both.
+    EXECUTE format('LOCK TABLE %I.account_level IN SHARE UPDATE EXCLUSIVE MODE', book);
+
+    -- Everyone, without locks on accounts; one without a row enters as healthy.
     EXECUTE format('
         WITH judged AS MATERIALIZED (
             SELECT account_id, kept, held
@@ -296,7 +300,7 @@ BEGIN
     RETURN CASE WHEN candidates IS NULL THEN 0 ELSE margin.refresh_account_levels(book, candidates, cause) END;
 END
 $$;
-COMMENT ON FUNCTION margin.refresh_levels(name, text[], text[], text) IS 'judges every account of a book in the present market, or only those that hold one of the assets, one of the contracts, or a contract settled in one of the assets; then those whose level would change again as refresh_account_levels() does, and returns how many changed; no change writes nothing';
+COMMENT ON FUNCTION margin.refresh_levels(name, text[], text[], text) IS 'judges every account of a book in the present market, or only those that hold one of the assets, one of the contracts, or a contract settled in one of the assets; then those whose level would change again as refresh_account_levels() does, and returns how many changed; no change writes nothing; waits for other refreshes of the book to commit; isolation levels and row security as there';
 
 -- The built-in book.
 SELECT margin.create_levels('margin');
