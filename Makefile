@@ -17,6 +17,7 @@ OBJS = \
 	src/market_io.o \
 	src/valuation.o \
 	src/valuation_sql.o \
+	src/books.o \
 	src/explain.o \
 	src/whatif.o \
 	src/solve.o \
@@ -39,6 +40,7 @@ SQL_PARTS = \
 	src/valuation.sql \
 	src/tables.sql \
 	src/published.sql \
+	src/books.sql \
 	src/views.sql \
 	src/explain.sql \
 	src/whatif.sql \
@@ -50,7 +52,6 @@ SQL_PARTS = \
 	src/levels.sql \
 	src/book.sql \
 	src/guard.sql \
-	src/books.sql \
 	src/cover.sql
 DATA_built = margin--1.0.sql
 

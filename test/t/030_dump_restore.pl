@@ -416,7 +416,7 @@ as($superuser, 'book', 'GRANT CREATE ON SCHEMA public TO stranger');
 as('stranger', 'book', 'CREATE TABLE public.bait (asset text, contract text, valid_from timestamptz)');
 is(refusal('stranger', 'book', "CREATE TRIGGER t AFTER INSERT ON public.bait FOR EACH ROW EXECUTE FUNCTION margin.$_()"),
 	'42501', "nobody else puts $_ on a table of his own")
-  for qw(collateral_tier_shape liability_tier_shape risk_tier_shape level_threshold_lock level_threshold_shape);
+  for qw(tier_shape level_threshold_lock level_threshold_shape);
 
 # ---------------------------------------------------------------------------
 # The installer is no superuser, and does not become one
