@@ -34,6 +34,7 @@ SQL_PARTS = \
 	src/valuation.sql \
 	src/tables.sql \
 	src/published.sql \
+	src/progress.sql \
 	src/views.sql \
 	src/explain.sql \
 	src/whatif.sql \
@@ -44,7 +45,9 @@ SQL_PARTS = \
 	src/levels.sql \
 	src/guard.sql \
 	src/books.sql \
-	src/cover.sql
+	src/cover.sql \
+	src/snapshots.sql \
+	src/reports.sql
 DATA_built = margin--1.0.sql
 
 here := $(dir $(lastword $(MAKEFILE_LIST)))
