@@ -22,8 +22,6 @@ INSERT INTO margin.position (account_id, contract, quantity, entry_price) VALUES
 
 ---------------------------------------------------------------- days
 SAVEPOINT clean;
-SELECT margin.take_snapshot() IS NULL AS never;
-ROLLBACK TO clean;
 DO $$
 DECLARE
     hint text;
@@ -31,7 +29,7 @@ BEGIN
     PERFORM margin.take_snapshot();
 EXCEPTION WHEN object_not_in_prerequisite_state THEN
     GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
-    RAISE NOTICE '% / %', replace(sqlerrm, (now() AT TIME ZONE 'UTC')::date::text, 'TODAY'), hint;
+    RAISE NOTICE '% / %', replace(sqlerrm, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD'), 'TODAY'), hint;
 END
 $$;
 SELECT margin.prepare_snapshots(-1);
