@@ -192,8 +192,28 @@ SELECT margin.drop_snapshots(NULL) AS unknown, margin.drop_snapshots('-infinity'
 SELECT margin.drop_snapshots((((now() AT TIME ZONE 'UTC')::date + 2)::timestamp AT TIME ZONE 'UTC') - interval '1 microsecond') AS today;
 SELECT day - (now() AT TIME ZONE 'UTC')::date AS ahead FROM margin.snapshot_days();
 SELECT count(*) FROM margin.snapshot;
-SELECT margin.prune_snapshots(interval '-3 days') AS kept_for_less_than_nothing;
+-- by the setting: nothing without one; 3 days ahead are none that ended
+SELECT margin.prune_snapshots() AS without_setting;
+INSERT INTO margin.snapshot_retention VALUES ('0');
+SELECT margin.prune_snapshots() AS none_has_ended;
+-- as if days had gone by
+\set ECHO none
+SELECT format('ALTER TABLE margin.%1$s DETACH PARTITION %2$s', t, p),
+       format('ALTER TABLE margin.%1$s ATTACH PARTITION %2$s FOR VALUES FROM (%3$L) TO (%4$L)', t, p, d - 8, d - 7)
+  FROM (SELECT day AS d, day - (now() AT TIME ZONE 'UTC')::date AS ahead, snapshot, account_snapshot FROM margin.snapshot_days()) AS s,
+       LATERAL (VALUES ('snapshot', snapshot), ('account_snapshot', account_snapshot)) AS v (t, p) WHERE ahead = 1 \gexec
+\set ECHO all
 SELECT day - (now() AT TIME ZONE 'UTC')::date AS ahead FROM margin.snapshot_days();
+UPDATE margin.snapshot_retention SET keep = '7 days';
+SELECT margin.prune_snapshots() AS kept, margin.prune_snapshots('6 days 23:59:59') AS kept_too;
+SELECT margin.prune_snapshots('5 days') AS dropped;
+SELECT day - (now() AT TIME ZONE 'UTC')::date AS ahead FROM margin.snapshot_days();
+SAVEPOINT clean;
+SELECT margin.prune_snapshots(interval '-3 days');
+ROLLBACK TO clean;
+UPDATE margin.snapshot_retention SET keep = '-1 day';
+ROLLBACK TO clean;
+INSERT INTO margin.snapshot_retention VALUES ('1 day');
 ROLLBACK;
 
 ---------------------------------------------------------------- isolation

@@ -223,6 +223,35 @@ END
 $$;
 COMMENT ON FUNCTION margin.drop_snapshots(timestamptz) IS 'drops the snapshots of all UTC days that ended at or before an instant, whole partitions, and returns how many days; null for null. For the owner of the tables; waits for those who read or take snapshots, set lock_timeout to give up';
 
+CREATE TABLE margin.snapshot_retention (
+    keep      interval NOT NULL,
+    only_row  boolean NOT NULL DEFAULT true,
+    CONSTRAINT snapshot_retention_pkey PRIMARY KEY (only_row),
+    CONSTRAINT snapshot_retention_one_row CHECK (only_row),
+    CONSTRAINT snapshot_retention_keep_range CHECK (keep >= interval '0')
+);
+COMMENT ON TABLE margin.snapshot_retention IS 'how long snapshots are kept, in at most one row; none: for ever';
+COMMENT ON COLUMN margin.snapshot_retention.keep IS 'days that ended longer ago are dropped by prune_snapshots()';
+COMMENT ON COLUMN margin.snapshot_retention.only_row IS 'true';
+COMMENT ON CONSTRAINT snapshot_retention_one_row ON margin.snapshot_retention IS 'one setting for all';
+COMMENT ON CONSTRAINT snapshot_retention_keep_range ON margin.snapshot_retention IS 'what is yet to come is not pruned';
+ALTER TABLE margin.snapshot_retention OWNER TO @extowner@;
+SELECT pg_catalog.pg_extension_config_dump('margin.snapshot_retention', '');
+
+CREATE FUNCTION margin.prune_snapshots(keep interval DEFAULT NULL) RETURNS integer
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF keep < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('snapshots cannot be kept for %s', keep), HINT = 'margin.drop_snapshots() drops days that have not ended, too.';
+    END IF;
+    RETURN coalesce(margin.drop_snapshots(now() - coalesce(keep, (SELECT r.keep FROM margin.snapshot_retention AS r))), 0);
+END
+$$;
+COMMENT ON FUNCTION margin.prune_snapshots(interval) IS 'drops the snapshots of all UTC days that ended longer ago than keep, or for null than snapshot_retention says (none where that is empty), and returns how many days; an error if keep is below 0. For the owner of the tables';
+
 -- ---------------------------------------------------------------------------
 -- As of
 --
@@ -429,10 +458,3 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin.take_snapshot(margin.snapshot_form) IS 'stores the present market and the portfolio and valuation of every account, as one statement sees them, and returns the time that names the snapshot. form changes begins each UTC day with all portfolios, and needs READ COMMITTED. For the owner of the tables, one at a time; an error where prepare_snapshots() has made no partition for the day; null for null. margin.progress says how far it is';
-
-CREATE FUNCTION margin.prune_snapshots(retention interval) RETURNS integer
-LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
-BEGIN ATOMIC
-    SELECT margin.drop_snapshots(now() - retention);
-END;
-COMMENT ON FUNCTION margin.prune_snapshots(interval) IS 'drops the snapshots of UTC days that ended longer ago than that, and returns how many days';
