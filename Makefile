@@ -21,6 +21,8 @@ OBJS = \
 	src/solve.o \
 	src/plans.o \
 	src/stress.o \
+	src/book.o \
+	src/market_copy.o \
 	src/guard.o \
 	src/notice.o
 
@@ -41,8 +43,10 @@ SQL_PARTS = \
 	src/solve.sql \
 	src/plans.sql \
 	src/stress.sql \
+	src/journal.sql \
 	src/prices.sql \
 	src/levels.sql \
+	src/book.sql \
 	src/guard.sql \
 	src/books.sql \
 	src/cover.sql \

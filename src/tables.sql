@@ -189,17 +189,22 @@ COMMENT ON CONSTRAINT mark_price_updated_at_finite ON margin.mark_price IS 'an i
 -- ---------------------------------------------------------------------------
 
 CREATE TABLE margin.level_threshold (
-    level         margin.level NOT NULL,
-    margin_ratio  numeric NOT NULL,
+    level          margin.level NOT NULL,
+    margin_ratio   numeric NOT NULL,
+    release_ratio  numeric,
     CONSTRAINT level_threshold_pkey PRIMARY KEY (level),
     CONSTRAINT level_threshold_level_known CHECK (level IN ('warning', 'margin_call', 'liquidation')),
-    CONSTRAINT level_threshold_margin_ratio_positive CHECK (margin.is_amount(margin_ratio) AND margin_ratio > 0)
+    CONSTRAINT level_threshold_margin_ratio_positive CHECK (margin.is_amount(margin_ratio) AND margin_ratio > 0),
+    CONSTRAINT level_threshold_release_ratio_range
+        CHECK (margin.is_amount(release_ratio) AND release_ratio > 0 AND release_ratio <= margin_ratio)
 );
 COMMENT ON TABLE margin.level_threshold IS 'margin ratios at which the levels begin; for a level without a row: warning 0.7, margin_call 0.85, liquidation 1';
 COMMENT ON COLUMN margin.level_threshold.level IS 'warning, margin_call or liquidation; the other levels have no threshold';
 COMMENT ON COLUMN margin.level_threshold.margin_ratio IS 'the level begins where maintenance margin reaches this many times the equity; above 0';
+COMMENT ON COLUMN margin.level_threshold.release_ratio IS 'an account kept at the level leaves it when maintenance margin falls below this many times the equity; null: as soon as margin_ratio is no longer reached; valuation does not ask for it';
 COMMENT ON CONSTRAINT level_threshold_level_known ON margin.level_threshold IS 'only these levels have a threshold';
 COMMENT ON CONSTRAINT level_threshold_margin_ratio_positive ON margin.level_threshold IS 'a threshold is above 0';
+COMMENT ON CONSTRAINT level_threshold_release_ratio_range ON margin.level_threshold IS 'a level is left where it begins or below';
 
 -- ---------------------------------------------------------------------------
 -- Accounts
@@ -462,28 +467,36 @@ DECLARE
     flaw record;
 BEGIN
     SELECT * INTO flaw
-      FROM (SELECT level, coalesce(t.margin_ratio, d.margin_ratio) AS margin_ratio,
+      FROM (SELECT level, margin_ratio, release_ratio,
                    lag(level) OVER w AS level_before,
-                   lag(coalesce(t.margin_ratio, d.margin_ratio)) OVER w AS margin_ratio_before
-              FROM (VALUES ('warning'::margin.level, 0.7), ('margin_call', 0.85), ('liquidation', 1))
-                       AS d (level, margin_ratio)
-              LEFT JOIN margin.level_threshold AS t USING (level)
+                   lag(margin_ratio) OVER w AS margin_ratio_before,
+                   lag(release_ratio) OVER w AS release_ratio_before
+              FROM (SELECT level, coalesce(t.margin_ratio, d.margin_ratio) AS margin_ratio,
+                           coalesce(t.release_ratio, t.margin_ratio, d.margin_ratio) AS release_ratio
+                      FROM (VALUES ('warning'::margin.level, 0.7), ('margin_call', 0.85), ('liquidation', 1))
+                               AS d (level, margin_ratio)
+                      LEFT JOIN margin.level_threshold AS t USING (level)) AS threshold
             WINDOW w AS (ORDER BY level)) AS threshold
-     WHERE margin_ratio < margin_ratio_before
+     WHERE margin_ratio < margin_ratio_before OR release_ratio < release_ratio_before
      ORDER BY level LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'check_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME,
-            MESSAGE = format('level thresholds: %s at %s is below %s at %s', flaw.level, flaw.margin_ratio,
-                             flaw.level_before, flaw.margin_ratio_before),
-            HINT = 'Thresholds rise or stay from warning to margin_call to liquidation. Without a row they are 0.7, 0.85 and 1.';
+            MESSAGE = CASE WHEN flaw.margin_ratio < flaw.margin_ratio_before
+                           THEN format('level thresholds: %s at %s is below %s at %s', flaw.level, flaw.margin_ratio,
+                                       flaw.level_before, flaw.margin_ratio_before)
+                           ELSE format('level thresholds: %s is released at %s, below %s at %s', flaw.level, flaw.release_ratio,
+                                       flaw.level_before, flaw.release_ratio_before) END,
+            HINT = CASE WHEN flaw.margin_ratio < flaw.margin_ratio_before
+                        THEN 'Thresholds rise or stay from warning to margin_call to liquidation. Without a row they are 0.7, 0.85 and 1.'
+                        ELSE 'Release ratios rise or stay from warning to margin_call to liquidation. Without one a level is released at its threshold.' END;
     END IF;
     RETURN NULL;
 END
 $$;
 ALTER FUNCTION margin.level_threshold_shape() OWNER TO @extowner@;
 REVOKE ALL ON FUNCTION margin.level_threshold_shape() FROM PUBLIC;
-COMMENT ON FUNCTION margin.level_threshold_shape() IS 'trigger: warning <= margin_call <= liquidation, with the defaults for those without a row';
+COMMENT ON FUNCTION margin.level_threshold_shape() IS 'trigger: warning <= margin_call <= liquidation, with the defaults for those without a row; their release ratios likewise';
 
 CREATE CONSTRAINT TRIGGER level_threshold_shape
     AFTER INSERT OR UPDATE OR DELETE ON margin.level_threshold
@@ -527,7 +540,7 @@ SELECT pg_catalog.pg_extension_config_dump('margin.position', '');
 -- plan for the session.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION margin.market(as_of timestamptz) RETURNS margin.market
+CREATE FUNCTION margin.market_at(as_of timestamptz, clock timestamptz) RETURNS margin.market
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
@@ -535,13 +548,13 @@ SET enable_bitmapscan = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
-    IF as_of IS NULL THEN
+    IF as_of IS NULL OR clock IS NULL THEN
         RETURN NULL;
     END IF;
     RETURN (SELECT margin.market(
         ARRAY(
             SELECT ROW(a.asset,
-                       CASE WHEN (now() - p.updated_at > a.max_age) IS NOT TRUE THEN p.price END,
+                       CASE WHEN (clock - p.updated_at > a.max_age) IS NOT TRUE THEN p.price END,
                        (SELECT margin.schedule(t.lower_bound, t.ratio)
                           FROM margin.collateral_tier AS t
                          WHERE t.asset = a.asset AND t.valid_from <= as_of
@@ -555,7 +568,7 @@ BEGIN
               LEFT JOIN margin.index_price AS p ON p.asset = a.asset),
         ARRAY(
             SELECT ROW(c.contract, c.settle_asset, c.base_asset, c.size,
-                       CASE WHEN (now() - p.updated_at > c.max_age) IS NOT TRUE THEN p.price END,
+                       CASE WHEN (clock - p.updated_at > c.max_age) IS NOT TRUE THEN p.price END,
                        r.maintenance, r.initial, c.netting, c.closing_fee)::margin.contract_terms
               FROM margin.contract AS c
               LEFT JOIN margin.mark_price AS p ON p.contract = c.contract
@@ -571,9 +584,14 @@ BEGIN
         (SELECT margin_ratio FROM margin.level_threshold WHERE level = 'liquidation')));
 END
 $$;
+COMMENT ON FUNCTION margin.market_at(timestamptz, timestamptz) IS 'the market of the reference tables: the parameters valid at as_of with the stored prices, those that at clock are older than their max_age left out; null for null';
+
+CREATE FUNCTION margin.market(as_of timestamptz) RETURNS margin.market
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+RETURN margin.market_at(as_of, now());
 COMMENT ON FUNCTION margin.market(timestamptz) IS 'the market of the reference tables: the parameters valid at as_of with the stored prices, those older than their max_age (judged at now()) left out; null for null. A literal needs its type, market(timestamptz ''2026-01-01''): market(''...'') reads the text form';
 
 CREATE FUNCTION margin.market() RETURNS margin.market
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
-RETURN margin.market(now());
+RETURN margin.market_at(now(), now());
 COMMENT ON FUNCTION margin.market() IS 'the present market of the reference tables, as they stand at now()';
