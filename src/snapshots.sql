@@ -116,8 +116,6 @@ BEGIN
     RETURN NULL;
 END
 $$;
-ALTER FUNCTION margin.snapshot_immutable() OWNER TO @extowner@;
-REVOKE ALL ON FUNCTION margin.snapshot_immutable() FROM PUBLIC;
 COMMENT ON FUNCTION margin.snapshot_immutable() IS 'trigger: only the owner of the tables takes, changes and drops snapshots, whatever is granted to others';
 
 CREATE TRIGGER snapshot_immutable

@@ -124,7 +124,11 @@ $node->command_ok([ 'pg_dump', '-Fp', '-f', "$dump.again.sql", '-d', $node->conn
 my ($first, $second) = map { join '', sort grep { !/^(?:--|\\(?:un)?restrict)/ } split /^/, slurp_file($_) } "$dump.sql", "$dump.again.sql";
 ok($first eq $second, 'the dump of the restored is the dump');
 
-is(as('keeper', 'restored', q{SELECT margin.drop_snapshots('infinity')}), 4, 'whole days are dropped');
+# Partitions belong to the owner of the tables, whoever makes them.
+is($node->safe_psql('restored', 'SELECT margin.prepare_snapshots(4)'), 1, 'a superuser prepares a day');
+is(as('keeper', 'restored', q{
+	SELECT DISTINCT relowner::regrole FROM pg_class WHERE relname ~ '^(account_)?snapshot_\d{8}'}), 'keeper', 'for the owner');
+is(as('keeper', 'restored', q{SELECT margin.drop_snapshots('infinity')}), 5, 'whole days are dropped');
 is(as('keeper', 'restored', q{SELECT count(*) FROM pg_class WHERE relname ~ '^(account_)?snapshot_\d{8}'}), 0, 'and nothing of them is left');
 is(refusal('keeper', 'archived', 'DROP EXTENSION margin'), 'accepted', 'snapshots go with the extension');
 is(as('keeper', 'archived', q{SELECT count(*) FROM pg_class WHERE relname ~ '^(account_)?snapshot'}), 0, 'and leave nothing');
@@ -161,6 +165,18 @@ is($taking->{out}, "t\nnightly\n", 'ends, and the session has its name back');
 $gate->{run}->finish;
 is(as('keeper', 'book', 'SELECT count(*) FROM margin.progress'), 0, 'nothing is under way');
 is(as('keeper', 'book', q{SELECT accounts FROM margin.snapshot ORDER BY taken_at DESC LIMIT 1}), $total, 'and all of it is there');
+
+# The same of a refresh of levels, which stops where it enters an account.
+as('keeper', 'book', q{
+	CREATE TRIGGER halt BEFORE INSERT ON margin.account_level FOR EACH ROW WHEN (NEW.account_id = 4000) EXECUTE FUNCTION public.halt()});
+$gate = background('keeper', 'book', 'SELECT pg_advisory_lock(42), pg_sleep(170)');
+ok($node->poll_query_until('book', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND granted}), 'the gate is shut');
+my $refresh = background('keeper', 'book', 'SELECT margin.refresh_levels() > 0');
+ok($node->poll_query_until('book', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted}), 'a refresh has judged, and writes');
+is(as('keeper', 'book', 'SELECT what, done, total FROM margin.progress'), 'refresh margin|4000|', 'another session reads how far it is');
+as('keeper', 'book', q{SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND granted});
+ok($refresh->{run}->finish, 'it goes on') or diag $refresh->{err};
+$gate->{run}->finish;
 
 # ---------------------------------------------------------------------------
 # One consistent read while the book goes on
