@@ -9,6 +9,7 @@
 
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 
 #include "decimal.h"
@@ -500,6 +501,18 @@ dec_to_numeric_scale(const Decimal *a, int dscale)
 }
 
 /*
+ * The same as a datum of its own in the current context: a numeric that a
+ * Decimal points to may live in another one, and for less long.
+ */
+Datum
+dec_datum(const Decimal *a, int dscale)
+{
+	Datum		value = NumericGetDatum(dec_to_numeric_scale(a, dscale));
+
+	return a->scale == DEC_IS_BIG ? datumCopy(value, false, -1) : value;
+}
+
+/*
  * A decimal number in text: sign, digits with at most one point, exponent.
  * False where it is none, or longer than any valid amount could be, so that
  * numeric_in() never sees 1e100000 or a megabyte of digits.
@@ -760,13 +773,44 @@ dec_div_ceil18(Decimal *r, const Decimal *a, const Decimal *b)
 																 NumericGetDatum(int64_to_numeric(0)))), 18);
 }
 
+/* a / b rounded half away from zero, over numeric; a >= 0, b > 0. */
+static void
+round_quotient(Decimal *r, const Decimal *a, const Decimal *b, int digits)
+{
+	Numeric		remainder;
+	Numeric		quotient = numeric_divide(a, b, digits, &remainder);
+
+	remainder = numeric_op(numeric_add, remainder, remainder);
+	set_quotient(r, quotient, DatumGetBool(DirectFunctionCall2(numeric_ge, NumericGetDatum(remainder),
+															   NumericGetDatum(dec_to_numeric(b)))), digits);
+}
+
+/* a / b rounded half away from zero at the 18th decimal; a >= 0, b > 0 (linked mark prices). */
+void
+dec_div_round18(Decimal *r, const Decimal *a, const Decimal *b)
+{
+	if (dec_both_fast(a, b))
+	{
+		int64		power = 18 + b->scale - a->scale;
+		int128		n = dec_mantissa(a);
+		int128		d = dec_mantissa(b);
+
+		if (power >= 0 ? rescale(&n, power) : rescale(&d, -power))
+		{
+			int128		rest = n % d;
+
+			dec_set(r, n / d + (rest >= d - rest), 18);
+			return;
+		}
+	}
+	round_quotient(r, a, b, 18);
+}
+
 /* a / b rounded half away from zero at the 8th decimal; a >= 0, b > 0 (SPEC 3.9, margin ratio). */
 void
 dec_div_round8(Decimal *r, const Decimal *a, const Decimal *b)
 {
 	const double reach = 4503599627370496.0 / 16;	/* 2^48: an estimate below is off by one at most */
-	Numeric		remainder;
-	Numeric		quotient;
 	int128		ma,
 				mb;
 
@@ -801,10 +845,7 @@ dec_div_round8(Decimal *r, const Decimal *a, const Decimal *b)
 			}
 		}
 	}
-	quotient = numeric_divide(a, b, 8, &remainder);
-	remainder = numeric_op(numeric_add, remainder, remainder);
-	set_quotient(r, quotient, DatumGetBool(DirectFunctionCall2(numeric_ge, NumericGetDatum(remainder),
-															   NumericGetDatum(dec_to_numeric(b)))), 8);
+	round_quotient(r, a, b, 8);
 }
 
 /* ---------- packed and flat forms ---------- */

@@ -30,13 +30,16 @@ extern const char *const level_names[];
 typedef struct AssetLine
 {
 	Symbol		symbol;
+	int			asset;			/* its number in the market, -1: unknown */
 	const MarketAsset *terms;	/* NULL: the market does not know it */
 	bool		missing;		/* lacks what its equity needs */
 	bool		settles;		/* some position settles in it */
 	bool		pnl_unknown;	/* and has no mark */
+	bool		counted;		/* is "counts" known beforehand? */
 
 	/* in units of the asset */
 	Decimal		balance;
+	Decimal		counts;			/* of it as collateral */
 	Decimal		equity;
 	Decimal		pnl;			/* of the positions settled in it, as are the next two */
 	Decimal		maintenance;
@@ -53,11 +56,14 @@ typedef struct AssetLine
 typedef struct PositionLine
 {
 	Position	position;
+	int			contract;		/* its number in the market, -1: unknown */
+	AssetLine  *booked;			/* line of its settlement asset; NULL: unknown contract */
 	const MarketContract *terms;	/* NULL: the market does not know it */
 	const MarketAsset *settle;	/* NULL: nor its settlement asset */
 	bool		missing;		/* unknown, without mark or without maintenance */
 	bool		settle_missing; /* settlement asset unknown or without price */
-	Decimal		notional[2];	/* by PortfolioSide; these need a mark */
+	Decimal		cost[2];		/* by PortfolioSide, of sides with quantity: size * entry cost */
+	Decimal		notional[2];	/* these need a mark */
 	Decimal		pnl;
 	Decimal		maintenance;	/* these the maintenance schedule too */
 	Decimal		initial;
@@ -93,10 +99,42 @@ typedef struct Valuation
 /* What is wanted beyond level unpriced or not, equity and its two parts. */
 #define VALUE_WORTH		0x01	/* what ignores ratios: net asset value, haircut, unrealized PnL */
 #define VALUE_MARGINS	0x02	/* requirements, and all that follows from them */
+#define VALUE_MAINTENANCE 0x08	/* of these only the maintenance margin, and the level */
 #define VALUE_ALL		0x03
 #define VALUE_LINES		0x04	/* the lines of assets and positions, complete */
 
+/* Profit of one side: what it is worth at a price, less what it cost, all in the settlement asset. */
+static inline void
+side_gain(Decimal *r, PortfolioSide side, const Decimal *notional, const Decimal *cost)
+{
+	if (side == SIDE_LONG)
+		dec_sub(r, notional, cost);
+	else
+		dec_sub(r, cost, notional);
+}
+
+/* The same from its entry cost (SPEC 3.1). */
+static inline void
+side_profit(Decimal *r, PortfolioSide side, const Decimal *notional, const Decimal *size, const Decimal *entry_cost)
+{
+	Decimal		cost;
+
+	dec_mul(&cost, size, entry_cost);
+	side_gain(r, side, notional, &cost);
+}
+
 extern void value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted);
+
+/*
+ * The same for many shocks of one market: read once, valued often.  A shock has
+ * the market's records but for their prices, and numerics at offsets from the
+ * market, as it has.
+ */
+typedef struct BoundPortfolio BoundPortfolio;
+
+extern BoundPortfolio *bind_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted);
+extern void value_bound(BoundPortfolio *bound, const MarketAsset *assets, const MarketContract *contracts);
+
 extern bool valuation_passes(const Valuation *v);
 extern void value_collateral(Decimal *r, const Schedule *tiers, Basis basis, const Decimal *price, const Decimal *equity,
 							 const Decimal *net_value);

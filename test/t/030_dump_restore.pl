@@ -70,7 +70,7 @@ is(as('keeper', 'book', q{
 
 my @tables = split /\n/, as('keeper', 'book', q{
 	SELECT relname FROM pg_class WHERE relnamespace = 'margin'::regnamespace AND relkind IN ('r', 'p') ORDER BY 1});
-is(@tables, 10, 'tables');
+is(@tables, 11, 'tables');
 is(as('keeper', 'book', q{
 	SELECT relname FROM pg_extension, unnest(extconfig) AS c (oid) JOIN pg_class USING (oid)
 	 WHERE extname = 'margin' AND extcondition = array_fill(''::text, ARRAY[cardinality(extconfig)]) ORDER BY 1}),
@@ -130,6 +130,9 @@ VALUES ('ETH_USDT', '-infinity', 0, 0.005, NULL), ('ETH_USDT', '-infinity', 5000
 INSERT INTO margin.mark_price (contract, price, updated_at)
 VALUES ('ETH_USDT', 3001.5, now()), ('BTC_USDT', 60100.0, '2020-01-01 00:00+00'), ('BTC_USDT ', 7, '2020-01-01 00:00+00');
 INSERT INTO margin.level_threshold (level, margin_ratio) VALUES ('liquidation', 1.10), ('warning', 0.5);
+INSERT INTO margin.scenario (scenario, asset, contract, relative, price)
+VALUES (E'o''dd\\N\té数', 'BTC', NULL, -0.250, NULL), (E'o''dd\\N\té数', 'USDT', NULL, NULL, 0.90), (E'o''dd\\N\té数', NULL, 'ETH_USDT', 0, NULL),
+       ('still', NULL, NULL, 0.000, NULL), ('still', NULL, 'BTC_USDT ', NULL, 8);
 INSERT INTO margin.balance (account_id, asset, quantity)
 VALUES (1, 'USDT', 10000.00), (1, 'BTC', 0.1), (2, 'BTC', 2), (2, 'USDT', -20000), (3, 'OLD', 1), (4, 'nowhere', 1), (5, E'o''dd\\N\té数', 1e-999),
        (-9223372036854775808, 'USDT', -1), (9223372036854775807, 'ZZZ', ('1' || repeat('0', 999))::numeric), (6, 'USDT', 100), (7, 'USDT', 0);
@@ -187,7 +190,7 @@ SQL
 # Everything a reader could see, in an order of its own.
 my @relations = (
 	(map { "margin.$_" } @tables),
-	(map { "margin.$_" } qw(holding account_margin undercollateralized unpriced account_collateral account_position)),
+	(map { "margin.$_" } qw(holding account_margin undercollateralized unpriced account_collateral account_position account_stress)),
 	qw(desk.stored desk.own desk.watch desk.explained desk.house desk.revalued()));
 
 sub state_of
@@ -295,6 +298,8 @@ sub check_guarded
 		[ "INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) VALUES ('nowhere', 0, 1)", '23503' ],
 		[ "DELETE FROM margin.asset WHERE asset = 'USDT'", '23503' ],
 		[ "INSERT INTO margin.index_price (asset, price) VALUES ('BTC', 1)", '23505' ],
+		[ "INSERT INTO margin.scenario (scenario, relative) VALUES ('still', 0.1)", '23505' ],
+		[ "UPDATE margin.scenario SET relative = -1 WHERE asset = 'BTC'", '23514' ],
 		[ "UPDATE margin.mark_price SET price = 0", '23514' ],
 		[ "UPDATE margin.balance SET quantity = 'NaN'", '23514' ],
 		[ "UPDATE margin.position SET side = 'short'", '428C9' ],
