@@ -11,7 +11,7 @@ CREATE TABLE margin.index_price_history (
     updated_at   timestamptz NOT NULL,
     forced       boolean NOT NULL,
     recorded_by  name NOT NULL DEFAULT margin.acting_user(),
-    recorded_at  timestamptz NOT NULL DEFAULT now()
+    recorded_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX index_price_history_idx ON margin.index_price_history (asset, updated_at);
 COMMENT ON TABLE margin.index_price_history IS 'every index price that was applied, those still kept by price_retention';
@@ -20,7 +20,7 @@ COMMENT ON COLUMN margin.index_price_history.price IS 'USD per unit of the asset
 COMMENT ON COLUMN margin.index_price_history.updated_at IS 'when the price was observed';
 COMMENT ON COLUMN margin.index_price_history.forced IS 'whether it replaced a price observed later: a correction';
 COMMENT ON COLUMN margin.index_price_history.recorded_by IS 'the role that applied it';
-COMMENT ON COLUMN margin.index_price_history.recorded_at IS 'start of the transaction that applied it';
+COMMENT ON COLUMN margin.index_price_history.recorded_at IS 'when it was applied';
 COMMENT ON INDEX margin.index_price_history_idx IS 'the prices of an asset in the order of their observation';
 
 CREATE TABLE margin.mark_price_history (
@@ -29,7 +29,7 @@ CREATE TABLE margin.mark_price_history (
     updated_at   timestamptz NOT NULL,
     forced       boolean NOT NULL,
     recorded_by  name NOT NULL DEFAULT margin.acting_user(),
-    recorded_at  timestamptz NOT NULL DEFAULT now()
+    recorded_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX mark_price_history_idx ON margin.mark_price_history (contract, updated_at);
 COMMENT ON TABLE margin.mark_price_history IS 'every mark price that was applied, those still kept by price_retention';
@@ -38,7 +38,7 @@ COMMENT ON COLUMN margin.mark_price_history.price IS 'settlement asset per unit 
 COMMENT ON COLUMN margin.mark_price_history.updated_at IS 'when the price was observed';
 COMMENT ON COLUMN margin.mark_price_history.forced IS 'whether it replaced a price observed later: a correction';
 COMMENT ON COLUMN margin.mark_price_history.recorded_by IS 'the role that applied it';
-COMMENT ON COLUMN margin.mark_price_history.recorded_at IS 'start of the transaction that applied it';
+COMMENT ON COLUMN margin.mark_price_history.recorded_at IS 'when it was applied';
 COMMENT ON INDEX margin.mark_price_history_idx IS 'the prices of a contract in the order of their observation';
 
 CREATE TABLE margin.price_retention (
@@ -187,7 +187,7 @@ BEGIN
     IF NOT isfinite(observed_at) OR observed_at > clock_timestamp() + interval '5 s' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('prices of %s are not of the past', observed_at),
+            MESSAGE = format('prices cannot be observed at %s', observed_at),
             DETAIL = format('It is %s; clocks may differ by 5 s.', clock_timestamp());
     END IF;
 
@@ -197,7 +197,7 @@ BEGIN
         SELECT * FROM (VALUES ('asset', 'index_price', assets, asset_prices), ('contract', 'mark_price', contracts, marks))
                           AS b (kind, prices_of, symbols, prices)
     LOOP
-        IF cardinality(batch.symbols) IS DISTINCT FROM cardinality(batch.prices) THEN
+        IF coalesce(cardinality(batch.symbols), 0) <> coalesce(cardinality(batch.prices), 0) THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'invalid_parameter_value',
                 MESSAGE = format('%s %ss with %s prices', coalesce(cardinality(batch.symbols), 0), batch.kind,
@@ -212,7 +212,7 @@ BEGIN
                 ERRCODE = CASE WHEN flaw.symbol IS NULL OR flaw.price IS NULL THEN 'null_value_not_allowed' ELSE 'invalid_parameter_value' END,
                 MESSAGE = CASE WHEN flaw.symbol IS NULL THEN format('%s %s is null', batch.kind, flaw.n)
                                ELSE format('price of %s "%s" is %s', batch.kind, flaw.symbol,
-                                           coalesce(left(flaw.price::text, 60), 'null')) END,
+                                           coalesce(regexp_replace(flaw.price::text, '^(.{60}).+$', '\1...'), 'null')) END,
                 DETAIL = 'A price is above 0, finite, and has at most 1,000 digits on each side of the point.';
         END IF;
         SELECT g.symbol INTO flaw
