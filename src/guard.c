@@ -699,7 +699,7 @@ open_court(Court *court)
 	court->clock = GetCurrentTimestamp();
 	court->context = AllocSetContextCreate(CurrentMemoryContext, "margin judgement", ALLOCSET_DEFAULT_SIZES);
 	mine = act_for(owner_of("asset"), FOR_READING);
-	court->market = market_copy(court->snapshot, court->clock);
+	court->market = session_market(court->snapshot, court->clock);
 	be(mine);
 }
 

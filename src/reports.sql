@@ -236,3 +236,35 @@ COMMENT ON COLUMN margin.report_movers.margin_by_holdings IS 'what changed holdi
 COMMENT ON COLUMN margin.report_movers.margin_by_prices IS 'what changed prices then added, USD';
 COMMENT ON COLUMN margin.report_movers.margin_by_parameters IS 'what changed parameters then added, USD';
 COMMENT ON COLUMN margin.report_movers.margin_after IS 'maintenance margin in USD, at the later time';
+
+CREATE FUNCTION margin.report_stress(
+    as_of timestamptz DEFAULT NULL, scenarios margin.scenario[] DEFAULT NULL,
+    OUT scenario text, OUT accounts bigint, OUT warning bigint, OUT margin_call bigint, OUT liquidation bigint, OUT bankrupt bigint, OUT unpriced bigint,
+    OUT equity numeric, OUT maintenance_margin numeric, OUT loss numeric
+) RETURNS SETOF record
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 20
+BEGIN ATOMIC
+    SELECT s.scenario, count(*), count(*) FILTER (WHERE s.level = 'warning'), count(*) FILTER (WHERE s.level = 'margin_call'),
+           count(*) FILTER (WHERE s.level = 'liquidation'), count(*) FILTER (WHERE s.level = 'bankrupt'),
+           count(*) FILTER (WHERE s.level = 'unpriced'), sum(s.equity), sum(s.maintenance_margin), sum(s.loss)
+      FROM margin.portfolios(as_of) AS p,
+           LATERAL margin.stress(p.portfolio, (SELECT margin.market_at(as_of)), (SELECT coalesce(report_stress.scenarios, margin.scenarios()))) AS s
+     GROUP BY s.scenario
+     ORDER BY sum(s.loss) DESC NULLS LAST, sum(s.equity), s.scenario COLLATE "C";
+END;
+COMMENT ON FUNCTION margin.report_stress(timestamptz, margin.scenario[]) IS 'what scenarios, null: those of margin.scenario, would make of all accounts, the one that loses most first: how many at which level, and their totals in USD without the unpriced: of the latest snapshot at or before as_of; an error if there is none, or if a scenario names what its market lacks; null: now';
+
+CREATE VIEW margin.report_stress WITH (security_invoker = true) AS
+SELECT * FROM margin.report_stress();
+ALTER VIEW margin.report_stress OWNER TO @extowner@;
+COMMENT ON VIEW margin.report_stress IS 'what the scenarios of margin.scenario would make of all accounts now';
+COMMENT ON COLUMN margin.report_stress.scenario IS 'name of the scenario';
+COMMENT ON COLUMN margin.report_stress.accounts IS 'how many accounts';
+COMMENT ON COLUMN margin.report_stress.warning IS 'how many of them would be at warning';
+COMMENT ON COLUMN margin.report_stress.margin_call IS 'how many at margin_call';
+COMMENT ON COLUMN margin.report_stress.liquidation IS 'how many at liquidation';
+COMMENT ON COLUMN margin.report_stress.bankrupt IS 'how many bankrupt';
+COMMENT ON COLUMN margin.report_stress.unpriced IS 'how many unpriced, and so in none of the totals';
+COMMENT ON COLUMN margin.report_stress.equity IS 'sum of equity, USD';
+COMMENT ON COLUMN margin.report_stress.maintenance_margin IS 'sum of what positions and debts require to be kept, USD';
+COMMENT ON COLUMN margin.report_stress.loss IS 'sum of what negative equities leave beyond the collateral, USD, >= 0';
