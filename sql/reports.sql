@@ -16,7 +16,7 @@ SELECT (SELECT count(*) FROM margin.report_unpriced) AS unpriced, (SELECT count(
 INSERT INTO margin.asset (asset) VALUES ('BTC'), ('USDT'), ('NOP');
 INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) VALUES ('BTC', 0, 0.9), ('BTC', 1, 0.8), ('USDT', 0, 1);
 INSERT INTO margin.index_price VALUES ('BTC', 100), ('USDT', 1), ('NOP', 2);
-INSERT INTO margin.contract (contract, settle_asset, size) VALUES ('BTC_USDT', 'USDT', 1), ('UNMARKED', 'USDT', 1);
+INSERT INTO margin.contract (contract, settle_asset, base_asset, size) VALUES ('BTC_USDT', 'USDT', 'BTC', 1), ('UNMARKED', 'USDT', NULL, 1);
 INSERT INTO margin.risk_tier (contract, lower_bound, maintenance_rate) VALUES ('BTC_USDT', 0, 0.1), ('UNMARKED', 0, 0.1);
 INSERT INTO margin.mark_price VALUES ('BTC_USDT', 100);
 INSERT INTO margin.balance VALUES
@@ -47,12 +47,22 @@ SELECT account_id FROM margin.report_losses(NULL, 1);
 SELECT * FROM margin.report_concentration;
 SELECT * FROM margin.report_exposure;
 
+-- BTC at 50: 1 has 125, 3 owes 7, 6 has 22.5 for 50; the mark follows: 2 loses 100 and has -85 for 10, 5 gains 40 and has 70 for 5.
+-- It does not: 2 has 15 for 20, 5 has 20 for 10.
+-- USDT at 0.5: 1 has 250, 3 owes 3.5, 6 has 45 for 25; the mark doubles in USDT: 2 has 107.5 for 20, 5 has -40 for 10.
+SELECT * FROM margin.report_stress;
+INSERT INTO margin.scenario VALUES ('BTC halves', 'BTC', NULL, -0.5, NULL), ('USDT halves', 'USDT', NULL, NULL, 0.5), ('BTC marks stay', 'BTC', NULL, -0.5, NULL), ('BTC marks stay', NULL, 'BTC_USDT', 0, NULL);
+SELECT * FROM margin.report_stress;
+SELECT scenario, accounts, loss FROM margin.report_stress(scenarios => ARRAY(SELECT s FROM margin.scenario AS s WHERE scenario LIKE 'USDT%'));
+SELECT count(*) FROM margin.report_stress(scenarios => '{}');
+
 -- the same as of a snapshot, of each form, when all has changed
 SELECT margin.prepare_snapshots(1);
 CREATE TEMP TABLE present AS
 SELECT (SELECT jsonb_agg(r) FROM margin.report_levels AS r) AS levels, (SELECT jsonb_agg(r) FROM margin.report_unpriced AS r) AS unpriced,
        (SELECT jsonb_agg(r) FROM margin.report_shortfalls AS r) AS shortfalls, (SELECT jsonb_agg(r) FROM margin.report_losses AS r) AS losses,
-       (SELECT jsonb_agg(r) FROM margin.report_concentration AS r) AS concentration, (SELECT jsonb_agg(r) FROM margin.report_exposure AS r) AS exposure;
+       (SELECT jsonb_agg(r) FROM margin.report_concentration AS r) AS concentration, (SELECT jsonb_agg(r) FROM margin.report_exposure AS r) AS exposure,
+       (SELECT jsonb_agg(r) FROM margin.report_stress AS r) AS stress;
 SAVEPOINT clean;
 \set VERBOSITY sqlstate
 SELECT * FROM margin.report_movers;
@@ -84,7 +94,8 @@ SELECT form,
        shortfalls = (SELECT jsonb_agg(r) FROM margin.report_shortfalls(at) AS r) AS shortfalls,
        losses = (SELECT jsonb_agg(r) FROM margin.report_losses(at) AS r) AS losses,
        concentration = (SELECT jsonb_agg(r) FROM margin.report_concentration(at) AS r) AS concentration,
-       exposure = (SELECT jsonb_agg(r) FROM margin.report_exposure(at) AS r) AS exposure
+       exposure = (SELECT jsonb_agg(r) FROM margin.report_exposure(at) AS r) AS exposure,
+       stress = (SELECT jsonb_agg(r) FROM margin.report_stress(at) AS r) AS stress
   FROM present, taken ORDER BY form;
 SELECT form, count(*) FILTER (WHERE past.r <> now.r) AS different_now
   FROM taken, LATERAL (SELECT jsonb_agg(r) AS r FROM margin.report_levels(at) AS r) AS past, (SELECT jsonb_agg(r) AS r FROM margin.report_levels AS r) AS now
