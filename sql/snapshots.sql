@@ -230,6 +230,27 @@ SELECT margin.take_snapshot('portfolios') = now() AS stamped;
 SELECT margin.take_snapshot('changes');
 ROLLBACK;
 
+---------------------------------------------------------------- a new day
+BEGIN;
+INSERT INTO margin.balance VALUES (1, 'USDT', 1), (2, 'USDT', 2);
+SELECT margin.prepare_snapshots(0);
+SELECT format('CREATE TABLE margin.yesterday_%1$s PARTITION OF margin.%1$s FOR VALUES FROM (%2$L) TO (%3$L)', t, today - interval '1 day', today)
+  FROM unnest('{snapshot,account_snapshot}'::text[]) AS t, LATERAL (SELECT date_trunc('day', now(), 'UTC') AS today) AS d
+\set ECHO none
+\gexec
+\set ECHO all
+SELECT margin.take_snapshot('portfolios') IS NOT NULL AS taken;
+UPDATE margin.snapshot SET taken_at = taken_at - interval '1 day', base = base - interval '1 day';
+UPDATE margin.account_snapshot SET taken_at = taken_at - interval '1 day';
+-- changes begin anew, and so outlive the day before
+UPDATE margin.balance SET quantity = 3 WHERE account_id = 2;
+SELECT margin.take_snapshot('changes') IS NOT NULL AS taken;
+SELECT form, base = taken_at AS anew, accounts, (SELECT count(*) FROM margin.account_snapshot AS a WHERE a.taken_at = s.taken_at) AS stored
+  FROM margin.snapshot AS s ORDER BY taken_at;
+SELECT margin.drop_snapshots(date_trunc('day', now(), 'UTC')) AS days;
+SELECT account_id, portfolio FROM margin.portfolios('infinity') ORDER BY 1;
+ROLLBACK;
+
 ---------------------------------------------------------------- progress
 SELECT count(*) FROM margin.progress WHERE pid = pg_backend_pid();
 BEGIN;

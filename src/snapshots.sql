@@ -388,6 +388,7 @@ COMMENT ON FUNCTION margin.level_totals(timestamptz) IS 'accounts by level and t
 CREATE FUNCTION margin.take_snapshot(form margin.snapshot_form DEFAULT 'full') RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET row_security = off
 SET application_name = 'margin: snapshot'
 AS $$
 DECLARE
@@ -455,4 +456,4 @@ BEGIN
     RETURN taken;
 END
 $$;
-COMMENT ON FUNCTION margin.take_snapshot(margin.snapshot_form) IS 'stores the present market and the portfolio and valuation of every account, as one statement sees them, and returns the time that names the snapshot. form changes begins each UTC day with all portfolios, and needs READ COMMITTED. For the owner of the tables, one at a time; an error where prepare_snapshots() has made no partition for the day; null for null. margin.progress says how far it is';
+COMMENT ON FUNCTION margin.take_snapshot(margin.snapshot_form) IS 'stores the present market and the portfolio and valuation of every account, as one statement sees them, and returns the time that names the snapshot. form changes begins each UTC day with all portfolios, and needs READ COMMITTED. For the owner of the tables, one at a time; an error where prepare_snapshots() has made no partition for the day, or where row security hides rows; null for null. margin.progress says how far it is';

@@ -134,6 +134,56 @@ is(refusal('keeper', 'archived', 'DROP EXTENSION margin'), 'accepted', 'snapshot
 is(as('keeper', 'archived', q{SELECT count(*) FROM pg_class WHERE relname ~ '^(account_)?snapshot'}), 0, 'and leave nothing');
 
 # ---------------------------------------------------------------------------
+# Random forms over a random book: each answers for ever as the view did
+# ---------------------------------------------------------------------------
+
+my $seed = $ENV{SEED} // int rand 2**31;
+note "seed $seed";
+$node->safe_psql('postgres', 'CREATE DATABASE random OWNER keeper');
+as('keeper', 'random', q{
+	CREATE EXTENSION margin;
+	INSERT INTO margin.asset (asset) SELECT 'A' || i FROM generate_series(1, 5) AS i;
+	INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) SELECT asset, bound, 0.9 - bound / 20 FROM margin.asset, generate_series(0, 4) AS bound;
+	INSERT INTO margin.index_price SELECT asset, 1 FROM margin.asset;
+	INSERT INTO margin.contract (contract, settle_asset, size) VALUES ('C1', 'A1', 1), ('C2', 'A2', 0.1);
+	INSERT INTO margin.risk_tier (contract, lower_bound, maintenance_rate) VALUES ('C1', 0, 0.1), ('C2', 0, 0.2);
+	INSERT INTO margin.mark_price VALUES ('C1', 10), ('C2', 20);
+	SELECT margin.prepare_snapshots(1);
+	CREATE TABLE seen (taken_at timestamptz, form margin.snapshot_form, accounts text)});
+my $wrong = as('keeper', 'random', "SET seed = @{[ $seed / 2**31 ]};" . q{
+	DO $$
+	DECLARE
+	    form margin.snapshot_form;
+	BEGIN
+	    FOR step IN 1..60 LOOP
+	        FOR i IN 1..random() * 4 LOOP
+	            INSERT INTO margin.balance VALUES (random() * 12, 'A' || round(random() * 5 + 0.6), round((random() * 10 - 2)::numeric, 2))
+	                ON CONFLICT (account_id, asset) DO UPDATE SET quantity = excluded.quantity;
+	            INSERT INTO margin.position (account_id, contract, quantity, entry_price) VALUES (random() * 12, 'C' || round(random() + 1), round((random() * 4 - 2)::numeric, 1), 10)
+	                ON CONFLICT (account_id, contract, side) DO UPDATE SET quantity = excluded.quantity;
+	            DELETE FROM margin.balance WHERE account_id = round(random() * 12);
+	            DELETE FROM margin.position WHERE account_id = round(random() * 12);
+	        END LOOP;
+	        UPDATE margin.index_price SET price = round((0.5 + random())::numeric, 3) WHERE asset = 'A' || round(random() * 4 + 1);
+	        UPDATE margin.mark_price SET price = round((5 + 10 * random())::numeric, 2) WHERE contract = 'C' || round(random() + 1);
+	        form := (ARRAY['full', 'portfolios', 'changes', 'changes', 'changes', 'changes'])[1 + floor(6 * random())];
+	        INSERT INTO seen SELECT margin.take_snapshot(form), form, (SELECT string_agg(a::text, E'\n' ORDER BY account_id) FROM margin.account_margin AS a);
+	    END LOOP;
+	END
+	$$;
+	SELECT string_agg(form::text, ' ' ORDER BY taken_at)
+	  FROM seen
+	 WHERE accounts IS DISTINCT FROM (SELECT string_agg(a::text, E'\n' ORDER BY account_id) FROM (
+	           SELECT account_id, equity, collateral_value, liabilities, net_asset_value, haircut, unrealized_pnl, initial_margin,
+	                  maintenance_margin, available_margin, shortfall, margin_ratio, level, missing
+	             FROM margin.account_margin_at(seen.taken_at)) AS a)
+	    OR NOT EXISTS (SELECT FROM margin.snapshot AS s WHERE s.taken_at = seen.taken_at AND s.form = seen.form)});
+is($wrong, '', "every snapshot answers as the view did when it was taken (seed $seed)");
+my ($forms, $levels, $accounts) = split /\|/, as('keeper', 'random', q{
+	SELECT count(DISTINCT form), count(DISTINCT (t).level) FILTER (WHERE (t).accounts > 0), count(DISTINCT s.accounts) FROM margin.snapshot AS s, unnest(levels) AS t});
+cmp_ok($levels, '>=', 3, "$forms forms, accounts at $levels levels, in books of $accounts sizes");
+
+# ---------------------------------------------------------------------------
 # Progress, and who waits for whom
 # ---------------------------------------------------------------------------
 
