@@ -12,7 +12,7 @@
 
 CREATE TYPE margin.snapshot_form AS ENUM ('full', 'portfolios', 'changes');
 COMMENT ON TYPE margin.snapshot_form IS
-'what a snapshot stores: full (portfolio and valuation of every account), portfolios (without valuations), changes (of the portfolios only those that changed since the snapshot before it on the same UTC day); valuations that are not stored are computed when asked for';
+'what a snapshot stores: full (portfolio and valuation of every account), portfolios (without valuations), changes (of the portfolios only those that changed since the snapshot before it, but all of them to begin with, see take_snapshot()); valuations that are not stored are computed when asked for';
 
 CREATE TYPE margin.level_total AS (
     level margin.level,
@@ -414,7 +414,11 @@ BEGIN
     expected := coalesce(latest.accounts, (SELECT count(*) FROM (SELECT FROM (SELECT h.account_id FROM margin.holding AS h ORDER BY h.account_id) AS h
                                                                   GROUP BY h.account_id) AS account));
 
-    IF form = 'changes' AND (latest.taken_at AT TIME ZONE 'UTC')::date = today THEN
+    -- A day is dropped whole, so changes do not reach beyond it; nor are there
+    -- ever more of them to be read than accounts.
+    IF form = 'changes' AND (latest.taken_at AT TIME ZONE 'UTC')::date = today
+       AND (SELECT count(*) FROM margin.account_snapshot AS a WHERE a.taken_at > latest.base AND a.taken_at <= latest.taken_at) < latest.accounts
+    THEN
         IF current_setting('transaction_isolation') <> 'read committed' THEN
             RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
                 MESSAGE = format('a snapshot of changes cannot be taken at isolation level %s', current_setting('transaction_isolation')),
@@ -456,4 +460,4 @@ BEGIN
     RETURN taken;
 END
 $$;
-COMMENT ON FUNCTION margin.take_snapshot(margin.snapshot_form) IS 'stores the present market and the portfolio and valuation of every account, as one statement sees them, and returns the time that names the snapshot. form changes begins each UTC day with all portfolios, and needs READ COMMITTED. For the owner of the tables, one at a time; an error where prepare_snapshots() has made no partition for the day, or where row security hides rows; null for null. margin.progress says how far it is';
+COMMENT ON FUNCTION margin.take_snapshot(margin.snapshot_form) IS 'stores the present market and the portfolio and valuation of every account, as one statement sees them, and returns the time that names the snapshot. form changes stores all portfolios at first, each UTC day, and when as many have changed as there are accounts; it needs READ COMMITTED. For the owner of the tables, one at a time; an error where prepare_snapshots() has made no partition for the day, or where row security hides rows; null for null. margin.progress says how far it is';
