@@ -52,6 +52,19 @@ market_fetch(StoredMarket *last, Datum value, MemoryContext context)
 	return last->market;
 }
 
+/* The market that is an argument of a function that keeps nothing else from row to row. */
+const Market *
+market_of_call(FunctionCallInfo fcinfo, int number)
+{
+	Datum		value = PG_GETARG_DATUM(number);
+
+	if (!market_is_stored(value))
+		return market_from_datum(value);
+	if (fcinfo->flinfo->fn_extra == NULL)
+		fcinfo->flinfo->fn_extra = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(StoredMarket));
+	return market_fetch(fcinfo->flinfo->fn_extra, value, fcinfo->flinfo->fn_mcxt);
+}
+
 /* ---------- terms ---------- */
 
 void

@@ -174,6 +174,7 @@ typedef struct StoredMarket
 #define market_is_stored(value) VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value))
 
 extern const Market *market_fetch(StoredMarket *last, Datum value, MemoryContext context);
+extern const Market *market_of_call(FunctionCallInfo fcinfo, int number);
 
 /* A market of one's own, and what may be changed in it; both setters return the market, which may have moved. */
 extern Market *market_copy(const Market *market);

@@ -500,7 +500,7 @@ margin_market_from_rows(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(market_build(&terms));
 }
 
-/* ---------- rows out: assets(market), contracts(market) ---------- */
+/* ---------- rows out: assets(market), contracts(market), levels(market) ---------- */
 
 static Datum
 name_datum(const Market *market, const MarketName *name, bool *isnull)
@@ -581,6 +581,28 @@ margin_market_contracts(PG_FUNCTION_ARGS)
 		values[7] = ObjectIdGetDatum(option_to_enum(TupleDescAttr(result->setDesc, 7)->atttypid,
 													netting_names[contract->netting]));
 		values[8] = number_datum(market, &contract->closing_fee);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(margin_market_levels);
+
+/* levels(market): (level, margin_ratio) */
+Datum
+margin_market_levels(PG_FUNCTION_ARGS)
+{
+	const Market *market = market_from_datum(PG_GETARG_DATUM(0));
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < THRESHOLDS; i++)
+	{
+		Datum		values[2];
+		bool		nulls[2] = {0};
+
+		values[0] = ObjectIdGetDatum(option_to_enum(TupleDescAttr(result->setDesc, 0)->atttypid, threshold_names[i]));
+		values[1] = number_datum(market, &market->thresholds[i]);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;

@@ -40,11 +40,15 @@ typedef struct UnknownLine
 	int			line;			/* 1 + line, 0 none yet */
 } UnknownLine;
 
-static inline void
+/* r = max(r, a); did it rise? */
+static inline bool
 raise_to(Decimal *r, const Decimal *a)
 {
-	if (dec_cmp(r, a) < 0)
+	bool		rises = dec_cmp(r, a) < 0;
+
+	if (rises)
 		*r = *a;
+	return rises;
 }
 
 /* ---------- what is missing ---------- */
@@ -93,11 +97,12 @@ requirement(Decimal *r, const Market *market, const MarketContract *contract, co
 	schedule_apply(r, market_schedule(market, contract->requirement), notional);
 }
 
-/* max(I(N), m * M * margin quantity, req(N)) (SPEC 3.7) */
-static void
+/* max(req(N), I(N), m * M * margin quantity), and which of them it is (SPEC 3.7) */
+static InitialReason
 initial_requirement(Decimal *r, const Market *market, const MarketContract *contract, const Decimal *notional,
 					const Decimal *margin, const Decimal *required)
 {
+	InitialReason reason = INITIAL_BY_MAINTENANCE;
 	Decimal		buffer;
 	Decimal		other;
 
@@ -105,13 +110,16 @@ initial_requirement(Decimal *r, const Market *market, const MarketContract *cont
 	if (contract->initial != 0)
 	{
 		schedule_apply(&other, market_schedule(market, contract->initial), notional);
-		raise_to(r, &other);
+		if (raise_to(r, &other))
+			reason = INITIAL_BY_RATE;
 	}
 	if (!dec_is_zero(margin))
 	{
 		dec_mul(&other, dec_flat(&contract->unit_notional, market, &buffer), margin);
-		raise_to(r, &other);
+		if (raise_to(r, &other))
+			reason = INITIAL_BY_LEVERAGE;
 	}
+	return reason;
 }
 
 /* Both requirements of a position whose legs stand for themselves or for the larger. */
@@ -149,28 +157,81 @@ require_legs(const Work *work, PositionLine *line)
 	}
 }
 
+static inline PortfolioSide
+larger_side(const PositionSide *sides)
+{
+	return dec_cmp(&sides[SIDE_LONG].quantity, &sides[SIDE_SHORT].quantity) >= 0 ? SIDE_LONG : SIDE_SHORT;
+}
+
+/* Margin quantity of the difference of two sides: MX * |L - S| / X, rounded up at the 18th decimal (SPEC 3.7). */
+static void
+net_margin(Decimal *r, const PositionSide *sides, PortfolioSide larger)
+{
+	*r = DEC_ZERO;
+	if (dec_is_zero(&sides[larger].margin))
+		return;
+	dec_sub(r, &sides[larger].quantity, &sides[1 - larger].quantity);
+	dec_mul(r, r, &sides[larger].margin);
+	dec_div_ceil18(r, r, &sides[larger].quantity);
+}
+
 /* Both requirements of a position whose legs offset each other. */
 static void
 require_net(const Work *work, PositionLine *line)
 {
 	const Market *market = work->market;
 	const PositionSide *sides = line->position.sides;
-	int			larger = dec_cmp(&sides[SIDE_LONG].quantity, &sides[SIDE_SHORT].quantity) >= 0 ? SIDE_LONG : SIDE_SHORT;
+	PortfolioSide larger = larger_side(sides);
 	Decimal		notional;
-	Decimal		margin = DEC_ZERO;
+	Decimal		margin;
 
 	dec_sub(&notional, &line->notional[larger], &line->notional[1 - larger]);
 	requirement(&line->maintenance, market, line->terms, &notional);
 	line->initial = DEC_ZERO;
 	if (!work->margins)
 		return;
-	if (!dec_is_zero(&sides[larger].margin))
-	{
-		dec_sub(&margin, &sides[larger].quantity, &sides[1 - larger].quantity);
-		dec_mul(&margin, &margin, &sides[larger].margin);
-		dec_div_ceil18(&margin, &margin, &sides[larger].quantity);
-	}
+	net_margin(&margin, sides, larger);
 	initial_requirement(&line->initial, market, line->terms, &notional, &margin, &line->maintenance);
+}
+
+/* What the two sides of a position that lacks nothing bring into its requirements, and which of them count. */
+void
+require_sides(SideRequirement legs[2], const PositionLine *line, const Market *market)
+{
+	const MarketContract *contract = line->terms;
+	const PositionSide *sides = line->position.sides;
+	PortfolioSide larger = larger_side(sides);
+
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		SideRequirement *leg = &legs[i];
+		Decimal		margin = sides[i].margin;
+
+		leg->notional = line->notional[i];
+		leg->maintains = leg->opens = !dec_is_zero(&sides[i].quantity);
+		if (contract->netting == NETTING_NET)
+		{
+			leg->maintains = leg->opens = i == (int) larger;
+			if (leg->opens)
+			{
+				dec_sub(&leg->notional, &leg->notional, &line->notional[1 - i]);
+				net_margin(&margin, sides, larger);
+			}
+		}
+		requirement(&leg->maintenance, market, contract, &leg->notional);
+		leg->reason = initial_requirement(&leg->initial, market, contract, &leg->notional, &margin, &leg->maintenance);
+	}
+	if (contract->netting == NETTING_LARGER)
+	{
+		int			m = dec_cmp(&legs[SIDE_LONG].maintenance, &legs[SIDE_SHORT].maintenance);
+		int			i = dec_cmp(&legs[SIDE_LONG].initial, &legs[SIDE_SHORT].initial);
+
+		/* of equals the larger side counts */
+		legs[SIDE_LONG].maintains = m > 0 || (m == 0 && larger == SIDE_LONG);
+		legs[SIDE_SHORT].maintains = !legs[SIDE_LONG].maintains;
+		legs[SIDE_LONG].opens = i > 0 || (i == 0 && larger == SIDE_LONG);
+		legs[SIDE_SHORT].opens = !legs[SIDE_LONG].opens;
+	}
 }
 
 /* Notionals and profit (SPEC 3.1, 3.5): m*M*(L - S) - m*(KL - KS), most positions having one side. */
@@ -661,6 +722,16 @@ value_bound(BoundPortfolio *work, const MarketAsset *assets, const MarketContrac
 		value_position(work, &v->positions[i]);
 	}
 	add_up(work);
+}
+
+/* Puts the lines into byte order; those of positions lose the way to that of their settlement asset. */
+void
+sort_lines(Valuation *v)
+{
+	qsort(v->assets, v->nassets, sizeof(AssetLine), compare_symbols);
+	qsort(v->positions, v->npositions, sizeof(PositionLine), compare_symbols);
+	for (int i = 0; i < v->npositions; i++)
+		v->positions[i].booked = NULL;
 }
 
 /* available_margin >= 0 and not undercollateralized; an unpriced account does not pass. */

@@ -29,7 +29,7 @@ extern const char *const level_names[];
 /* One asset with a balance, or in which a position settles. */
 typedef struct AssetLine
 {
-	Symbol		symbol;
+	Symbol		symbol;			/* first: lines are sorted by it */
 	int			asset;			/* its number in the market, -1: unknown */
 	const MarketAsset *terms;	/* NULL: the market does not know it */
 	bool		missing;		/* lacks what its equity needs */
@@ -55,7 +55,7 @@ typedef struct AssetLine
 /* One contract with a position; amounts in its settlement asset. */
 typedef struct PositionLine
 {
-	Position	position;
+	Position	position;		/* first: its symbol is */
 	int			contract;		/* its number in the market, -1: unknown */
 	AssetLine  *booked;			/* line of its settlement asset; NULL: unknown contract */
 	const MarketContract *terms;	/* NULL: the market does not know it */
@@ -68,6 +68,25 @@ typedef struct PositionLine
 	Decimal		maintenance;	/* these the maintenance schedule too */
 	Decimal		initial;
 } PositionLine;
+
+/* What an initial requirement is: the largest of these, of equals the first. */
+typedef enum InitialReason
+{
+	INITIAL_BY_MAINTENANCE,
+	INITIAL_BY_RATE,
+	INITIAL_BY_LEVERAGE
+} InitialReason;
+
+/* What one side of a position requires, amounts in the settlement asset (SPEC 3.5, 3.7). */
+typedef struct SideRequirement
+{
+	Decimal		notional;		/* netting "net": what the other side leaves of the larger one */
+	Decimal		maintenance;
+	Decimal		initial;
+	InitialReason reason;
+	bool		maintains;		/* does its maintenance count, or does the netting leave it out? */
+	bool		opens;			/* and its initial requirement? */
+} SideRequirement;
 
 typedef struct Valuation
 {
@@ -136,6 +155,8 @@ extern BoundPortfolio *bind_portfolio(Valuation *v, Datum portfolio, const Marke
 extern void value_bound(BoundPortfolio *bound, const MarketAsset *assets, const MarketContract *contracts);
 
 extern bool valuation_passes(const Valuation *v);
+extern void sort_lines(Valuation *v);
+extern void require_sides(SideRequirement legs[2], const PositionLine *line, const Market *market);
 extern void value_collateral(Decimal *r, const Schedule *tiers, Basis basis, const Decimal *price, const Decimal *equity,
 							 const Decimal *net_value);
 

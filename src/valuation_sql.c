@@ -239,12 +239,6 @@ begin_rows(FunctionCallInfo fcinfo)
 	return (ReturnSetInfo *) fcinfo->resultinfo;
 }
 
-static int
-compare_assets(const void *a, const void *b)
-{
-	return symbol_cmp(&((const AssetLine *) a)->symbol, &((const AssetLine *) b)->symbol);
-}
-
 /* Columns of collateral(), in order. */
 enum
 {
@@ -314,16 +308,10 @@ margin_collateral(PG_FUNCTION_ARGS)
 	Valuation	v;
 
 	value_portfolio(&v, PG_GETARG_DATUM(0), market, VALUE_ALL | VALUE_LINES);
-	qsort(v.assets, v.nassets, sizeof(AssetLine), compare_assets);
+	sort_lines(&v);
 	for (int i = 0; i < v.nassets; i++)
 		put_asset_line(result, &v.assets[i], market);
 	return (Datum) 0;
-}
-
-static int
-compare_positions(const void *a, const void *b)
-{
-	return symbol_cmp(&((const PositionLine *) a)->position.symbol, &((const PositionLine *) b)->position.symbol);
 }
 
 /* An amount in the settlement asset, weighted into USD. */
@@ -437,7 +425,7 @@ margin_positions(PG_FUNCTION_ARGS)
 	Valuation	v;
 
 	value_portfolio(&v, PG_GETARG_DATUM(0), market, VALUE_ALL | VALUE_LINES);
-	qsort(v.positions, v.npositions, sizeof(PositionLine), compare_positions);
+	sort_lines(&v);
 	for (int i = 0; i < v.npositions; i++)
 		put_position_line(result, &v.positions[i], market);
 	return (Datum) 0;

@@ -115,7 +115,7 @@ margin_trade(PG_FUNCTION_ARGS)
 		if (PG_ARGISNULL(i))
 			PG_RETURN_NULL();
 	}
-	market = market_from_datum(PG_GETARG_DATUM(1));
+	market = market_of_call(fcinfo, 1);
 	name = PG_GETARG_TEXT_PP(2);
 	symbol = symbol_checked(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), "a contract");
 	contract = known_contract(market, &symbol);

@@ -432,6 +432,7 @@ CREATE TABLE random.account (account_id integer PRIMARY KEY, market_id integer R
 	$sql .= "COPY random.market FROM STDIN;\n" . copy_rows('text');
 	$sql .= "COPY random.account (account_id, market_id, story) FROM STDIN;\n" . copy_rows('account');
 	$sql .= "COPY random.holding FROM STDIN;\n" . copy_rows('holding');
+	$sql .= "CREATE INDEX ON random.holding (account_id);\nANALYZE random.market, random.account, random.holding;\n";
 
 	my $aim = q{
 INSERT INTO random.holding
