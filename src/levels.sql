@@ -264,11 +264,15 @@ DECLARE
     candidates text[];
     expected bigint;
 BEGIN
+    -- One at a time: of two that each follow prices which the other does not
+    -- see yet, the second sees both.
+    EXECUTE format('LOCK TABLE %I.account_level IN SHARE UPDATE EXCLUSIVE MODE', book);
+
     IF everyone THEN
         EXECUTE format('SELECT nullif(count(*), 0) FROM %I.account_level', book) INTO expected;
     END IF;
 
-    -- Everyone, without locks; an account without a row enters as healthy.
+    -- Everyone, without locks on accounts; one without a row enters as healthy.
     EXECUTE format('
         WITH judged AS MATERIALIZED (
             SELECT account_id, kept, held
@@ -305,7 +309,7 @@ BEGIN
     RETURN CASE WHEN candidates IS NULL THEN 0 ELSE margin.refresh_account_levels(book, candidates, cause) END;
 END
 $$;
-COMMENT ON FUNCTION margin.refresh_levels(name, text[], text[], text) IS 'judges every account of a book in the present market, or only those that hold one of the assets, one of the contracts, or a contract settled in one of the assets; then those whose level would change again as refresh_account_levels() does, and returns how many changed; no change writes nothing; margin.progress says how far it is';
+COMMENT ON FUNCTION margin.refresh_levels(name, text[], text[], text) IS 'judges every account of a book in the present market, or only those that hold one of the assets, one of the contracts, or a contract settled in one of the assets; then those whose level would change again as refresh_account_levels() does, and returns how many changed; no change writes nothing; waits for other refreshes of the book to commit; margin.progress says how far it is; isolation levels and row security as there';
 
 -- The built-in book.
 SELECT margin.create_levels('margin');

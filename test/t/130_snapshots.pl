@@ -254,13 +254,13 @@ as('keeper', 'busy', q{
 	$$});
 my $recorder = background('keeper', 'busy', 'CALL record()');
 $node->pgbench('--no-vacuum --client=2 --transactions=' . TRANSFERS, 0, [qr/processed: @{[ 2 * TRANSFERS ]}/], [qr/^(?!.*(?:ERROR|aborted))/s], 'transfers find no error', {
-	'070_transfer@9' => q{
+	'130_transfer@9' => q{
 		\set amount random(1, 50)
 		\set one random(1, 999)
 		\set two random(:one + 1, 1000)
 		UPDATE margin.balance SET quantity = quantity + CASE account_id WHEN :one THEN -:amount ELSE :amount END
 		 WHERE asset = 'CASH' AND account_id IN (SELECT account_id FROM margin.balance WHERE account_id IN (:one, :two) AND asset = 'CASH' ORDER BY account_id FOR UPDATE);},
-	'070_split@1' => q{
+	'130_split@1' => q{
 		BEGIN;
 		SELECT price AS price FROM margin.index_price WHERE asset = 'SPLIT' FOR UPDATE \gset
 		UPDATE margin.index_price SET price = 300 - :price WHERE asset = 'SPLIT';
