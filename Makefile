@@ -41,6 +41,7 @@ SQL_PARTS = \
 	src/tables.sql \
 	src/published.sql \
 	src/books.sql \
+	src/progress.sql \
 	src/views.sql \
 	src/explain.sql \
 	src/whatif.sql \
@@ -52,7 +53,9 @@ SQL_PARTS = \
 	src/levels.sql \
 	src/book.sql \
 	src/guard.sql \
-	src/cover.sql
+	src/cover.sql \
+	src/snapshots.sql \
+	src/reports.sql
 DATA_built = margin--1.0.sql
 
 here := $(dir $(lastword $(MAKEFILE_LIST)))
