@@ -33,6 +33,8 @@ SQL_PARTS = \
 	src/comparison.sql \
 	src/valuation.sql \
 	src/tables.sql \
+	src/changes.sql \
+	src/market_tables.sql \
 	src/published.sql \
 	src/views.sql \
 	src/explain.sql \

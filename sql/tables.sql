@@ -219,12 +219,12 @@ ALTER TABLE margin.collateral_tier DISABLE ROW LEVEL SECURITY;
 DROP OWNED BY regress_margin_editor;
 DROP ROLE regress_margin_editor;
 
--- dumped whole: every table of the extension and no other
+-- dumped whole: every table and sequence of the extension and nothing else
 SELECT count(*) = cardinality(e.extconfig) AND bool_and(c.oid = ANY (e.extconfig)),
        (SELECT bool_and(condition = '') FROM unnest(e.extcondition) AS condition)
   FROM pg_extension AS e
   JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.classid = 'pg_class'::regclass
-  JOIN pg_class AS c ON c.oid = d.objid AND c.relkind = 'r'
+  JOIN pg_class AS c ON c.oid = d.objid AND c.relkind IN ('r', 'S')
  WHERE e.extname = 'margin'
  GROUP BY e.oid;
 
