@@ -42,6 +42,7 @@ SQL_PARTS = \
 	src/solve.sql \
 	src/plans.sql \
 	src/stress.sql \
+	src/journal.sql \
 	src/prices.sql \
 	src/levels.sql \
 	src/guard.sql \

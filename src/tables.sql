@@ -188,17 +188,22 @@ COMMENT ON CONSTRAINT mark_price_updated_at_finite ON margin.mark_price IS 'an i
 -- ---------------------------------------------------------------------------
 
 CREATE TABLE margin.level_threshold (
-    level         margin.level NOT NULL,
-    margin_ratio  numeric NOT NULL,
+    level          margin.level NOT NULL,
+    margin_ratio   numeric NOT NULL,
+    release_ratio  numeric,
     CONSTRAINT level_threshold_pkey PRIMARY KEY (level),
     CONSTRAINT level_threshold_level_known CHECK (level IN ('warning', 'margin_call', 'liquidation')),
-    CONSTRAINT level_threshold_margin_ratio_positive CHECK (margin.is_amount(margin_ratio) AND margin_ratio > 0)
+    CONSTRAINT level_threshold_margin_ratio_positive CHECK (margin.is_amount(margin_ratio) AND margin_ratio > 0),
+    CONSTRAINT level_threshold_release_ratio_range
+        CHECK (margin.is_amount(release_ratio) AND release_ratio > 0 AND release_ratio <= margin_ratio)
 );
 COMMENT ON TABLE margin.level_threshold IS 'margin ratios at which the levels begin; for a level without a row: warning 0.7, margin_call 0.85, liquidation 1';
 COMMENT ON COLUMN margin.level_threshold.level IS 'warning, margin_call or liquidation; the other levels have no threshold';
 COMMENT ON COLUMN margin.level_threshold.margin_ratio IS 'the level begins where maintenance margin reaches this many times the equity; above 0';
+COMMENT ON COLUMN margin.level_threshold.release_ratio IS 'an account kept at the level leaves it when maintenance margin falls below this many times the equity; null: as soon as margin_ratio is no longer reached; valuation does not ask for it';
 COMMENT ON CONSTRAINT level_threshold_level_known ON margin.level_threshold IS 'only these levels have a threshold';
 COMMENT ON CONSTRAINT level_threshold_margin_ratio_positive ON margin.level_threshold IS 'a threshold is above 0';
+COMMENT ON CONSTRAINT level_threshold_release_ratio_range ON margin.level_threshold IS 'a level is left where it begins or below';
 
 -- ---------------------------------------------------------------------------
 -- Accounts
@@ -461,28 +466,36 @@ DECLARE
     flaw record;
 BEGIN
     SELECT * INTO flaw
-      FROM (SELECT level, coalesce(t.margin_ratio, d.margin_ratio) AS margin_ratio,
+      FROM (SELECT level, margin_ratio, release_ratio,
                    lag(level) OVER w AS level_before,
-                   lag(coalesce(t.margin_ratio, d.margin_ratio)) OVER w AS margin_ratio_before
-              FROM (VALUES ('warning'::margin.level, 0.7), ('margin_call', 0.85), ('liquidation', 1))
-                       AS d (level, margin_ratio)
-              LEFT JOIN margin.level_threshold AS t USING (level)
+                   lag(margin_ratio) OVER w AS margin_ratio_before,
+                   lag(release_ratio) OVER w AS release_ratio_before
+              FROM (SELECT level, coalesce(t.margin_ratio, d.margin_ratio) AS margin_ratio,
+                           coalesce(t.release_ratio, t.margin_ratio, d.margin_ratio) AS release_ratio
+                      FROM (VALUES ('warning'::margin.level, 0.7), ('margin_call', 0.85), ('liquidation', 1))
+                               AS d (level, margin_ratio)
+                      LEFT JOIN margin.level_threshold AS t USING (level)) AS threshold
             WINDOW w AS (ORDER BY level)) AS threshold
-     WHERE margin_ratio < margin_ratio_before
+     WHERE margin_ratio < margin_ratio_before OR release_ratio < release_ratio_before
      ORDER BY level LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'check_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME,
-            MESSAGE = format('level thresholds: %s at %s is below %s at %s', flaw.level, flaw.margin_ratio,
-                             flaw.level_before, flaw.margin_ratio_before),
-            HINT = 'Thresholds rise or stay from warning to margin_call to liquidation. Without a row they are 0.7, 0.85 and 1.';
+            MESSAGE = CASE WHEN flaw.margin_ratio < flaw.margin_ratio_before
+                           THEN format('level thresholds: %s at %s is below %s at %s', flaw.level, flaw.margin_ratio,
+                                       flaw.level_before, flaw.margin_ratio_before)
+                           ELSE format('level thresholds: %s is released at %s, below %s at %s', flaw.level, flaw.release_ratio,
+                                       flaw.level_before, flaw.release_ratio_before) END,
+            HINT = CASE WHEN flaw.margin_ratio < flaw.margin_ratio_before
+                        THEN 'Thresholds rise or stay from warning to margin_call to liquidation. Without a row they are 0.7, 0.85 and 1.'
+                        ELSE 'Release ratios rise or stay from warning to margin_call to liquidation. Without one a level is released at its threshold.' END;
     END IF;
     RETURN NULL;
 END
 $$;
 ALTER FUNCTION margin.level_threshold_shape() OWNER TO @extowner@;
 REVOKE ALL ON FUNCTION margin.level_threshold_shape() FROM PUBLIC;
-COMMENT ON FUNCTION margin.level_threshold_shape() IS 'trigger: warning <= margin_call <= liquidation, with the defaults for those without a row';
+COMMENT ON FUNCTION margin.level_threshold_shape() IS 'trigger: warning <= margin_call <= liquidation, with the defaults for those without a row; their release ratios likewise';
 
 CREATE CONSTRAINT TRIGGER level_threshold_shape
     AFTER INSERT OR UPDATE OR DELETE ON margin.level_threshold
