@@ -32,6 +32,7 @@ SQL_PARTS = \
 	src/market.sql \
 	src/comparison.sql \
 	src/valuation.sql \
+	src/journal.sql \
 	src/tables.sql \
 	src/changes.sql \
 	src/market_tables.sql \
@@ -42,7 +43,6 @@ SQL_PARTS = \
 	src/solve.sql \
 	src/plans.sql \
 	src/stress.sql \
-	src/journal.sql \
 	src/prices.sql \
 	src/levels.sql \
 	src/guard.sql \

@@ -139,9 +139,9 @@ CREATE TABLE margin.parameter_event (
     symbol      text NOT NULL,
     before      jsonb,
     after       jsonb,
-    changed_by  name NOT NULL,
-    changed_at  timestamptz NOT NULL,
-    txid        xid8 NOT NULL,
+    changed_by  name NOT NULL DEFAULT margin.acting_user(),
+    changed_at  timestamptz NOT NULL DEFAULT now(),
+    txid        xid8 NOT NULL DEFAULT pg_current_xact_id(),
     CONSTRAINT parameter_event_pkey PRIMARY KEY (id)
 );
 CREATE INDEX parameter_event_symbol ON margin.parameter_event (symbol, changed_at);
@@ -153,10 +153,12 @@ COMMENT ON COLUMN margin.parameter_event.parameter IS 'the table edited';
 COMMENT ON COLUMN margin.parameter_event.symbol IS 'asset, contract or level that the row is about';
 COMMENT ON COLUMN margin.parameter_event.before IS 'the row as it was; null: there was none';
 COMMENT ON COLUMN margin.parameter_event.after IS 'the row as it is since; null: there is none';
-COMMENT ON COLUMN margin.parameter_event.changed_by IS 'the role that edited: the one set by SET ROLE, else the one logged in';
+COMMENT ON COLUMN margin.parameter_event.changed_by IS 'the role that acted';
 COMMENT ON COLUMN margin.parameter_event.changed_at IS 'beginning of the transaction that edited';
 COMMENT ON COLUMN margin.parameter_event.txid IS 'that transaction';
-COMMENT ON CONSTRAINT parameter_event_pkey ON margin.parameter_event IS 'an edit has one number';
+CREATE TRIGGER parameter_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON margin.parameter_event
+    FOR EACH STATEMENT EXECUTE FUNCTION margin.journal_append_only();
+COMMENT ON TRIGGER parameter_event_append_only ON margin.parameter_event IS 'what happened is not rewritten';
 
 -- A restore brings the journal along and must not add to it.  The scripts of
 -- pg_dump and pg_restore switch check_function_bodies off; only owners of the
@@ -171,16 +173,14 @@ CREATE FUNCTION margin.record_parameter_event() RETURNS trigger
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    writer name := coalesce(nullif(current_setting('role'), 'none'), session_user);
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
-        EXECUTE format('INSERT INTO margin.parameter_event (parameter, symbol, before, changed_by, changed_at, txid)
-                        SELECT $1, to_jsonb(t) ->> $2, to_jsonb(t), $3, now(), pg_current_xact_id() FROM %s AS t', TG_RELID::regclass)
-          USING TG_TABLE_NAME, TG_ARGV[0], writer;
+        EXECUTE format('INSERT INTO margin.parameter_event (parameter, symbol, before)
+                        SELECT $1, to_jsonb(t) ->> $2, to_jsonb(t) FROM %s AS t', TG_RELID::regclass)
+          USING TG_TABLE_NAME, TG_ARGV[0];
     ELSIF TG_OP <> 'UPDATE' OR OLD IS DISTINCT FROM NEW THEN
-        INSERT INTO margin.parameter_event (parameter, symbol, before, after, changed_by, changed_at, txid)
-        SELECT TG_TABLE_NAME, coalesce(after, before) ->> TG_ARGV[0], before, after, writer, now(), pg_current_xact_id()
+        INSERT INTO margin.parameter_event (parameter, symbol, before, after)
+        SELECT TG_TABLE_NAME, coalesce(after, before) ->> TG_ARGV[0], before, after
           FROM (SELECT CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END AS before,
                        CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END AS after) AS edit;
     END IF;
