@@ -37,6 +37,7 @@ SQL_PARTS = \
 	src/changes.sql \
 	src/market_tables.sql \
 	src/published.sql \
+	src/progress.sql \
 	src/views.sql \
 	src/explain.sql \
 	src/whatif.sql \
@@ -47,7 +48,9 @@ SQL_PARTS = \
 	src/levels.sql \
 	src/guard.sql \
 	src/books.sql \
-	src/cover.sql
+	src/cover.sql \
+	src/snapshots.sql \
+	src/reports.sql
 DATA_built = margin--1.0.sql
 
 here := $(dir $(lastword $(MAKEFILE_LIST)))

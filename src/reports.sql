@@ -1,0 +1,1 @@
+-- reports: what a desk asks of its book every day, now or as of a snapshot
