@@ -50,7 +50,8 @@ SQL_PARTS = \
 	src/books.sql \
 	src/cover.sql \
 	src/snapshots.sql \
-	src/reports.sql
+	src/reports.sql \
+	src/runs.sql
 DATA_built = margin--1.0.sql
 
 here := $(dir $(lastword $(MAKEFILE_LIST)))
