@@ -18,7 +18,7 @@ SELECT a.pid, m.part[1] AS what, m.part[2]::bigint AS done, nullif(m.part[3], '?
        LATERAL regexp_match(a.application_name, '^margin: (.+) (\d{1,18})/(\d{1,18}|\?)$') AS m (part)
  WHERE a.datname = current_database() AND m.part IS NOT NULL;
 ALTER VIEW margin.progress OWNER TO @extowner@;
-COMMENT ON VIEW margin.progress IS 'how far the long work of sessions in this database is, as pg_stat_activity shows it in their application_name; a hint, as any session may call itself anything';
+COMMENT ON VIEW margin.progress IS 'how far the long work of sessions in this database is, as pg_stat_activity shows it in their application_name; a hint, as any session may call itself anything. A transaction that looks again calls pg_stat_clear_snapshot() before';
 COMMENT ON COLUMN margin.progress.pid IS 'process of the session';
 COMMENT ON COLUMN margin.progress.what IS 'what it is doing';
 COMMENT ON COLUMN margin.progress.done IS 'how much of it is done, mostly accounts';

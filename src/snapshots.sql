@@ -184,7 +184,7 @@ BEGIN
             child := parent || to_char(wanted, '_YYYYMMDD');
             -- Made by itself, then attached: neither readers nor a running
             -- snapshot wait for that.
-            EXECUTE format('CREATE TABLE margin.%I (LIKE margin.%I INCLUDING COMMENTS, PRIMARY KEY (%s))', child, parent,
+            EXECUTE format('CREATE TABLE margin.%I (LIKE margin.%I, PRIMARY KEY (%s))', child, parent,
                            CASE parent WHEN 'snapshot' THEN 'taken_at' ELSE 'taken_at, account_id' END);
             EXECUTE format('COMMENT ON TABLE margin.%I IS %L', child, 'partition of margin.' || parent || ' for ' || wanted || ' UTC');
             SELECT relowner::regrole::name INTO STRICT owner FROM pg_class WHERE oid = ('margin.' || parent)::regclass;
@@ -221,7 +221,7 @@ BEGIN
     RETURN dropped;
 END
 $$;
-COMMENT ON FUNCTION margin.drop_snapshots(timestamptz) IS 'drops the snapshots of all UTC days that ended at or before an instant, whole partitions, and returns how many days; 0 for null. For the owner of the tables; waits for those who read or take snapshots, set lock_timeout to give up';
+COMMENT ON FUNCTION margin.drop_snapshots(timestamptz) IS 'drops the snapshots of all UTC days that ended at or before an instant, whole partitions, and returns how many days; null for null. For the owner of the tables; waits for those who read or take snapshots, set lock_timeout to give up';
 
 -- ---------------------------------------------------------------------------
 -- As of
@@ -253,8 +253,10 @@ COMMENT ON FUNCTION margin.snapshot_at(timestamptz) IS 'the latest snapshot at o
 CREATE FUNCTION margin.market_at(as_of timestamptz DEFAULT NULL) RETURNS margin.market
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 BEGIN ATOMIC
+    -- What an array holds is not compressed: as stored it would be unpacked
+    -- again for every account.
     SELECT CASE WHEN as_of IS NULL THEN margin.market()
-                ELSE (SELECT s.market FROM margin.snapshot AS s WHERE s.taken_at = (SELECT margin.snapshot_at(as_of))) END;
+                ELSE (SELECT (ARRAY[s.market])[1] FROM margin.snapshot AS s WHERE s.taken_at = (SELECT margin.snapshot_at(as_of))) END;
 END;
 COMMENT ON FUNCTION margin.market_at(timestamptz) IS 'the market of the latest snapshot at or before as_of, prices and parameters as they were then; an error if there is none; null: market(), the present one. Unlike market(as_of), which puts the parameters of another time beside present prices';
 
