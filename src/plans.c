@@ -631,7 +631,7 @@ margin_cover_plan(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(3))
 		cover.order = option_from_enum(PG_GETARG_OID(3), payer_order_names);
 	cover.forced = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
-	cover.market = market_from_datum(PG_GETARG_DATUM(1));
+	cover.market = market_of_call(fcinfo, 1);
 	cover.netting = netting_load(PG_GETARG_VARLENA_PP(0));
 
 	value_copy(&v, cover.netting, cover.market, VALUE_MAINTENANCE | VALUE_LINES);
@@ -1091,7 +1091,7 @@ margin_reduction_plan(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("lot must be greater than 0: %s", dec_text(&r.lot))));
-	r.market = market_from_datum(PG_GETARG_DATUM(1));
+	r.market = market_of_call(fcinfo, 1);
 	r.threshold = *dec_flat(&r.market->thresholds[THRESHOLD_LIQUIDATION], r.market, &buffer);
 	r.netting = netting_load(PG_GETARG_VARLENA_PP(0));
 	r.scratch = AllocSetContextCreate(CurrentMemoryContext, "reduction plan", ALLOCSET_DEFAULT_SIZES);
