@@ -22,6 +22,8 @@ OBJS = \
 	src/whatif.o \
 	src/solve.o \
 	src/plans.o \
+	src/cover_plan.o \
+	src/reduction_plan.o \
 	src/cover.o \
 	src/shock.o \
 	src/stress.o \
