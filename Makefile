@@ -24,7 +24,7 @@ OBJS = \
 	src/shock.o \
 	src/stress.o \
 	src/book.o \
-	src/market_copy.o \
+	src/market_now.o \
 	src/guard.o \
 	src/notice.o
 
