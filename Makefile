@@ -17,14 +17,16 @@ OBJS = \
 	src/market_io.o \
 	src/valuation.o \
 	src/valuation_sql.o \
+	src/books.o \
 	src/explain.o \
 	src/whatif.o \
 	src/solve.o \
 	src/plans.o \
+	src/cover.o \
 	src/shock.o \
 	src/stress.o \
 	src/book.o \
-	src/market_now.o \
+	src/market_copy.o \
 	src/guard.o \
 	src/notice.o
 
@@ -38,6 +40,8 @@ SQL_PARTS = \
 	src/valuation.sql \
 	src/tables.sql \
 	src/published.sql \
+	src/books.sql \
+	src/progress.sql \
 	src/views.sql \
 	src/explain.sql \
 	src/whatif.sql \
@@ -49,8 +53,9 @@ SQL_PARTS = \
 	src/levels.sql \
 	src/book.sql \
 	src/guard.sql \
-	src/books.sql \
-	src/cover.sql
+	src/cover.sql \
+	src/snapshots.sql \
+	src/reports.sql
 DATA_built = margin--1.0.sql
 
 here := $(dir $(lastword $(MAKEFILE_LIST)))

@@ -709,6 +709,29 @@ dec_neg_big(Decimal *r, const Decimal *a)
 
 /* ---------- divisions ---------- */
 
+/* a / b rounded down to a whole number, towards minus infinity; b > 0. */
+void
+dec_div_floor(Decimal *r, const Decimal *a, const Decimal *b)
+{
+	const Decimal one = DEC_ONE;
+	Decimal		quotient;
+	Decimal		product;
+	int128		ma,
+				mb;
+
+	if (dec_both_fast(a, b) && align(a, b, &ma, &mb))
+	{
+		dec_set(r, ma / mb - (ma % mb < 0), 0);
+		return;
+	}
+	dec_set_numeric(&quotient, numeric_op(numeric_div_trunc, dec_to_numeric(a), dec_to_numeric(b)));
+	dec_mul(&product, &quotient, b);
+	if (dec_cmp(&product, a) > 0)
+		dec_sub(r, &quotient, &one);
+	else
+		*r = quotient;
+}
+
 /* floor(a * 10^digits / b) and whether something remains, over numeric; a >= 0, b > 0. */
 static Numeric
 numeric_divide(const Decimal *a, const Decimal *b, int digits, Numeric *remainder)
@@ -773,13 +796,62 @@ dec_div_ceil18(Decimal *r, const Decimal *a, const Decimal *b)
 																 NumericGetDatum(int64_to_numeric(0)))), 18);
 }
 
+/* a / b rounded half away from zero, over numeric; a >= 0, b > 0. */
+static void
+round_quotient(Decimal *r, const Decimal *a, const Decimal *b, int digits)
+{
+	Numeric		remainder;
+	Numeric		quotient = numeric_divide(a, b, digits, &remainder);
+
+	remainder = numeric_op(numeric_add, remainder, remainder);
+	set_quotient(r, quotient, DatumGetBool(DirectFunctionCall2(numeric_ge, NumericGetDatum(remainder),
+															   NumericGetDatum(dec_to_numeric(b)))), digits);
+}
+
+/* a / b rounded half away from zero at the 18th decimal; a >= 0, b > 0 (linked mark prices). */
+void
+dec_div_round18(Decimal *r, const Decimal *a, const Decimal *b)
+{
+	if (dec_both_fast(a, b))
+	{
+		int64		power = 18 + b->scale - a->scale;
+		int128		n = dec_mantissa(a);
+		int128		d = dec_mantissa(b);
+
+		if (power >= 0 ? rescale(&n, power) : rescale(&d, -power))
+		{
+			int128		rest = n % d;
+
+			dec_set(r, n / d + (rest >= d - rest), 18);
+			return;
+		}
+	}
+	round_quotient(r, a, b, 18);
+}
+
+/* a / b rounded down at the 18th decimal; a >= 0, b > 0 (repayments). */
+void
+dec_div_floor18(Decimal *r, const Decimal *a, const Decimal *b)
+{
+	Decimal		quotient;
+	Decimal		product;
+	Decimal		unit;
+
+	dec_div_ceil18(&quotient, a, b);
+	dec_mul(&product, &quotient, b);
+	if (dec_cmp(&product, a) > 0)
+	{
+		dec_set(&unit, 1, 18);
+		dec_sub(&quotient, &quotient, &unit);
+	}
+	*r = quotient;
+}
+
 /* a / b rounded half away from zero at the 8th decimal; a >= 0, b > 0 (SPEC 3.9, margin ratio). */
 void
 dec_div_round8(Decimal *r, const Decimal *a, const Decimal *b)
 {
 	const double reach = 4503599627370496.0 / 16;	/* 2^48: an estimate below is off by one at most */
-	Numeric		remainder;
-	Numeric		quotient;
 	int128		ma,
 				mb;
 
@@ -814,10 +886,7 @@ dec_div_round8(Decimal *r, const Decimal *a, const Decimal *b)
 			}
 		}
 	}
-	quotient = numeric_divide(a, b, 8, &remainder);
-	remainder = numeric_op(numeric_add, remainder, remainder);
-	set_quotient(r, quotient, DatumGetBool(DirectFunctionCall2(numeric_ge, NumericGetDatum(remainder),
-															   NumericGetDatum(dec_to_numeric(b)))), 8);
+	round_quotient(r, a, b, 8);
 }
 
 /* ---------- packed and flat forms ---------- */

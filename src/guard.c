@@ -42,7 +42,7 @@
 #include "utils/timestamp.h"
 
 #include "book.h"
-#include "market_now.h"
+#include "market_copy.h"
 #include "options.h"
 #include "valuation.h"
 
@@ -730,7 +730,7 @@ open_court(Court *court)
 	court->clock = GetCurrentTimestamp();
 	court->context = AllocSetContextCreate(CurrentMemoryContext, "margin judgement", ALLOCSET_DEFAULT_SIZES);
 	mine = act_for(owner_of("asset"), FOR_READING);
-	court->market = market_now(court->snapshot, court->clock);
+	court->market = present_market(court->snapshot, court->clock);
 	be(mine);
 }
 

@@ -256,15 +256,21 @@ RETURNS integer
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
+SET application_name = 'margin: refresh'
 AS $$
 DECLARE
     key text := margin.key_type(book);
     everyone boolean := assets IS NULL AND contracts IS NULL;
     candidates text[];
+    expected bigint;
 BEGIN
     -- One at a time: of two that each follow prices which the other does not
     -- see yet, the second sees both.
     EXECUTE format('LOCK TABLE %I.account_level IN SHARE UPDATE EXCLUSIVE MODE', book);
+
+    IF everyone THEN
+        EXECUTE format('SELECT nullif(count(*), 0) FROM %I.account_level', book) INTO expected;
+    END IF;
 
     -- Everyone, without locks on accounts; one without a row enters as healthy.
     EXECUTE format('
@@ -276,9 +282,11 @@ BEGIN
                                 ELSE margin.held_level(l.level, h.judged, margin.equity(h.p, $1), margin.maintenance_margin(h.p, $1), $2)
                            END AS held
                       FROM (SELECT account_id, p, margin.level(p, $1) AS judged
-                              FROM (SELECT account_id, margin.portfolio(symbol, quantity, entry_price, leverage) AS p
+                              FROM (SELECT account_id, margin.portfolio(symbol, quantity, entry_price, leverage) AS p,
+                                           row_number() OVER () AS n
                                       FROM (SELECT * FROM %1$I.holding ORDER BY account_id) AS h
                                      GROUP BY account_id %2$s) AS a
+                             WHERE n %% 1000 <> 0 OR margin.report_progress($5, n, $6)
                             OFFSET 0) AS h
                       %3$s JOIN %1$I.account_level AS l ON l.account_id = h.account_id) AS j
              WHERE kept IS NULL OR held <> kept
@@ -294,13 +302,14 @@ BEGIN
        INTO candidates
       USING margin.market(), margin.release_ratios(), coalesce(assets, '{}'),
             ARRAY(SELECT c.contract FROM margin.contract AS c
-                   WHERE c.contract = ANY (contracts) OR c.settle_asset = ANY (assets));
+                   WHERE c.contract = ANY (contracts) OR c.settle_asset = ANY (assets)),
+            'refresh ' || book, expected;
 
     -- Those that changed, under their locks.
     RETURN CASE WHEN candidates IS NULL THEN 0 ELSE margin.refresh_account_levels(book, candidates, cause) END;
 END
 $$;
-COMMENT ON FUNCTION margin.refresh_levels(name, text[], text[], text) IS 'judges every account of a book in the present market, or only those that hold one of the assets, one of the contracts, or a contract settled in one of the assets; then those whose level would change again as refresh_account_levels() does, and returns how many changed; no change writes nothing; waits for other refreshes of the book to commit; isolation levels and row security as there';
+COMMENT ON FUNCTION margin.refresh_levels(name, text[], text[], text) IS 'judges every account of a book in the present market, or only those that hold one of the assets, one of the contracts, or a contract settled in one of the assets; then those whose level would change again as refresh_account_levels() does, and returns how many changed; no change writes nothing; waits for other refreshes of the book to commit; margin.progress says how far it is; isolation levels and row security as there';
 
 -- The built-in book.
 SELECT margin.create_levels('margin');

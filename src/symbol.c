@@ -6,7 +6,9 @@
 
 #include <limits.h>
 
+#include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -36,6 +38,16 @@ Datum
 symbol_datum(const Symbol *s)
 {
 	return PointerGetDatum(cstring_to_text_with_len(s->bytes, s->length));
+}
+
+Datum
+symbol_array(const Symbol *symbols, int count)
+{
+	Datum	   *elements = palloc(Max(count, 1) * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		elements[i] = symbol_datum(&symbols[i]);
+	return PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 void

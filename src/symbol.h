@@ -123,6 +123,7 @@ symbol_checked(const char *bytes, int length, const char *what)
 
 extern char *symbol_text(const Symbol *s);
 extern Datum symbol_datum(const Symbol *s);
+extern Datum symbol_array(const Symbol *symbols, int count);
 
 /*
  * A growing array of records that each begin with a Symbol, found by name.

@@ -238,10 +238,8 @@ require_sides(SideRequirement legs[2], const PositionLine *line, const Market *m
 static void
 mark_position(PositionLine *line, const Market *market)
 {
-	Decimal		unit_buffer;
-	Decimal		size_buffer;
-	const Decimal *unit = dec_flat(&line->terms->unit_notional, market, &unit_buffer);
-	const Decimal *size = dec_flat(&line->terms->size, market, &size_buffer);
+	Decimal		buffer;
+	const Decimal *unit = dec_flat(&line->terms->unit_notional, market, &buffer);
 
 	line->pnl = DEC_ZERO;
 	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
@@ -255,12 +253,19 @@ mark_position(PositionLine *line, const Market *market)
 			continue;
 		}
 		dec_mul(&line->notional[i], unit, &side->quantity);
-		side_profit(&pnl, i, &line->notional[i], size, &side->cost);
+		side_gain(&pnl, i, &line->notional[i], &line->cost[i]);
 		if (i == SIDE_LONG)
 			line->pnl = pnl;
 		else
 			dec_add(&line->pnl, &line->pnl, &pnl);
 	}
+}
+
+/* Nothing valued yet: one sign of an equity leaves alone what the other sets. */
+static inline void
+clear_valued(AssetLine *line)
+{
+	line->net_value = line->collateral_value = line->liability = line->liability_maintenance = DEC_ZERO;
 }
 
 /* Nothing settled yet. */
@@ -304,13 +309,28 @@ asset_line(Work *work, int asset, const Symbol *symbol)
 	line->missing = false;
 	line->settles = false;
 	line->pnl_unknown = false;
+	line->counted = false;
 	line->balance = DEC_ZERO;
 	if (work->lines)
-		line->pnl = line->net_value = line->collateral_value = line->liability = line->liability_maintenance = DEC_ZERO;
+	{
+		line->pnl = DEC_ZERO;
+		clear_valued(line);
+	}
 	return line;
 }
 
-/* Finds the contract of a position, and the line of the asset in which it settles. */
+/* The entry cost of a side that has a quantity, in the settlement asset. */
+static inline void
+weigh_cost(const Work *work, PositionLine *line, PortfolioSide side)
+{
+	Decimal		buffer;
+
+	if (!dec_is_zero(&line->position.sides[side].quantity))
+		dec_mul(&line->cost[side], dec_flat(&work->contracts[line->contract].size, work->market, &buffer),
+				&line->position.sides[side].cost);
+}
+
+/* What of a position is the same whatever its mark: contract, cost, and the line of the asset in which it settles. */
 static void
 bind_position(Work *work, PositionLine *line)
 {
@@ -322,6 +342,8 @@ bind_position(Work *work, PositionLine *line)
 	if (line->contract < 0)
 		return;
 	contract = &work->contracts[line->contract];
+	weigh_cost(work, line, SIDE_LONG);
+	weigh_cost(work, line, SIDE_SHORT);
 	symbol = market_symbol(work->market, &contract->settle);
 	line->booked = asset_line(work, contract->settle_index, &symbol);
 	if (!line->booked->settles)
@@ -460,8 +482,11 @@ value_asset(Work *work, AssetLine *line)
 		value_debt(work, line);
 	else if (terms->tiers != 0)
 	{
-		value_collateral(&line->collateral_value, market_schedule(market, terms->tiers), terms->basis,
-						 price, &line->equity, &line->net_value);
+		if (line->counted)
+			dec_mul(&line->collateral_value, &line->counts, price);
+		else
+			value_collateral(&line->collateral_value, market_schedule(market, terms->tiers), terms->basis,
+							 price, &line->equity, &line->net_value);
 		dec_add(&v->collateral_value, &v->collateral_value, &line->collateral_value);
 	}
 }
@@ -476,16 +501,17 @@ judge(const Valuation *v, const Market *market)
 		return LEVEL_BANKRUPT;
 	if (dec_sign(&v->maintenance_margin) <= 0)
 		return LEVEL_HEALTHY;
-	for (int i = THRESHOLD_LIQUIDATION; i >= THRESHOLD_WARNING; i--)
+	/* thresholds never fall, so that below one nothing above it is reached */
+	for (int i = THRESHOLD_WARNING; i < THRESHOLDS; i++)
 	{
 		Decimal		buffer;
 		Decimal		bound;
 
 		dec_mul(&bound, dec_flat(&market->thresholds[i], market, &buffer), &v->equity);
-		if (dec_cmp(&v->maintenance_margin, &bound) >= 0)
-			return LEVEL_WARNING + i;
+		if (dec_cmp(&v->maintenance_margin, &bound) < 0)
+			return LEVEL_HEALTHY + i;
 	}
-	return LEVEL_HEALTHY;
+	return LEVEL_LIQUIDATION;
 }
 
 /* What follows from the initial requirement, and quotients. */
@@ -662,6 +688,18 @@ value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
 	add_up(&work);
 }
 
+/* What of a collateral counts does not depend on prices where they neither change its equity nor scale its tiers. */
+static void
+count_collateral(AssetLine *line, const Market *market)
+{
+	const MarketAsset *terms = line->terms;
+
+	line->counted = !line->settles && terms != NULL && terms->tiers != 0 && terms->basis == BASIS_QUANTITY &&
+		dec_sign(&line->balance) > 0;
+	if (line->counted)
+		schedule_apply(&line->counts, market_schedule(market, terms->tiers), &line->balance);
+}
+
 /* Reads a portfolio for value_bound(). */
 BoundPortfolio *
 bind_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
@@ -670,6 +708,8 @@ bind_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
 
 	work->bind_only = true;
 	add_portfolio(work, v, portfolio, market, wanted);
+	for (int i = 0; i < v->nassets; i++)
+		count_collateral(&v->assets[i], market);
 	return work;
 }
 
@@ -690,6 +730,8 @@ value_bound(BoundPortfolio *work, const MarketAsset *assets, const MarketContrac
 			line->terms = &assets[line->asset];
 		if (line->settles)
 			clear_settled(line);
+		if (work->lines)
+			clear_valued(line);
 	}
 	for (int i = 0; i < v->npositions; i++)
 	{
@@ -697,6 +739,21 @@ value_bound(BoundPortfolio *work, const MarketAsset *assets, const MarketContrac
 		value_position(work, &v->positions[i]);
 	}
 	add_up(work);
+}
+
+/* What a bound portfolio is to hold instead of what was read. */
+void
+bound_set_balance(AssetLine *line, const Decimal *balance)
+{
+	line->balance = *balance;
+	line->counted = false;
+}
+
+void
+bound_set_side(const BoundPortfolio *work, PositionLine *line, PortfolioSide side, const PositionSide *held)
+{
+	line->position.sides[side] = *held;
+	weigh_cost(work, line, side);
 }
 
 /* Puts the lines into byte order; those of positions lose the way to that of their settlement asset. */

@@ -35,9 +35,11 @@ typedef struct AssetLine
 	bool		missing;		/* lacks what its equity needs */
 	bool		settles;		/* some position settles in it */
 	bool		pnl_unknown;	/* and has no mark */
+	bool		counted;		/* is "counts" known beforehand? */
 
 	/* in units of the asset */
 	Decimal		balance;
+	Decimal		counts;			/* of it as collateral */
 	Decimal		equity;
 	Decimal		pnl;			/* of the positions settled in it, as are the next two */
 	Decimal		maintenance;
@@ -60,7 +62,8 @@ typedef struct PositionLine
 	const MarketAsset *settle;	/* NULL: nor its settlement asset */
 	bool		missing;		/* unknown, without mark or without maintenance */
 	bool		settle_missing; /* settlement asset unknown or without price */
-	Decimal		notional[2];	/* by PortfolioSide; these need a mark */
+	Decimal		cost[2];		/* by PortfolioSide, of sides with quantity: size * entry cost */
+	Decimal		notional[2];	/* these need a mark */
 	Decimal		pnl;
 	Decimal		maintenance;	/* these the maintenance schedule too */
 	Decimal		initial;
@@ -119,15 +122,24 @@ typedef struct Valuation
 #define VALUE_ALL		0x03
 #define VALUE_LINES		0x04	/* the lines of assets and positions, complete */
 
-/* Profit of one side in its settlement asset: what it is worth at a price, less what it cost (SPEC 3.1). */
+/* Profit of one side: what it is worth at a price, less what it cost, all in the settlement asset. */
 static inline void
-side_profit(Decimal *r, PortfolioSide side, const Decimal *notional, const Decimal *size, const Decimal *cost)
+side_gain(Decimal *r, PortfolioSide side, const Decimal *notional, const Decimal *cost)
 {
-	dec_mul(r, size, cost);
 	if (side == SIDE_LONG)
-		dec_sub(r, notional, r);
+		dec_sub(r, notional, cost);
 	else
-		dec_sub(r, r, notional);
+		dec_sub(r, cost, notional);
+}
+
+/* The same from its entry cost (SPEC 3.1). */
+static inline void
+side_profit(Decimal *r, PortfolioSide side, const Decimal *notional, const Decimal *size, const Decimal *entry_cost)
+{
+	Decimal		cost;
+
+	dec_mul(&cost, size, entry_cost);
+	side_gain(r, side, notional, &cost);
 }
 
 extern void value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted);
@@ -141,6 +153,10 @@ typedef struct BoundPortfolio BoundPortfolio;
 
 extern BoundPortfolio *bind_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted);
 extern void value_bound(BoundPortfolio *bound, const MarketAsset *assets, const MarketContract *contracts);
+
+/* Between two valuations, its lines may be given other holdings; numerics must last as long as they stay there. */
+extern void bound_set_balance(AssetLine *line, const Decimal *balance);
+extern void bound_set_side(const BoundPortfolio *bound, PositionLine *line, PortfolioSide side, const PositionSide *held);
 
 extern bool valuation_passes(const Valuation *v);
 extern void sort_lines(Valuation *v);

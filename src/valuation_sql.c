@@ -59,16 +59,6 @@ amount(const Decimal *a)
 	return dec_datum(a, 0);
 }
 
-static Datum
-symbol_array(const Symbol *symbols, int count)
-{
-	Datum	   *elements = palloc(Max(count, 1) * sizeof(Datum));
-
-	for (int i = 0; i < count; i++)
-		elements[i] = symbol_datum(&symbols[i]);
-	return PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
 /* ---------- evaluate ---------- */
 
 /* Columns of the composite type valuation, in order. */
