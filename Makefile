@@ -13,6 +13,7 @@ OBJS = \
 	src/portfolio_io.o \
 	src/netting.o \
 	src/market.o \
+	src/rows.o \
 	src/market_io.o \
 	src/valuation.o \
 	src/valuation_sql.o \
@@ -20,9 +21,10 @@ OBJS = \
 	src/whatif.o \
 	src/solve.o \
 	src/plans.o \
+	src/shock.o \
 	src/stress.o \
 	src/book.o \
-	src/market_copy.o \
+	src/market_now.o \
 	src/guard.o \
 	src/notice.o
 

@@ -568,6 +568,31 @@ UPDATE regress_margin_own.wallet SET amount = -1 WHERE client = 'ann';
 COMMIT;
 SELECT account_id, from_level, to_level, cause FROM regress_margin_own.level_event ORDER BY id;
 SELECT book, account_id, level, equity, available_margin, available_margin_before FROM margin.guard_exception WHERE book <> 'margin';
+-- what foreign keys cascade is judged as if written
+CREATE TABLE regress_margin_own.coin (coin text PRIMARY KEY);
+INSERT INTO regress_margin_own.coin VALUES ('USD'), ('EURO');
+CREATE TABLE regress_margin_own.loan (client text, coin text REFERENCES regress_margin_own.coin ON DELETE CASCADE ON UPDATE CASCADE, amount numeric);
+CREATE OR REPLACE VIEW regress_margin_own.holding AS
+SELECT client AS account_id, coin AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM regress_margin_own.wallet
+UNION ALL SELECT client, coin, amount, NULL, NULL FROM regress_margin_own.loan;
+SELECT margin.guard_table('regress_margin_own.loan', 'client', 'regress_margin_own');
+SELECT relation, guard, levels FROM margin.guarded_tables() WHERE book = 'regress_margin_own' ORDER BY relation::text;
+INSERT INTO regress_margin_own.loan VALUES ('cid', 'USD', 5);
+INSERT INTO regress_margin_own.wallet VALUES ('cid', 'USD', -5);
+DELETE FROM regress_margin_own.coin WHERE coin = 'USD';
+UPDATE regress_margin_own.coin SET coin = 'COIN' WHERE coin = 'USD';
+UPDATE regress_margin_own.coin SET coin = 'nothing' WHERE coin = 'COIN';
+SELECT * FROM regress_margin_own.loan;
+-- a trigger that writes when the transaction commits is judged, too
+CREATE FUNCTION regress_margin_own.fee() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE regress_margin_own.wallet SET amount = amount - 300 WHERE client = NEW.client AND pg_trigger_depth() = 1;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER z_fee AFTER UPDATE ON regress_margin_own.loan DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION regress_margin_own.fee();
+UPDATE regress_margin_own.loan SET amount = 4;
+UPDATE regress_margin_own.loan SET amount = 3.9;
+SELECT * FROM regress_margin_own.loan;
 SET client_min_messages = warning;
 DROP SCHEMA regress_margin_own CASCADE;
 RESET client_min_messages;

@@ -9,6 +9,7 @@
 
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 
 #include "decimal.h"
@@ -497,6 +498,18 @@ dec_to_numeric_scale(const Decimal *a, int dscale)
 	if (dec_big_digits_within(a, INT_MAX, dscale))
 		return DatumGetNumeric(DirectFunctionCall2(numeric_round, NumericGetDatum(a->big), Int32GetDatum(dscale)));
 	return a->big;
+}
+
+/*
+ * The same as a datum of its own in the current context: a numeric that a
+ * Decimal points to may live in another one, and for less long.
+ */
+Datum
+dec_datum(const Decimal *a, int dscale)
+{
+	Datum		value = NumericGetDatum(dec_to_numeric_scale(a, dscale));
+
+	return a->scale == DEC_IS_BIG ? datumCopy(value, false, -1) : value;
 }
 
 /*

@@ -64,6 +64,7 @@ extern bool dec_from_input(Decimal *r, Datum value);
 extern pg_noreturn void dec_bad_input(Datum value, const char *what);
 extern Numeric dec_to_numeric(const Decimal *a);
 extern Numeric dec_to_numeric_scale(const Decimal *a, int dscale);
+extern Datum dec_datum(const Decimal *a, int dscale);
 extern bool dec_parse(Decimal *r, const char *text, int len);
 extern void dec_append(StringInfo out, const Decimal *a);
 extern char *dec_text(const Decimal *a);

@@ -31,6 +31,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -41,7 +42,7 @@
 #include "utils/timestamp.h"
 
 #include "book.h"
-#include "market_copy.h"
+#include "market_now.h"
 #include "options.h"
 #include "valuation.h"
 
@@ -427,6 +428,7 @@ ask(const Court *court, const Account *account, SPIPlanPtr *plan, const char *wh
 	Book	   *book = account->book;
 	Identity	mine = act_for(book_owner(book), FOR_READING);
 	Datum		key = book_key_datum(book->keys, account->key);
+	MemoryContext caller = CurrentMemoryContext;
 	bool		isnull = true;
 
 	if (*plan == NULL)
@@ -443,8 +445,18 @@ ask(const Court *court, const Account *account, SPIPlanPtr *plan, const char *wh
 	court->snapshot->curcid = command;
 	if (SPI_execute_snapshot(*plan, &key, NULL, court->snapshot, InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "cannot read \"%s\" of book \"%s\"", relation, get_namespace_name(book->schema));
+	court->snapshot->curcid = court->present;
+	/* SPI has switched to a context of its own, which lives too long */
+	MemoryContextSwitchTo(caller);
 	if (SPI_processed > 0)
-		*answer = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	{
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+		Form_pg_attribute column = TupleDescAttr(SPI_tuptable->tupdesc, 0);
+
+		if (!isnull)
+			*answer = datumCopy(value, column->attbyval, column->attlen);
+	}
+	SPI_freetuptable(SPI_tuptable);
 	be(mine);
 	return !isnull;
 }
@@ -718,7 +730,7 @@ open_court(Court *court)
 	court->clock = GetCurrentTimestamp();
 	court->context = AllocSetContextCreate(CurrentMemoryContext, "margin judgement", ALLOCSET_DEFAULT_SIZES);
 	mine = act_for(owner_of("asset"), FOR_READING);
-	court->market = market_copy(court->snapshot, court->clock);
+	court->market = market_now(court->snapshot, court->clock);
 	be(mine);
 }
 

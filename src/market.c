@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
+#include "access/xact.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -23,6 +25,44 @@ market_from_datum(Datum value)
 
 	flat_check_version("market", market->version, MARKET_VERSION);
 	return market;
+}
+
+/* The market at a place where it is stored, kept in a context that outlives the call. */
+const Market *
+market_fetch(StoredMarket *last, Datum value, MemoryContext context)
+{
+	struct varatt_external pointer;
+
+	VARATT_EXTERNAL_GET_POINTER(pointer, DatumGetPointer(value));
+	if (last->market == NULL || memcmp(&pointer, &last->pointer, sizeof(pointer)) != 0 ||
+		last->statement != GetCurrentStatementStartTimestamp() ||
+		last->transaction != GetCurrentTransactionStartTimestamp())
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		if (last->market != NULL)
+			pfree(last->market);
+		last->market = NULL;
+		last->market = (Market *) market_from_datum(value);
+		last->pointer = pointer;
+		last->statement = GetCurrentStatementStartTimestamp();
+		last->transaction = GetCurrentTransactionStartTimestamp();
+		MemoryContextSwitchTo(old);
+	}
+	return last->market;
+}
+
+/* The market that is an argument of a function that keeps nothing else from row to row. */
+const Market *
+market_of_call(FunctionCallInfo fcinfo, int number)
+{
+	Datum		value = PG_GETARG_DATUM(number);
+
+	if (!market_is_stored(value))
+		return market_from_datum(value);
+	if (fcinfo->flinfo->fn_extra == NULL)
+		fcinfo->flinfo->fn_extra = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(StoredMarket));
+	return market_fetch(fcinfo->flinfo->fn_extra, value, fcinfo->flinfo->fn_mcxt);
 }
 
 /* ---------- terms ---------- */
@@ -81,6 +121,14 @@ check_number(Decimal *value, Least least, const char *what, const char *kind, co
 				 errdetail("At most %d digits are allowed on each side of the decimal point.", DEC_INPUT_DIGITS)));
 }
 
+/* A product that the market keeps beside its factors, canonical as they are. */
+static inline void
+derive(Decimal *r, const Decimal *factor, const Decimal *price)
+{
+	dec_mul(r, factor, price);
+	dec_normalize(r);
+}
+
 static void
 settle_asset_terms(AssetTerms *asset)
 {
@@ -96,10 +144,8 @@ settle_asset_terms(AssetTerms *asset)
 	if (!asset->priced)
 		return;
 	check_number(&asset->price, ABOVE_ZERO, "price", "asset", symbol);
-	dec_mul(&asset->liability_price, &asset->liability_weight, &asset->price);
-	dec_mul(&asset->requirement_price, &asset->requirement_weight, &asset->price);
-	dec_normalize(&asset->liability_price);
-	dec_normalize(&asset->requirement_price);
+	derive(&asset->liability_price, &asset->liability_weight, &asset->price);
+	derive(&asset->requirement_price, &asset->requirement_weight, &asset->price);
 }
 
 static void
@@ -125,8 +171,7 @@ settle_contract_terms(ContractTerms *contract)
 	if (!contract->marked)
 		return;
 	check_number(&contract->mark, ABOVE_ZERO, "mark price", "contract", symbol);
-	dec_mul(&contract->unit_notional, &contract->size, &contract->mark);
-	dec_normalize(&contract->unit_notional);
+	derive(&contract->unit_notional, &contract->size, &contract->mark);
 }
 
 static void
@@ -287,31 +332,17 @@ put_market(MarketWriter *writer, Market *market, const MarketTerms *terms, void 
 	return writer->at;
 }
 
-Market *
-market_build(MarketTerms *terms)
+/* The flat value of terms whose derived fields are right. */
+static Market *
+market_flatten(const MarketTerms *terms)
 {
-	void	  **assets;
-	void	  **contracts;
+	void	  **assets = symbol_table_sorted(&terms->assets);
+	void	  **contracts = symbol_table_sorted(&terms->contracts);
 	MarketWriter writer = {NULL, 0};
 	Market		counted;
 	Market	   *market;
-	Size		size;
+	Size		size = put_market(&writer, &counted, terms, assets, contracts);
 
-	for (int i = 0; i < terms->assets.count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		settle_asset_terms(symbol_table_record(&terms->assets, i));
-	}
-	for (int i = 0; i < terms->contracts.count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		settle_contract_terms(symbol_table_record(&terms->contracts, i));
-	}
-	settle_thresholds(terms->thresholds);
-
-	assets = symbol_table_sorted(&terms->assets);
-	contracts = symbol_table_sorted(&terms->contracts);
-	size = put_market(&writer, &counted, terms, assets, contracts);
 	if (size > MaxAllocSize)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -332,6 +363,197 @@ market_build(MarketTerms *terms)
 		Symbol		settle = market_symbol(market, &contract->settle);
 
 		contract->settle_index = market_find_asset(market, &settle);
+	}
+	return market;
+}
+
+Market *
+market_build(MarketTerms *terms)
+{
+	for (int i = 0; i < terms->assets.count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		settle_asset_terms(symbol_table_record(&terms->assets, i));
+	}
+	for (int i = 0; i < terms->contracts.count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		settle_contract_terms(symbol_table_record(&terms->contracts, i));
+	}
+	settle_thresholds(terms->thresholds);
+	return market_flatten(terms);
+}
+
+/* ---------- changing a market ---------- */
+
+static inline Decimal
+stored_number(const Market *market, const Decimal *stored)
+{
+	Decimal		buffer;
+
+	return *dec_flat(stored, market, &buffer);
+}
+
+static void
+read_asset_terms(AssetTerms *terms, const Market *market, const MarketAsset *asset)
+{
+	terms->priced = asset->priced;
+	terms->price = stored_number(market, &asset->price);
+	terms->tiers = market_schedule(market, asset->tiers);
+	terms->basis = asset->basis;
+	terms->liability_weight = stored_number(market, &asset->liability_weight);
+	terms->requirement_weight = stored_number(market, &asset->requirement_weight);
+	terms->liability_maintenance = market_schedule(market, asset->liability_maintenance);
+	terms->liability_price = stored_number(market, &asset->liability_price);
+	terms->requirement_price = stored_number(market, &asset->requirement_price);
+}
+
+static void
+read_contract_terms(ContractTerms *terms, const Market *market, const MarketContract *contract)
+{
+	terms->settle = market_symbol(market, &contract->settle);
+	terms->base = market_symbol(market, &contract->base);
+	terms->size = stored_number(market, &contract->size);
+	terms->marked = contract->marked;
+	terms->mark = stored_number(market, &contract->mark);
+	terms->maintenance = market_schedule(market, contract->maintenance);
+	terms->initial = market_schedule(market, contract->initial);
+	terms->netting = contract->netting;
+	terms->closing_fee = stored_number(market, &contract->closing_fee);
+	if (contract->requirement != contract->maintenance)
+		terms->requirement = market_schedule(market, contract->requirement);
+	terms->unit_notional = stored_number(market, &contract->unit_notional);
+}
+
+/*
+ * The terms of a market, record by record under the same numbers; they point
+ * into it.  Changed, they make another market through market_build().
+ */
+void
+market_terms_read(MarketTerms *terms, const Market *market)
+{
+	bool		found;
+
+	market_terms_init(terms);
+	for (uint32 i = 0; i < market->nassets; i++)
+	{
+		const MarketAsset *asset = &market_assets(market)[i];
+		Symbol		symbol = market_symbol(market, &asset->name);
+
+		CHECK_FOR_INTERRUPTS();
+		read_asset_terms(market_add_asset(terms, &symbol, &found), market, asset);
+	}
+	for (uint32 i = 0; i < market->ncontracts; i++)
+	{
+		const MarketContract *contract = &market_contracts(market)[i];
+		Symbol		symbol = market_symbol(market, &contract->name);
+
+		CHECK_FOR_INTERRUPTS();
+		read_contract_terms(market_add_contract(terms, &symbol, &found), market, contract);
+	}
+	for (int i = 0; i < THRESHOLDS; i++)
+		terms->thresholds[i] = stored_number(market, &market->thresholds[i]);
+}
+
+/* A market of one's own, for market_set_price() and market_set_mark(). */
+Market *
+market_copy(const Market *market)
+{
+	return memcpy(palloc(VARSIZE(market)), market, VARSIZE(market));
+}
+
+/* Numbers can be replaced where they are while none of them, old or new, is a numeric elsewhere in the value. */
+static inline bool
+all_in_place(const Decimal *const *numbers, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (numbers[i]->scale == DEC_IS_BIG)
+			return false;
+	}
+	return true;
+}
+
+static Market *
+replace_market(Market *market, const MarketTerms *terms)
+{
+	Market	   *result = market_flatten(terms);
+
+	pfree(market);
+	return result;
+}
+
+/*
+ * Gives an asset of a market of one's own another price, >= 0 and of any
+ * number of digits, with all that depends on it.  Returns the market, which may have moved;
+ * assets and contracts keep their numbers, and the value stays canonical.
+ */
+Market *
+market_set_price(Market *market, int number, const Decimal *price)
+{
+	MarketAsset *asset = (MarketAsset *) &market_assets(market)[number];
+	AssetTerms	terms;
+	const Decimal *const numbers[] = {
+		&asset->price, &asset->liability_price, &asset->requirement_price,
+		&terms.price, &terms.liability_price, &terms.requirement_price
+	};
+
+	read_asset_terms(&terms, market, asset);
+	terms.priced = true;
+	terms.price = *price;
+	dec_normalize(&terms.price);
+	derive(&terms.liability_price, &terms.liability_weight, &terms.price);
+	derive(&terms.requirement_price, &terms.requirement_weight, &terms.price);
+	if (likely(all_in_place(numbers, lengthof(numbers))))
+	{
+		asset->priced = true;
+		asset->price = terms.price;
+		asset->liability_price = terms.liability_price;
+		asset->requirement_price = terms.requirement_price;
+	}
+	else
+	{
+		MarketTerms all;
+		AssetTerms *record;
+
+		market_terms_read(&all, market);
+		record = symbol_table_record(&all.assets, number);
+		terms.symbol = record->symbol;
+		*record = terms;
+		market = replace_market(market, &all);
+	}
+	return market;
+}
+
+/* The same for a contract's mark price. */
+Market *
+market_set_mark(Market *market, int number, const Decimal *mark)
+{
+	MarketContract *contract = (MarketContract *) &market_contracts(market)[number];
+	Decimal		size = stored_number(market, &contract->size);
+	Decimal		canonical = *mark;
+	Decimal		unit_notional;
+	const Decimal *const numbers[] = {&contract->mark, &contract->unit_notional, &canonical, &unit_notional};
+
+	dec_normalize(&canonical);
+	derive(&unit_notional, &size, &canonical);
+	if (likely(all_in_place(numbers, lengthof(numbers))))
+	{
+		contract->marked = true;
+		contract->mark = canonical;
+		contract->unit_notional = unit_notional;
+	}
+	else
+	{
+		MarketTerms all;
+		ContractTerms *record;
+
+		market_terms_read(&all, market);
+		record = symbol_table_record(&all.contracts, number);
+		record->marked = true;
+		record->mark = canonical;
+		record->unit_notional = unit_notional;
+		market = replace_market(market, &all);
 	}
 	return market;
 }

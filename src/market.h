@@ -13,6 +13,8 @@
 #ifndef MARGIN_MARKET_H
 #define MARGIN_MARKET_H
 
+#include "datatype/timestamp.h"
+
 #include "schedule.h"
 #include "symbol.h"
 
@@ -155,6 +157,30 @@ market_find_contract(const Market *market, const Symbol *name)
 
 extern const Market *market_from_datum(Datum value);
 
+/*
+ * The last market that a call site had to fetch from where it is stored.  A
+ * market that joins a query as a column comes as a pointer to that place, the
+ * same for every row: it is fetched once.  Within one statement such a pointer
+ * names one value, as the statement's snapshot keeps it from being removed.
+ */
+typedef struct StoredMarket
+{
+	struct varatt_external pointer;
+	TimestampTz transaction;
+	TimestampTz statement;
+	Market	   *market;
+} StoredMarket;
+
+#define market_is_stored(value) VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value))
+
+extern const Market *market_fetch(StoredMarket *last, Datum value, MemoryContext context);
+extern const Market *market_of_call(FunctionCallInfo fcinfo, int number);
+
+/* A market of one's own, and what may be changed in it; both setters return the market, which may have moved. */
+extern Market *market_copy(const Market *market);
+extern Market *market_set_price(Market *market, int number, const Decimal *price);
+extern Market *market_set_mark(Market *market, int number, const Decimal *mark);
+
 /* ---------- terms on their way to a market ---------- */
 
 typedef struct AssetTerms
@@ -195,6 +221,7 @@ typedef struct MarketTerms
 } MarketTerms;
 
 extern void market_terms_init(MarketTerms *terms);
+extern void market_terms_read(MarketTerms *terms, const Market *market);
 extern AssetTerms *market_add_asset(MarketTerms *terms, const Symbol *symbol, bool *found);
 extern ContractTerms *market_add_contract(MarketTerms *terms, const Symbol *symbol, bool *found);
 extern Market *market_build(MarketTerms *terms);

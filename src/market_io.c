@@ -4,7 +4,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -12,12 +11,12 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
-#include "utils/typcache.h"
 
 #include "flat.h"
 #include "json.h"
 #include "market.h"
 #include "options.h"
+#include "rows.h"
 
 static const char *const section_names[] = {"assets", "contracts", "levels", NULL};
 
@@ -406,59 +405,10 @@ margin_market_send(PG_FUNCTION_ARGS)
 #define ASSET_COLUMNS 7			/* of asset_terms */
 #define CONTRACT_COLUMNS 9		/* of contract_terms */
 
-/* One row of an array of composites, apart; the caller has room for "natts" columns. */
-static void
-deform_row(Datum row, int natts, Datum *values, bool *nulls)
-{
-	HeapTupleHeader header = DatumGetHeapTupleHeader(row);
-	TupleDesc	tupdesc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
-	HeapTupleData tuple;
-
-	if (tupdesc->natts != natts)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("row of market terms has %d columns instead of %d", tupdesc->natts, natts)));
-	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = header;
-	heap_deform_tuple(&tuple, tupdesc, values, nulls);
-	ReleaseTupleDesc(tupdesc);
-}
-
 static int
 array_rows(FunctionCallInfo fcinfo, int arg, Datum **rows, bool **nulls)
 {
-	ArrayType  *array;
-	int			count;
-
-	if (PG_ARGISNULL(arg))
-		return 0;
-	array = PG_GETARG_ARRAYTYPE_P(arg);
-	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_DOUBLE, rows, nulls, &count);
-	return count;
-}
-
-static Symbol
-symbol_from_row(Datum value, bool isnull, const char *what)
-{
-	text	   *name;
-
-	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("name of %s must not be null", what)));
-	name = DatumGetTextPP(value);
-	return symbol_checked(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), what);
-}
-
-/* A number of a row, named in errors; the Decimal keeps its default where it is null. */
-static bool
-number_from_row(Decimal *r, Datum value, bool isnull, const char *what, const Symbol *symbol)
-{
-	if (!isnull && !dec_from_input(r, value))
-		dec_bad_input(value, psprintf("%s of \"%s\"", what, symbol_text(symbol)));
-	return !isnull;
+	return PG_ARGISNULL(arg) ? 0 : rows_of_array(PG_GETARG_ARRAYTYPE_P(arg), rows, nulls);
 }
 
 static const Schedule *
@@ -484,20 +434,17 @@ asset_from_row(MarketTerms *terms, Datum row, bool row_is_null)
 	AssetTerms *asset;
 	bool		found;
 
-	if (row_is_null)
-		memset(nulls, true, sizeof(nulls));
-	else
-		deform_row(row, ASSET_COLUMNS, values, nulls);
-	symbol = symbol_from_row(values[0], nulls[0], "an asset");
+	row_columns(row, row_is_null, ASSET_COLUMNS, values, nulls);
+	symbol = row_symbol(values[0], nulls[0], "an asset");
 	asset = market_add_asset(terms, &symbol, &found);
 	if (found)
 		repeated_row("asset", &symbol);
-	asset->priced = number_from_row(&asset->price, values[1], nulls[1], "price", &symbol);
+	asset->priced = row_number(&asset->price, values[1], nulls[1], "price", &symbol);
 	asset->tiers = schedule_from_row(values[2], nulls[2]);
 	if (!nulls[3])
 		asset->basis = option_from_enum(DatumGetObjectId(values[3]), basis_names);
-	number_from_row(&asset->liability_weight, values[4], nulls[4], "liability weight", &symbol);
-	number_from_row(&asset->requirement_weight, values[5], nulls[5], "requirement weight", &symbol);
+	row_number(&asset->liability_weight, values[4], nulls[4], "liability weight", &symbol);
+	row_number(&asset->requirement_weight, values[5], nulls[5], "requirement weight", &symbol);
 	asset->liability_maintenance = schedule_from_row(values[6], nulls[6]);
 }
 
@@ -510,24 +457,21 @@ contract_from_row(MarketTerms *terms, Datum row, bool row_is_null)
 	ContractTerms *contract;
 	bool		found;
 
-	if (row_is_null)
-		memset(nulls, true, sizeof(nulls));
-	else
-		deform_row(row, CONTRACT_COLUMNS, values, nulls);
-	symbol = symbol_from_row(values[0], nulls[0], "a contract");
+	row_columns(row, row_is_null, CONTRACT_COLUMNS, values, nulls);
+	symbol = row_symbol(values[0], nulls[0], "a contract");
 	contract = market_add_contract(terms, &symbol, &found);
 	if (found)
 		repeated_row("contract", &symbol);
-	contract->settle = symbol_from_row(values[1], nulls[1], "a settlement asset");
+	contract->settle = row_symbol(values[1], nulls[1], "a settlement asset");
 	if (!nulls[2])
-		contract->base = symbol_from_row(values[2], false, "a base asset");
-	number_from_row(&contract->size, values[3], nulls[3], "size", &symbol);
-	contract->marked = number_from_row(&contract->mark, values[4], nulls[4], "mark price", &symbol);
+		contract->base = row_symbol(values[2], false, "a base asset");
+	row_number(&contract->size, values[3], nulls[3], "size", &symbol);
+	contract->marked = row_number(&contract->mark, values[4], nulls[4], "mark price", &symbol);
 	contract->maintenance = schedule_from_row(values[5], nulls[5]);
 	contract->initial = schedule_from_row(values[6], nulls[6]);
 	if (!nulls[7])
 		contract->netting = option_from_enum(DatumGetObjectId(values[7]), netting_names);
-	number_from_row(&contract->closing_fee, values[8], nulls[8], "closing fee", &symbol);
+	row_number(&contract->closing_fee, values[8], nulls[8], "closing fee", &symbol);
 }
 
 PG_FUNCTION_INFO_V1(margin_market_from_rows);
@@ -556,10 +500,10 @@ margin_market_from_rows(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(market_build(&terms));
 }
 
-/* ---------- rows out: assets(market), contracts(market) ---------- */
+/* ---------- rows out: assets(market), contracts(market), levels(market) ---------- */
 
 static Datum
-row_symbol(const Market *market, const MarketName *name, bool *isnull)
+name_datum(const Market *market, const MarketName *name, bool *isnull)
 {
 	*isnull = name->length == 0;
 	if (*isnull)
@@ -568,7 +512,7 @@ row_symbol(const Market *market, const MarketName *name, bool *isnull)
 }
 
 static Datum
-row_number(const Market *market, const Decimal *stored)
+number_datum(const Market *market, const Decimal *stored)
 {
 	Decimal		buffer;
 
@@ -576,7 +520,7 @@ row_number(const Market *market, const Decimal *stored)
 }
 
 static Datum
-row_schedule(const Market *market, uint32 offset, bool *isnull)
+schedule_datum(const Market *market, uint32 offset, bool *isnull)
 {
 	*isnull = offset == 0;
 	return PointerGetDatum(market_schedule(market, offset));
@@ -597,15 +541,15 @@ margin_market_assets(PG_FUNCTION_ARGS)
 		Datum		values[ASSET_COLUMNS];
 		bool		nulls[ASSET_COLUMNS] = {0};
 
-		values[0] = row_symbol(market, &asset->name, &nulls[0]);
+		values[0] = name_datum(market, &asset->name, &nulls[0]);
 		nulls[1] = !asset->priced;
-		values[1] = row_number(market, &asset->price);
-		values[2] = row_schedule(market, asset->tiers, &nulls[2]);
+		values[1] = number_datum(market, &asset->price);
+		values[2] = schedule_datum(market, asset->tiers, &nulls[2]);
 		values[3] = ObjectIdGetDatum(option_to_enum(TupleDescAttr(result->setDesc, 3)->atttypid,
 													basis_names[asset->basis]));
-		values[4] = row_number(market, &asset->liability_weight);
-		values[5] = row_number(market, &asset->requirement_weight);
-		values[6] = row_schedule(market, asset->liability_maintenance, &nulls[6]);
+		values[4] = number_datum(market, &asset->liability_weight);
+		values[5] = number_datum(market, &asset->requirement_weight);
+		values[6] = schedule_datum(market, asset->liability_maintenance, &nulls[6]);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;
@@ -626,17 +570,39 @@ margin_market_contracts(PG_FUNCTION_ARGS)
 		Datum		values[CONTRACT_COLUMNS];
 		bool		nulls[CONTRACT_COLUMNS] = {0};
 
-		values[0] = row_symbol(market, &contract->name, &nulls[0]);
-		values[1] = row_symbol(market, &contract->settle, &nulls[1]);
-		values[2] = row_symbol(market, &contract->base, &nulls[2]);
-		values[3] = row_number(market, &contract->size);
+		values[0] = name_datum(market, &contract->name, &nulls[0]);
+		values[1] = name_datum(market, &contract->settle, &nulls[1]);
+		values[2] = name_datum(market, &contract->base, &nulls[2]);
+		values[3] = number_datum(market, &contract->size);
 		nulls[4] = !contract->marked;
-		values[4] = row_number(market, &contract->mark);
-		values[5] = row_schedule(market, contract->maintenance, &nulls[5]);
-		values[6] = row_schedule(market, contract->initial, &nulls[6]);
+		values[4] = number_datum(market, &contract->mark);
+		values[5] = schedule_datum(market, contract->maintenance, &nulls[5]);
+		values[6] = schedule_datum(market, contract->initial, &nulls[6]);
 		values[7] = ObjectIdGetDatum(option_to_enum(TupleDescAttr(result->setDesc, 7)->atttypid,
 													netting_names[contract->netting]));
-		values[8] = row_number(market, &contract->closing_fee);
+		values[8] = number_datum(market, &contract->closing_fee);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(margin_market_levels);
+
+/* levels(market): (level, margin_ratio) */
+Datum
+margin_market_levels(PG_FUNCTION_ARGS)
+{
+	const Market *market = market_from_datum(PG_GETARG_DATUM(0));
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < THRESHOLDS; i++)
+	{
+		Datum		values[2];
+		bool		nulls[2] = {0};
+
+		values[0] = ObjectIdGetDatum(option_to_enum(TupleDescAttr(result->setDesc, 0)->atttypid, threshold_names[i]));
+		values[1] = number_datum(market, &market->thresholds[i]);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;

@@ -96,8 +96,9 @@ add_to_sum(Netting *netting, Decimal *sum, const Decimal *amount)
 		dec_copy_into(sum, &result, netting->header.eoh_context);
 }
 
-static inline Position *
-find_position(Netting *netting, const Symbol *contract)
+/* The position in a contract, made where there is none yet, for a change. */
+Position *
+netting_position(Netting *netting, const Symbol *contract)
 {
 	bool		found;
 
@@ -118,7 +119,7 @@ netting_add_balance(Netting *netting, const Symbol *asset, const Decimal *quanti
 void
 netting_add_position(Netting *netting, const Position *position)
 {
-	Position   *sum = find_position(netting, &position->symbol);
+	Position   *sum = netting_position(netting, &position->symbol);
 
 	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
 	{
@@ -129,11 +130,11 @@ netting_add_position(Netting *netting, const Position *position)
 }
 
 /* One lot (SPEC 1): adds |quantity|, its cost, and its margin quantity to its side. */
-static void
-add_lot(Netting *netting, const Symbol *contract, const Decimal *quantity, const Decimal *price,
-		const Decimal *leverage)
+void
+netting_add_lot(Netting *netting, const Symbol *contract, const Decimal *quantity, const Decimal *price,
+				const Decimal *leverage)
 {
-	Position   *position = find_position(netting, contract);
+	Position   *position = netting_position(netting, contract);
 	PositionSide *side = &position->sides[dec_sign(quantity) < 0 ? SIDE_SHORT : SIDE_LONG];
 	Decimal		size;
 	Decimal		amount;
@@ -147,6 +148,34 @@ add_lot(Netting *netting, const Symbol *contract, const Decimal *quantity, const
 		dec_div_ceil18(&amount, &size, leverage);
 		add_to_sum(netting, &side->margin, &amount);
 	}
+}
+
+/* A portfolio on its way to another one: its entries, in the current context. */
+Netting *
+netting_load(const struct varlena *portfolio)
+{
+	Netting    *netting = netting_create(CurrentMemoryContext);
+	PortfolioReader reader;
+
+	portfolio_open(&reader, portfolio);
+	while (reader.balances > 0)
+	{
+		Balance		balance;
+
+		CHECK_FOR_INTERRUPTS();
+		portfolio_read_balance(&reader, &balance);
+		netting_add_balance(netting, &balance.symbol, &balance.quantity);
+	}
+	while (reader.positions > 0)
+	{
+		Position	position;
+
+		CHECK_FOR_INTERRUPTS();
+		portfolio_read_position(&reader, &position);
+		netting_add_position(netting, &position);
+	}
+	portfolio_end(&reader);
+	return netting;
 }
 
 /* The portfolio in canonical form; the netting stays as it is. */
@@ -177,37 +206,48 @@ netting_flatten(const Netting *netting)
 	return portfolio_finish(&writer);
 }
 
-/* ---------- SQL: the aggregate ---------- */
+/* ---------- numbers from outside ---------- */
 
 /* One number of a holding; "what" and the symbol name it where it is refused. */
-static inline void
-read_number(Decimal *r, Datum value, const char *what, const Symbol *symbol)
+void
+holding_number(Decimal *r, Datum value, const char *what, const Symbol *symbol)
 {
 	if (unlikely(!dec_from_input(r, value)))
 		dec_bad_input(value, psprintf("%s of \"%s\"", what, symbol_text(symbol)));
 }
 
-static void
-check_price(const Decimal *price, const Symbol *symbol)
+void
+holding_price(Decimal *r, Datum value, const char *what, const Symbol *symbol)
 {
-	if (unlikely(dec_sign(price) < 0))
+	holding_number(r, value, what, symbol);
+	if (unlikely(dec_sign(r) < 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("entry price of \"%s\" must not be negative: %s", symbol_text(symbol), dec_text(price))));
+				 errmsg("%s of \"%s\" must not be negative: %s", what, symbol_text(symbol), dec_text(r))));
 }
 
-static void
-check_leverage(const Decimal *leverage, const Symbol *symbol, bool is_lot)
+void
+holding_leverage(Decimal *r, Datum value, const Symbol *symbol)
 {
-	if (unlikely(!is_lot))
+	holding_number(r, value, "leverage", symbol);
+	if (unlikely(dec_sign(r) <= 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("balance of \"%s\" must not have a leverage: %s", symbol_text(symbol), dec_text(leverage)),
-				 errhint("A holding without entry price is a balance, one with an entry price a lot.")));
-	if (unlikely(dec_sign(leverage) <= 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("leverage of \"%s\" must be greater than 0: %s", symbol_text(symbol), dec_text(leverage))));
+				 errmsg("leverage of \"%s\" must be greater than 0: %s", symbol_text(symbol), dec_text(r))));
+}
+
+/* ---------- SQL: the aggregate ---------- */
+
+static pg_noreturn void
+leverage_of_balance(Datum value, const Symbol *symbol)
+{
+	Decimal		leverage;
+
+	holding_number(&leverage, value, "leverage", symbol);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("balance of \"%s\" must not have a leverage: %s", symbol_text(symbol), dec_text(&leverage)),
+			 errhint("A holding without entry price is a balance, one with an entry price a lot.")));
 }
 
 PG_FUNCTION_INFO_V1(margin_portfolio_accum);
@@ -239,22 +279,18 @@ margin_portfolio_accum(PG_FUNCTION_ARGS)
 
 	name = PG_GETARG_TEXT_PP(1);
 	symbol = symbol_checked(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), is_lot ? "a contract" : "an asset");
-	read_number(&quantity, PG_GETARG_DATUM(2), "quantity", &symbol);
+	holding_number(&quantity, PG_GETARG_DATUM(2), "quantity", &symbol);
 	if (is_lot)
-	{
-		read_number(&price, PG_GETARG_DATUM(3), "entry price", &symbol);
-		check_price(&price, &symbol);
-	}
+		holding_price(&price, PG_GETARG_DATUM(3), "entry price", &symbol);
+	if (unlikely(has_leverage && !is_lot))
+		leverage_of_balance(PG_GETARG_DATUM(4), &symbol);
 	if (has_leverage)
-	{
-		read_number(&leverage, PG_GETARG_DATUM(4), "leverage", &symbol);
-		check_leverage(&leverage, &symbol, is_lot);
-	}
+		holding_leverage(&leverage, PG_GETARG_DATUM(4), &symbol);
 
 	if (dec_is_zero(&quantity))
 		PG_RETURN_POINTER(netting);
 	if (is_lot)
-		add_lot(netting, &symbol, &quantity, &price, has_leverage ? &leverage : NULL);
+		netting_add_lot(netting, &symbol, &quantity, &price, has_leverage ? &leverage : NULL);
 	else
 		netting_add_balance(netting, &symbol, &quantity);
 	PG_RETURN_POINTER(netting);
@@ -301,27 +337,7 @@ PG_FUNCTION_INFO_V1(margin_portfolio_deserialize);
 Datum
 margin_portfolio_deserialize(PG_FUNCTION_ARGS)
 {
-	struct varlena *value = PG_GETARG_VARLENA_PP(0);
-	Netting    *netting = netting_create(CurrentMemoryContext);
-	PortfolioReader reader;
-
-	portfolio_open(&reader, value);
-	while (reader.balances > 0)
-	{
-		Balance		balance;
-
-		portfolio_read_balance(&reader, &balance);
-		netting_add_balance(netting, &balance.symbol, &balance.quantity);
-	}
-	while (reader.positions > 0)
-	{
-		Position	position;
-
-		portfolio_read_position(&reader, &position);
-		netting_add_position(netting, &position);
-	}
-	portfolio_end(&reader);
-	PG_RETURN_POINTER(netting);
+	PG_RETURN_POINTER(netting_load(PG_GETARG_VARLENA_PP(0)));
 }
 
 PG_FUNCTION_INFO_V1(margin_portfolio_final);

@@ -24,9 +24,18 @@ typedef struct Netting
 } Netting;
 
 extern Netting *netting_create(MemoryContext context);
+extern Netting *netting_load(const struct varlena *portfolio);
 extern const Netting *netting_from_datum(Datum portfolio);
 extern void netting_add_balance(Netting *netting, const Symbol *asset, const Decimal *quantity);
 extern void netting_add_position(Netting *netting, const Position *position);
+extern void netting_add_lot(Netting *netting, const Symbol *contract, const Decimal *quantity, const Decimal *price,
+							const Decimal *leverage);
+extern Position *netting_position(Netting *netting, const Symbol *contract);
 extern struct varlena *netting_flatten(const Netting *netting);
+
+/* Numbers of a holding from outside, refused where they cannot be */
+extern void holding_number(Decimal *r, Datum value, const char *what, const Symbol *symbol);
+extern void holding_price(Decimal *r, Datum value, const char *what, const Symbol *symbol);
+extern void holding_leverage(Decimal *r, Datum value, const Symbol *symbol);
 
 #endif							/* MARGIN_NETTING_H */

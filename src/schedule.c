@@ -168,9 +168,9 @@ schedule_from_datum(Datum value)
 
 /* ---------- apply ---------- */
 
-/* S(x) for x >= 0 (SPEC 2). */
-void
-schedule_apply(Decimal *r, const Schedule *schedule, const Decimal *x)
+/* The tier that holds x >= 0, lower bound inclusive. */
+static inline int
+tier_of(const Schedule *schedule, const Decimal *x)
 {
 	const Tier *tiers = schedule->tiers;
 	Decimal		buffer;
@@ -192,9 +192,45 @@ schedule_apply(Decimal *r, const Schedule *schedule, const Decimal *x)
 	}
 	while (low + 1 < high && dec_cmp(dec_flat(&tiers[low + 1].bound, schedule, &buffer), x) <= 0)
 		low++;
-	dec_mul(r, dec_flat(&tiers[low].rate, schedule, &buffer), x);
-	if (!dec_is_zero(&tiers[low].intercept))
-		dec_add(r, r, dec_flat(&tiers[low].intercept, schedule, &buffer));
+	return low;
+}
+
+/* S(x) for x >= 0 (SPEC 2). */
+void
+schedule_apply(Decimal *r, const Schedule *schedule, const Decimal *x)
+{
+	const Tier *tier = &schedule->tiers[tier_of(schedule, x)];
+	Decimal		buffer;
+
+	dec_mul(r, dec_flat(&tier->rate, schedule, &buffer), x);
+	if (!dec_is_zero(&tier->intercept))
+		dec_add(r, r, dec_flat(&tier->intercept, schedule, &buffer));
+}
+
+/*
+ * S(x) taken apart: what of x >= 0 has the rate of a tier, false if nothing
+ * has.  Over all tiers the amounts sum to x and the products with the rates to
+ * S(x); 0 is in the first tier.
+ */
+bool
+schedule_slice(ScheduleSlice *slice, const Schedule *schedule, const Decimal *x, int number)
+{
+	const Tier *tier = &schedule->tiers[number];
+	int			holder = tier_of(schedule, x);
+	Decimal		buffer;
+
+	slice->lower = *dec_flat(&tier->bound, schedule, &buffer);
+	slice->rate = *dec_flat(&tier->rate, schedule, &buffer);
+	slice->open_ended = number + 1 == schedule->count;
+	if (!slice->open_ended)
+		slice->upper = *dec_flat(&tier[1].bound, schedule, &buffer);
+	if (schedule->method == TIER_WHOLE)
+	{
+		slice->amount = *x;
+		return number == holder;
+	}
+	dec_sub(&slice->amount, number < holder ? &slice->upper : x, &slice->lower);
+	return number < holder || (number == holder && (number == 0 || !dec_is_zero(&slice->amount)));
 }
 
 /* ---------- shape rules ---------- */

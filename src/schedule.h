@@ -67,7 +67,18 @@ extern Schedule *schedule_parse(const char *text);
 extern void schedule_append(StringInfo out, const Schedule *schedule);
 extern Schedule *schedule_from_datum(Datum value);
 
+/* A part of an amount, and the tier that it lies in. */
+typedef struct ScheduleSlice
+{
+	Decimal		lower;
+	Decimal		upper;			/* unless it is open-ended */
+	bool		open_ended;
+	Decimal		rate;
+	Decimal		amount;
+} ScheduleSlice;
+
 extern void schedule_apply(Decimal *r, const Schedule *schedule, const Decimal *x);
+extern bool schedule_slice(ScheduleSlice *slice, const Schedule *schedule, const Decimal *x, int number);
 
 /* Shape rules of a use; "what" names the schedule in the error. */
 extern void schedule_check_ratios(const Schedule *schedule, const char *what);

@@ -7,6 +7,7 @@
 #include <limits.h>
 
 #include "mb/pg_wchar.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "symbol.h"
@@ -29,6 +30,12 @@ char *
 symbol_text(const Symbol *s)
 {
 	return pnstrdup(s->bytes, s->length);
+}
+
+Datum
+symbol_datum(const Symbol *s)
+{
+	return PointerGetDatum(cstring_to_text_with_len(s->bytes, s->length));
 }
 
 void

@@ -122,6 +122,7 @@ symbol_checked(const char *bytes, int length, const char *what)
 }
 
 extern char *symbol_text(const Symbol *s);
+extern Datum symbol_datum(const Symbol *s);
 
 /*
  * A growing array of records that each begin with a Symbol, found by name.

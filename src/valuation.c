@@ -13,14 +13,22 @@ const char *const level_names[] = {
 	"healthy", "warning", "margin_call", "liquidation", "bankrupt", "unpriced", NULL
 };
 
-/* What value_portfolio() works on. */
-typedef struct Work
+/*
+ * What value_portfolio() works on.  Records are those of the market, or those
+ * of a shock of it: the same, in the same order, but for their prices.
+ */
+typedef struct BoundPortfolio
 {
 	Valuation  *v;
 	const Market *market;
+	const MarketAsset *assets;
+	const MarketContract *contracts;
 	bool		worth;			/* wanted? */
+	bool		maintenance;
 	bool		margins;
 	bool		lines;
+	bool		bind_only;		/* positions are valued later */
+	MemoryContext context;		/* of what outlives one shock */
 	int		   *line_of;		/* by number of the market's asset: 1 + line, 0 none yet */
 	SymbolTable unknown;		/* of UnknownLine: assets that the market lacks */
 	int			missing_capacity;
@@ -32,11 +40,15 @@ typedef struct UnknownLine
 	int			line;			/* 1 + line, 0 none yet */
 } UnknownLine;
 
-static inline void
+/* r = max(r, a); did it rise? */
+static inline bool
 raise_to(Decimal *r, const Decimal *a)
 {
-	if (dec_cmp(r, a) < 0)
+	bool		rises = dec_cmp(r, a) < 0;
+
+	if (rises)
 		*r = *a;
+	return rises;
 }
 
 /* ---------- what is missing ---------- */
@@ -49,7 +61,8 @@ note_missing(Work *work, Symbol symbol)
 	if (v->nmissing == work->missing_capacity)
 	{
 		work->missing_capacity = Max(8, 2 * work->missing_capacity);
-		v->missing = v->missing == NULL ? palloc(work->missing_capacity * sizeof(Symbol)) :
+		v->missing = v->missing == NULL ?
+			MemoryContextAlloc(work->context, work->missing_capacity * sizeof(Symbol)) :
 			repalloc(v->missing, work->missing_capacity * sizeof(Symbol));
 	}
 	v->missing[v->nmissing++] = symbol;
@@ -84,11 +97,12 @@ requirement(Decimal *r, const Market *market, const MarketContract *contract, co
 	schedule_apply(r, market_schedule(market, contract->requirement), notional);
 }
 
-/* max(I(N), m * M * margin quantity, req(N)) (SPEC 3.7) */
-static void
+/* max(req(N), I(N), m * M * margin quantity), and which of them it is (SPEC 3.7) */
+static InitialReason
 initial_requirement(Decimal *r, const Market *market, const MarketContract *contract, const Decimal *notional,
 					const Decimal *margin, const Decimal *required)
 {
+	InitialReason reason = INITIAL_BY_MAINTENANCE;
 	Decimal		buffer;
 	Decimal		other;
 
@@ -96,19 +110,23 @@ initial_requirement(Decimal *r, const Market *market, const MarketContract *cont
 	if (contract->initial != 0)
 	{
 		schedule_apply(&other, market_schedule(market, contract->initial), notional);
-		raise_to(r, &other);
+		if (raise_to(r, &other))
+			reason = INITIAL_BY_RATE;
 	}
 	if (!dec_is_zero(margin))
 	{
 		dec_mul(&other, dec_flat(&contract->unit_notional, market, &buffer), margin);
-		raise_to(r, &other);
+		if (raise_to(r, &other))
+			reason = INITIAL_BY_LEVERAGE;
 	}
+	return reason;
 }
 
 /* Both requirements of a position whose legs stand for themselves or for the larger. */
 static void
-require_legs(PositionLine *line, const Market *market)
+require_legs(const Work *work, PositionLine *line)
 {
+	const Market *market = work->market;
 	const MarketContract *contract = line->terms;
 	bool		sum = contract->netting == NETTING_LEG;
 
@@ -117,13 +135,14 @@ require_legs(PositionLine *line, const Market *market)
 	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
 	{
 		Decimal		required;
-		Decimal		initial;
+		Decimal		initial = DEC_ZERO;
 
 		if (dec_is_zero(&line->position.sides[i].quantity))
 			continue;
 		requirement(&required, market, contract, &line->notional[i]);
-		initial_requirement(&initial, market, contract, &line->notional[i],
-							&line->position.sides[i].margin, &required);
+		if (work->margins)
+			initial_requirement(&initial, market, contract, &line->notional[i],
+								&line->position.sides[i].margin, &required);
 		if (sum)
 		{
 			dec_add(&line->maintenance, &line->maintenance, &required);
@@ -138,24 +157,81 @@ require_legs(PositionLine *line, const Market *market)
 	}
 }
 
+static inline PortfolioSide
+larger_side(const PositionSide *sides)
+{
+	return dec_cmp(&sides[SIDE_LONG].quantity, &sides[SIDE_SHORT].quantity) >= 0 ? SIDE_LONG : SIDE_SHORT;
+}
+
+/* Margin quantity of the difference of two sides: MX * |L - S| / X, rounded up at the 18th decimal (SPEC 3.7). */
+static void
+net_margin(Decimal *r, const PositionSide *sides, PortfolioSide larger)
+{
+	*r = DEC_ZERO;
+	if (dec_is_zero(&sides[larger].margin))
+		return;
+	dec_sub(r, &sides[larger].quantity, &sides[1 - larger].quantity);
+	dec_mul(r, r, &sides[larger].margin);
+	dec_div_ceil18(r, r, &sides[larger].quantity);
+}
+
 /* Both requirements of a position whose legs offset each other. */
 static void
-require_net(PositionLine *line, const Market *market)
+require_net(const Work *work, PositionLine *line)
 {
+	const Market *market = work->market;
 	const PositionSide *sides = line->position.sides;
-	int			larger = dec_cmp(&sides[SIDE_LONG].quantity, &sides[SIDE_SHORT].quantity) >= 0 ? SIDE_LONG : SIDE_SHORT;
+	PortfolioSide larger = larger_side(sides);
 	Decimal		notional;
-	Decimal		margin = DEC_ZERO;
+	Decimal		margin;
 
 	dec_sub(&notional, &line->notional[larger], &line->notional[1 - larger]);
-	if (!dec_is_zero(&sides[larger].margin))
-	{
-		dec_sub(&margin, &sides[larger].quantity, &sides[1 - larger].quantity);
-		dec_mul(&margin, &margin, &sides[larger].margin);
-		dec_div_ceil18(&margin, &margin, &sides[larger].quantity);
-	}
 	requirement(&line->maintenance, market, line->terms, &notional);
+	line->initial = DEC_ZERO;
+	if (!work->margins)
+		return;
+	net_margin(&margin, sides, larger);
 	initial_requirement(&line->initial, market, line->terms, &notional, &margin, &line->maintenance);
+}
+
+/* What the two sides of a position that lacks nothing bring into its requirements, and which of them count. */
+void
+require_sides(SideRequirement legs[2], const PositionLine *line, const Market *market)
+{
+	const MarketContract *contract = line->terms;
+	const PositionSide *sides = line->position.sides;
+	PortfolioSide larger = larger_side(sides);
+
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		SideRequirement *leg = &legs[i];
+		Decimal		margin = sides[i].margin;
+
+		leg->notional = line->notional[i];
+		leg->maintains = leg->opens = !dec_is_zero(&sides[i].quantity);
+		if (contract->netting == NETTING_NET)
+		{
+			leg->maintains = leg->opens = i == (int) larger;
+			if (leg->opens)
+			{
+				dec_sub(&leg->notional, &leg->notional, &line->notional[1 - i]);
+				net_margin(&margin, sides, larger);
+			}
+		}
+		requirement(&leg->maintenance, market, contract, &leg->notional);
+		leg->reason = initial_requirement(&leg->initial, market, contract, &leg->notional, &margin, &leg->maintenance);
+	}
+	if (contract->netting == NETTING_LARGER)
+	{
+		int			m = dec_cmp(&legs[SIDE_LONG].maintenance, &legs[SIDE_SHORT].maintenance);
+		int			i = dec_cmp(&legs[SIDE_LONG].initial, &legs[SIDE_SHORT].initial);
+
+		/* of equals the larger side counts */
+		legs[SIDE_LONG].maintains = m > 0 || (m == 0 && larger == SIDE_LONG);
+		legs[SIDE_SHORT].maintains = !legs[SIDE_LONG].maintains;
+		legs[SIDE_LONG].opens = i > 0 || (i == 0 && larger == SIDE_LONG);
+		legs[SIDE_SHORT].opens = !legs[SIDE_LONG].opens;
+	}
 }
 
 /* Notionals and profit (SPEC 3.1, 3.5): m*M*(L - S) - m*(KL - KS), most positions having one side. */
@@ -171,7 +247,7 @@ mark_position(PositionLine *line, const Market *market)
 	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
 	{
 		const PositionSide *side = &line->position.sides[i];
-		Decimal		cost;
+		Decimal		pnl;
 
 		if (dec_is_zero(&side->quantity))
 		{
@@ -179,15 +255,22 @@ mark_position(PositionLine *line, const Market *market)
 			continue;
 		}
 		dec_mul(&line->notional[i], unit, &side->quantity);
-		dec_mul(&cost, size, &side->cost);
+		side_profit(&pnl, i, &line->notional[i], size, &side->cost);
 		if (i == SIDE_LONG)
-			dec_sub(&line->pnl, &line->notional[i], &cost);
+			line->pnl = pnl;
 		else
-		{
-			dec_sub(&cost, &cost, &line->notional[i]);
-			dec_add(&line->pnl, &line->pnl, &cost);
-		}
+			dec_add(&line->pnl, &line->pnl, &pnl);
 	}
+}
+
+/* Nothing settled yet. */
+static inline void
+clear_settled(AssetLine *line)
+{
+	line->pnl_unknown = false;
+	line->pnl = DEC_ZERO;
+	line->maintenance = DEC_ZERO;
+	line->initial = DEC_ZERO;
 }
 
 /* Where the line of an asset that the market does not know is noted. */
@@ -216,7 +299,8 @@ asset_line(Work *work, int asset, const Symbol *symbol)
 	line = &v->assets[v->nassets++];
 	*number = v->nassets;
 	line->symbol = *symbol;
-	line->terms = asset < 0 ? NULL : &market_assets(work->market)[asset];
+	line->asset = asset;
+	line->terms = asset < 0 ? NULL : &work->assets[asset];
 	line->missing = false;
 	line->settles = false;
 	line->pnl_unknown = false;
@@ -226,17 +310,35 @@ asset_line(Work *work, int asset, const Symbol *symbol)
 	return line;
 }
 
+/* Finds the contract of a position, and the line of the asset in which it settles. */
+static void
+bind_position(Work *work, PositionLine *line)
+{
+	const MarketContract *contract;
+	Symbol		symbol;
+
+	line->contract = market_find_contract(work->market, &line->position.symbol);
+	line->booked = NULL;
+	if (line->contract < 0)
+		return;
+	contract = &work->contracts[line->contract];
+	symbol = market_symbol(work->market, &contract->settle);
+	line->booked = asset_line(work, contract->settle_index, &symbol);
+	if (!line->booked->settles)
+	{
+		line->booked->settles = true;
+		clear_settled(line->booked);
+	}
+}
+
 /* Values a position as far as the market allows and books it on its settlement asset. */
 static void
 value_position(Work *work, PositionLine *line)
 {
-	const Market *market = work->market;
-	int			number = market_find_contract(market, &line->position.symbol);
 	const MarketContract *contract;
-	AssetLine  *settle;
-	Symbol		symbol;
+	AssetLine  *settle = line->booked;
 
-	line->terms = contract = number < 0 ? NULL : &market_contracts(market)[number];
+	line->terms = contract = line->contract < 0 ? NULL : &work->contracts[line->contract];
 	line->settle = NULL;
 	line->settle_missing = false;
 	line->missing = contract == NULL || !contract->marked || contract->maintenance == 0;
@@ -245,40 +347,26 @@ value_position(Work *work, PositionLine *line)
 	if (contract == NULL)
 		return;
 
-	symbol = market_symbol(market, &contract->settle);
-	if (contract->settle_index >= 0)
-		line->settle = &market_assets(market)[contract->settle_index];
+	line->settle = settle->terms;
 	line->settle_missing = line->settle == NULL || !line->settle->priced;
 	if (line->settle_missing)
-		note_missing(work, symbol);
+		note_missing(work, settle->symbol);
 
 	if (contract->marked)
-		mark_position(line, market);
-	if (!line->missing && work->margins)
 	{
-		if (contract->netting == NETTING_NET)
-			require_net(line, market);
-		else
-			require_legs(line, market);
-	}
-
-	settle = asset_line(work, contract->settle_index, &symbol);
-	if (!settle->settles)
-	{
-		settle->settles = true;
-		settle->pnl = DEC_ZERO;
-		settle->maintenance = DEC_ZERO;
-		settle->initial = DEC_ZERO;
-	}
-	if (contract->marked)
+		mark_position(line, work->market);
 		dec_add(&settle->pnl, &settle->pnl, &line->pnl);
+	}
 	else
 		settle->pnl_unknown = true;
-	if (!line->missing && work->margins)
-	{
-		dec_add(&settle->maintenance, &settle->maintenance, &line->maintenance);
-		dec_add(&settle->initial, &settle->initial, &line->initial);
-	}
+	if (line->missing || !work->maintenance)
+		return;
+	if (contract->netting == NETTING_NET)
+		require_net(work, line);
+	else
+		require_legs(work, line);
+	dec_add(&settle->maintenance, &settle->maintenance, &line->maintenance);
+	dec_add(&settle->initial, &settle->initial, &line->initial);
 }
 
 /* ---------- assets ---------- */
@@ -310,7 +398,7 @@ value_debt(Work *work, AssetLine *line)
 	dec_neg(&debt, &line->equity);
 	dec_mul(&line->liability, dec_flat(&terms->liability_price, market, &buffer), &debt);
 	dec_add(&v->liabilities, &v->liabilities, &line->liability);
-	if (terms->liability_maintenance == 0 || !work->margins)
+	if (terms->liability_maintenance == 0 || !work->maintenance)
 		return;
 	schedule_apply(&line->liability_maintenance, market_schedule(market, terms->liability_maintenance), &debt);
 	dec_mul(&line->liability_maintenance, &line->liability_maintenance, dec_flat(&terms->price, market, &buffer));
@@ -328,7 +416,7 @@ add_settled(Work *work, const AssetLine *line)
 
 	if (work->worth)
 		dec_add_product(&v->unrealized_pnl, dec_flat(&line->terms->price, market, &buffer), &line->pnl);
-	if (work->margins)
+	if (work->maintenance)
 	{
 		const Decimal *price = dec_flat(&line->terms->requirement_price, market, &buffer);
 
@@ -400,9 +488,9 @@ judge(const Valuation *v, const Market *market)
 	return LEVEL_HEALTHY;
 }
 
-/* What follows from the requirements. */
+/* What follows from the initial requirement, and quotients. */
 static void
-value_margins(Valuation *v, const Market *market)
+value_margins(Valuation *v)
 {
 	dec_sub(&v->available_margin, &v->equity, &v->initial_margin);
 	v->shortfall = DEC_ZERO;
@@ -411,33 +499,37 @@ value_margins(Valuation *v, const Market *market)
 	v->has_ratio = dec_sign(&v->equity) > 0;
 	if (v->has_ratio)
 		dec_div_round8(&v->margin_ratio, &v->maintenance_margin, &v->equity);
-	v->level = judge(v, market);
 }
 
 /* ---------- the whole ---------- */
 
+/* Totals of nothing. */
 static void
-begin_valuation(Work *work, Size nbalances, Size npositions, int wanted)
+clear_totals(Valuation *v)
 {
-	Valuation  *v = work->v;
-	Size		nlines = nbalances + npositions + 1;	/* one per balance or settlement asset at most */
-
 	v->level = LEVEL_HEALTHY;
 	v->has_ratio = false;
-	v->nmissing = v->nassets = v->npositions = 0;
-	v->missing = NULL;
-	v->positions = NULL;
-	v->assets = MemoryContextAllocHuge(CurrentMemoryContext, nlines * sizeof(AssetLine));
+	v->nmissing = 0;
 	v->collateral_value = DEC_ZERO;
 	v->liabilities = DEC_ZERO;
 	v->net_asset_value = DEC_ZERO;
 	v->unrealized_pnl = DEC_ZERO;
 	v->initial_margin = DEC_ZERO;
 	v->maintenance_margin = DEC_ZERO;
-	work->worth = (wanted & VALUE_WORTH) != 0;
-	work->margins = (wanted & VALUE_MARGINS) != 0;
-	work->lines = (wanted & VALUE_LINES) != 0;
-	if (work->lines)
+}
+
+static void
+begin_valuation(Work *work, Size nbalances, Size npositions)
+{
+	Valuation  *v = work->v;
+	Size		nlines = nbalances + npositions + 1;	/* one per balance or settlement asset at most */
+
+	clear_totals(v);
+	v->nassets = v->npositions = 0;
+	v->missing = NULL;
+	v->positions = NULL;
+	v->assets = MemoryContextAllocHuge(CurrentMemoryContext, nlines * sizeof(AssetLine));
+	if (work->lines || work->bind_only)
 		v->positions = MemoryContextAllocHuge(CurrentMemoryContext, (npositions + 1) * sizeof(PositionLine));
 	work->line_of = palloc0(Max(work->market->nassets, 1) * sizeof(int));
 }
@@ -455,14 +547,23 @@ next_position(Work *work, PositionLine *scrap)
 	return work->v->positions == NULL ? scrap : &work->v->positions[work->v->npositions++];
 }
 
+/* A position that has been read. */
+static inline void
+add_position(Work *work, PositionLine *line)
+{
+	bind_position(work, line);
+	if (!work->bind_only)
+		value_position(work, line);
+}
+
 static void
-value_flat(Work *work, const struct varlena *portfolio, int wanted)
+add_flat(Work *work, const struct varlena *portfolio)
 {
 	PortfolioReader reader;
 	PositionLine scrap;
 
 	portfolio_open(&reader, portfolio);
-	begin_valuation(work, reader.balances, reader.positions, wanted);
+	begin_valuation(work, reader.balances, reader.positions);
 	while (reader.balances > 0)
 	{
 		Balance		balance;
@@ -477,17 +578,17 @@ value_flat(Work *work, const struct varlena *portfolio, int wanted)
 
 		CHECK_FOR_INTERRUPTS();
 		portfolio_read_position(&reader, &line->position);
-		value_position(work, line);
+		add_position(work, line);
 	}
 	portfolio_end(&reader);
 }
 
 static void
-value_netting(Work *work, const Netting *netting, int wanted)
+add_netting(Work *work, const Netting *netting)
 {
 	PositionLine scrap;
 
-	begin_valuation(work, netting->balances.count, netting->positions.count, wanted);
+	begin_valuation(work, netting->balances.count, netting->positions.count);
 	for (int i = 0; i < netting->balances.count; i++)
 	{
 		const Balance *balance = symbol_table_record(&netting->balances, i);
@@ -501,26 +602,41 @@ value_netting(Work *work, const Netting *netting, int wanted)
 
 		CHECK_FOR_INTERRUPTS();
 		line->position = *(const Position *) symbol_table_record(&netting->positions, i);
-		value_position(work, line);
+		add_position(work, line);
 	}
 }
 
-/* Values a portfolio, be it flat or the state of its aggregate. */
-void
-value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
+/* Reads a portfolio, be it flat or the state of its aggregate. */
+static void
+add_portfolio(Work *work, Valuation *v, Datum portfolio, const Market *market, int wanted)
 {
 	const Netting *netting = netting_from_datum(portfolio);
-	Work		work = {.v = v, .market = market};
 
+	work->v = v;
+	work->market = market;
+	work->assets = market_assets(market);
+	work->contracts = market_contracts(market);
+	work->worth = (wanted & VALUE_WORTH) != 0;
+	work->maintenance = (wanted & (VALUE_MAINTENANCE | VALUE_MARGINS)) != 0;
+	work->margins = (wanted & VALUE_MARGINS) != 0;
+	work->lines = (wanted & VALUE_LINES) != 0;
+	work->context = CurrentMemoryContext;
 	if (netting != NULL)
-		value_netting(&work, netting, wanted);
+		add_netting(work, netting);
 	else
-		value_flat(&work, PG_DETOAST_DATUM_PACKED(portfolio), wanted);
+		add_flat(work, PG_DETOAST_DATUM_PACKED(portfolio));
+}
+
+/* Values the assets, once all positions are booked on them, and adds up. */
+static void
+add_up(Work *work)
+{
+	Valuation  *v = work->v;
 
 	for (int i = 0; i < v->nassets; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		value_asset(&work, &v->assets[i]);
+		value_asset(work, &v->assets[i]);
 	}
 	if (v->nmissing > 0)
 	{
@@ -529,10 +645,68 @@ value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
 		return;
 	}
 	dec_sub(&v->equity, &v->collateral_value, &v->liabilities);
-	if (work.worth)
+	if (work->worth)
 		dec_sub(&v->haircut, &v->net_asset_value, &v->equity);
-	if (work.margins)
-		value_margins(v, market);
+	if (work->maintenance)
+		v->level = judge(v, work->market);
+	if (work->margins)
+		value_margins(v);
+}
+
+void
+value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
+{
+	Work		work = {0};
+
+	add_portfolio(&work, v, portfolio, market, wanted);
+	add_up(&work);
+}
+
+/* Reads a portfolio for value_bound(). */
+BoundPortfolio *
+bind_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
+{
+	Work	   *work = palloc0(sizeof(Work));
+
+	work->bind_only = true;
+	add_portfolio(work, v, portfolio, market, wanted);
+	return work;
+}
+
+/* Values a bound portfolio in a shock of its market; amounts go to the current context. */
+void
+value_bound(BoundPortfolio *work, const MarketAsset *assets, const MarketContract *contracts)
+{
+	Valuation  *v = work->v;
+
+	work->assets = assets;
+	work->contracts = contracts;
+	clear_totals(v);
+	for (int i = 0; i < v->nassets; i++)
+	{
+		AssetLine  *line = &v->assets[i];
+
+		if (line->asset >= 0)
+			line->terms = &assets[line->asset];
+		if (line->settles)
+			clear_settled(line);
+	}
+	for (int i = 0; i < v->npositions; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		value_position(work, &v->positions[i]);
+	}
+	add_up(work);
+}
+
+/* Puts the lines into byte order; those of positions lose the way to that of their settlement asset. */
+void
+sort_lines(Valuation *v)
+{
+	qsort(v->assets, v->nassets, sizeof(AssetLine), compare_symbols);
+	qsort(v->positions, v->npositions, sizeof(PositionLine), compare_symbols);
+	for (int i = 0; i < v->npositions; i++)
+		v->positions[i].booked = NULL;
 }
 
 /* available_margin >= 0 and not undercollateralized; an unpriced account does not pass. */

@@ -29,7 +29,8 @@ extern const char *const level_names[];
 /* One asset with a balance, or in which a position settles. */
 typedef struct AssetLine
 {
-	Symbol		symbol;
+	Symbol		symbol;			/* first: lines are sorted by it */
+	int			asset;			/* its number in the market, -1: unknown */
 	const MarketAsset *terms;	/* NULL: the market does not know it */
 	bool		missing;		/* lacks what its equity needs */
 	bool		settles;		/* some position settles in it */
@@ -52,7 +53,9 @@ typedef struct AssetLine
 /* One contract with a position; amounts in its settlement asset. */
 typedef struct PositionLine
 {
-	Position	position;
+	Position	position;		/* first: its symbol is */
+	int			contract;		/* its number in the market, -1: unknown */
+	AssetLine  *booked;			/* line of its settlement asset; NULL: unknown contract */
 	const MarketContract *terms;	/* NULL: the market does not know it */
 	const MarketAsset *settle;	/* NULL: nor its settlement asset */
 	bool		missing;		/* unknown, without mark or without maintenance */
@@ -62,6 +65,25 @@ typedef struct PositionLine
 	Decimal		maintenance;	/* these the maintenance schedule too */
 	Decimal		initial;
 } PositionLine;
+
+/* What an initial requirement is: the largest of these, of equals the first. */
+typedef enum InitialReason
+{
+	INITIAL_BY_MAINTENANCE,
+	INITIAL_BY_RATE,
+	INITIAL_BY_LEVERAGE
+} InitialReason;
+
+/* What one side of a position requires, amounts in the settlement asset (SPEC 3.5, 3.7). */
+typedef struct SideRequirement
+{
+	Decimal		notional;		/* netting "net": what the other side leaves of the larger one */
+	Decimal		maintenance;
+	Decimal		initial;
+	InitialReason reason;
+	bool		maintains;		/* does its maintenance count, or does the netting leave it out? */
+	bool		opens;			/* and its initial requirement? */
+} SideRequirement;
 
 typedef struct Valuation
 {
@@ -93,11 +115,36 @@ typedef struct Valuation
 /* What is wanted beyond level unpriced or not, equity and its two parts. */
 #define VALUE_WORTH		0x01	/* what ignores ratios: net asset value, haircut, unrealized PnL */
 #define VALUE_MARGINS	0x02	/* requirements, and all that follows from them */
+#define VALUE_MAINTENANCE 0x08	/* of these only the maintenance margin, and the level */
 #define VALUE_ALL		0x03
 #define VALUE_LINES		0x04	/* the lines of assets and positions, complete */
 
+/* Profit of one side in its settlement asset: what it is worth at a price, less what it cost (SPEC 3.1). */
+static inline void
+side_profit(Decimal *r, PortfolioSide side, const Decimal *notional, const Decimal *size, const Decimal *cost)
+{
+	dec_mul(r, size, cost);
+	if (side == SIDE_LONG)
+		dec_sub(r, notional, r);
+	else
+		dec_sub(r, r, notional);
+}
+
 extern void value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted);
+
+/*
+ * The same for many shocks of one market: read once, valued often.  A shock has
+ * the market's records but for their prices, and numerics at offsets from the
+ * market, as it has.
+ */
+typedef struct BoundPortfolio BoundPortfolio;
+
+extern BoundPortfolio *bind_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted);
+extern void value_bound(BoundPortfolio *bound, const MarketAsset *assets, const MarketContract *contracts);
+
 extern bool valuation_passes(const Valuation *v);
+extern void sort_lines(Valuation *v);
+extern void require_sides(SideRequirement legs[2], const PositionLine *line, const Market *market);
 extern void value_collateral(Decimal *r, const Schedule *tiers, Basis basis, const Decimal *price, const Decimal *equity,
 							 const Decimal *net_value);
 

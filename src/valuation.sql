@@ -4,6 +4,11 @@ CREATE TYPE margin.level AS ENUM ('healthy', 'warning', 'margin_call', 'liquidat
 COMMENT ON TYPE margin.level IS
 'state of an account in rising order of concern; undercollateralized at liquidation and bankrupt, unpriced where a price or parameter is missing';
 
+CREATE FUNCTION margin.levels(market margin.market, OUT level margin.level, OUT margin_ratio numeric) RETURNS SETOF record
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 3 AS 'MODULE_PATHNAME', 'margin_market_levels';
+COMMENT ON FUNCTION margin.levels(margin.market) IS
+'the margin ratios at which the levels of a market begin, in rising order, defaults included; none for null';
+
 CREATE TYPE margin.valuation AS (
     equity numeric,
     collateral_value numeric,

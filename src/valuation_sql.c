@@ -4,16 +4,12 @@
  */
 #include "postgres.h"
 
-#include "access/detoast.h"
 #include "access/htup_details.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/expandedrecord.h"
 
 #include "market.h"
@@ -30,11 +26,7 @@ typedef struct CallSite
 	bool		has_levels;
 	Oid			levels[LEVELS];
 
-	/* the last market that had to be fetched from where it is stored */
-	struct varatt_external stored;
-	TimestampTz transaction;
-	TimestampTz statement;
-	Market	   *market;
+	StoredMarket stored;
 } CallSite;
 
 static CallSite *
@@ -45,40 +37,14 @@ call_site(FunctionCallInfo fcinfo)
 	return fcinfo->flinfo->fn_extra;
 }
 
-/*
- * The market of a call.  A market that joins a query as a column comes as a
- * pointer to where it is stored, the same for every row: it is fetched once.
- * Within one statement such a pointer names one value, as the statement's
- * snapshot keeps it from being removed.
- */
 static const Market *
 market_argument(FunctionCallInfo fcinfo)
 {
 	Datum		value = PG_GETARG_DATUM(1);
-	struct varatt_external stored;
-	CallSite   *site;
 
-	if (likely(!VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value))))
+	if (likely(!market_is_stored(value)))
 		return market_from_datum(value);
-
-	site = call_site(fcinfo);
-	VARATT_EXTERNAL_GET_POINTER(stored, DatumGetPointer(value));
-	if (site->market == NULL || memcmp(&stored, &site->stored, sizeof(stored)) != 0 ||
-		site->statement != GetCurrentStatementStartTimestamp() ||
-		site->transaction != GetCurrentTransactionStartTimestamp())
-	{
-		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-
-		if (site->market != NULL)
-			pfree(site->market);
-		site->market = NULL;
-		site->market = (Market *) market_from_datum(value);
-		site->stored = stored;
-		site->statement = GetCurrentStatementStartTimestamp();
-		site->transaction = GetCurrentTransactionStartTimestamp();
-		MemoryContextSwitchTo(old);
-	}
-	return site->market;
+	return market_fetch(&call_site(fcinfo)->stored, value, fcinfo->flinfo->fn_mcxt);
 }
 
 static void
@@ -87,28 +53,10 @@ value_arguments(Valuation *v, FunctionCallInfo fcinfo, int wanted)
 	value_portfolio(v, PG_GETARG_DATUM(0), market_argument(fcinfo), wanted);
 }
 
-/*
- * An amount as a datum of its own in the current context: a numeric that a
- * Decimal points to may live in another one, and for less long.
- */
-static Datum
-amount_scale(const Decimal *a, int dscale)
-{
-	Datum		value = NumericGetDatum(dec_to_numeric_scale(a, dscale));
-
-	return a->scale == DEC_IS_BIG ? datumCopy(value, false, -1) : value;
-}
-
 static Datum
 amount(const Decimal *a)
 {
-	return amount_scale(a, 0);
-}
-
-static Datum
-symbol_datum(const Symbol *symbol)
-{
-	return PointerGetDatum(cstring_to_text_with_len(symbol->bytes, symbol->length));
+	return dec_datum(a, 0);
 }
 
 static Datum
@@ -189,7 +137,7 @@ valuation_fields(const Valuation *v, const CallSite *site, Datum *values, bool *
 	values[COLUMN_SHORTFALL] = amount(&v->shortfall);
 	nulls[COLUMN_MARGIN_RATIO] = !v->has_ratio;
 	if (v->has_ratio)
-		values[COLUMN_MARGIN_RATIO] = amount_scale(&v->margin_ratio, 8);
+		values[COLUMN_MARGIN_RATIO] = dec_datum(&v->margin_ratio, 8);
 	nulls[COLUMN_MISSING] = true;
 }
 
@@ -238,7 +186,7 @@ ACCESSOR(net_asset_value, VALUE_WORTH)
 ACCESSOR(haircut, VALUE_WORTH)
 ACCESSOR(unrealized_pnl, VALUE_WORTH)
 ACCESSOR(initial_margin, VALUE_MARGINS)
-ACCESSOR(maintenance_margin, VALUE_MARGINS)
+ACCESSOR(maintenance_margin, VALUE_MAINTENANCE)
 ACCESSOR(available_margin, VALUE_MARGINS)
 ACCESSOR(shortfall, VALUE_MARGINS)
 
@@ -252,7 +200,7 @@ margin_margin_ratio(PG_FUNCTION_ARGS)
 	value_arguments(&v, fcinfo, VALUE_MARGINS);
 	if (v.level == LEVEL_UNPRICED || !v.has_ratio)
 		PG_RETURN_NULL();
-	return amount_scale(&v.margin_ratio, 8);
+	return dec_datum(&v.margin_ratio, 8);
 }
 
 PG_FUNCTION_INFO_V1(margin_level);
@@ -263,7 +211,7 @@ margin_level(PG_FUNCTION_ARGS)
 	CallSite   *site = result_type(fcinfo);
 	Valuation	v;
 
-	value_arguments(&v, fcinfo, VALUE_MARGINS);
+	value_arguments(&v, fcinfo, VALUE_MAINTENANCE);
 	PG_RETURN_OID(site->levels[v.level]);
 }
 
@@ -299,12 +247,6 @@ begin_rows(FunctionCallInfo fcinfo)
 {
 	InitMaterializedSRF(fcinfo, 0);
 	return (ReturnSetInfo *) fcinfo->resultinfo;
-}
-
-static int
-compare_assets(const void *a, const void *b)
-{
-	return symbol_cmp(&((const AssetLine *) a)->symbol, &((const AssetLine *) b)->symbol);
 }
 
 /* Columns of collateral(), in order. */
@@ -376,16 +318,10 @@ margin_collateral(PG_FUNCTION_ARGS)
 	Valuation	v;
 
 	value_portfolio(&v, PG_GETARG_DATUM(0), market, VALUE_ALL | VALUE_LINES);
-	qsort(v.assets, v.nassets, sizeof(AssetLine), compare_assets);
+	sort_lines(&v);
 	for (int i = 0; i < v.nassets; i++)
 		put_asset_line(result, &v.assets[i], market);
 	return (Datum) 0;
-}
-
-static int
-compare_positions(const void *a, const void *b)
-{
-	return symbol_cmp(&((const PositionLine *) a)->position.symbol, &((const PositionLine *) b)->position.symbol);
 }
 
 /* An amount in the settlement asset, weighted into USD. */
@@ -499,7 +435,7 @@ margin_positions(PG_FUNCTION_ARGS)
 	Valuation	v;
 
 	value_portfolio(&v, PG_GETARG_DATUM(0), market, VALUE_ALL | VALUE_LINES);
-	qsort(v.positions, v.npositions, sizeof(PositionLine), compare_positions);
+	sort_lines(&v);
 	for (int i = 0; i < v.npositions; i++)
 		put_position_line(result, &v.positions[i], market);
 	return (Datum) 0;

@@ -1,5 +1,5 @@
 /*
- * market_copy.c
+ * market_now.c
  *		The present market, kept by the session that judges writes in it.
  *
  * Reading the market from its tables costs ten times what looking up one
@@ -25,7 +25,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "market_copy.h"
+#include "market_now.h"
 
 static const Market *copy;
 static MemoryContext copy_context;
@@ -85,7 +85,7 @@ read_market(Snapshot snapshot, TimestampTz clock)
  * acts for the owner of the reference tables.  Good until the next call.
  */
 const Market *
-market_copy(Snapshot snapshot, TimestampTz clock)
+market_now(Snapshot snapshot, TimestampTz clock)
 {
 	if (likely(copy != NULL && !stale && clock >= made && clock < expires))
 		return copy;

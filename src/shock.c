@@ -1,0 +1,5 @@
+/*
+ * shock.c
+ *		x
+ */
+#include "postgres.h"
