@@ -157,6 +157,15 @@ INSERT INTO margin.level_threshold VALUES ('warning', 0.9), ('margin_call', 0.95
 SELECT pg_temp.try($$DELETE FROM margin.level_threshold WHERE level = 'margin_call'$$);
 SELECT pg_temp.try($$DELETE FROM margin.level_threshold WHERE level = 'warning'$$);
 SELECT pg_temp.try($$DELETE FROM margin.level_threshold$$);
+-- a level is left where it begins or below, and the lower one no later
+DELETE FROM margin.level_threshold;
+SELECT pg_temp.try($$INSERT INTO margin.level_threshold VALUES ('warning', 0.7, 0.7), ('margin_call', 0.85, 0.75), ('liquidation', 1, 0.75)$$);
+SELECT pg_temp.try($$INSERT INTO margin.level_threshold VALUES ('warning', 0.7, 0.71)$$);
+SELECT pg_temp.try($$INSERT INTO margin.level_threshold VALUES ('warning', 0.7, 0)$$);
+SELECT pg_temp.try($$INSERT INTO margin.level_threshold VALUES ('warning', 0.7, 'NaN')$$);
+SELECT pg_temp.try($$INSERT INTO margin.level_threshold VALUES ('margin_call', 0.85, 0.69)$$);
+SELECT pg_temp.try($$INSERT INTO margin.level_threshold VALUES ('margin_call', 0.85, 0.69), ('warning', 0.7, 0.69)$$);
+SELECT pg_temp.try($$INSERT INTO margin.level_threshold VALUES ('margin_call', 0.85, 0.8), ('liquidation', 1, 0.79)$$);
 
 -- balances: debts and unknown assets are facts
 SELECT pg_temp.try($$INSERT INTO margin.balance VALUES (1, 'BTC', -1.5), (1, 'NOSUCH', 1), (1, 'USDT', 0)$$);
@@ -211,7 +220,7 @@ SELECT count(*) FROM margin.collateral_tier;
 INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) VALUES ('BTC', 10, 0.6);
 INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) VALUES ('BTC', 10, 0.4);
 CREATE TEMP TABLE mine (asset text, valid_from timestamptz);
-CREATE TRIGGER steal AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION margin.collateral_tier_shape();
+CREATE TRIGGER steal AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION margin.tier_shape();
 DROP TABLE mine;
 RESET ROLE;
 DROP POLICY upper ON margin.collateral_tier;
@@ -219,12 +228,12 @@ ALTER TABLE margin.collateral_tier DISABLE ROW LEVEL SECURITY;
 DROP OWNED BY regress_margin_editor;
 DROP ROLE regress_margin_editor;
 
--- dumped whole: every table of the extension and no other
+-- dumped whole: every table and sequence of the extension and nothing else
 SELECT count(*) = cardinality(e.extconfig) AND bool_and(c.oid = ANY (e.extconfig)),
        (SELECT bool_and(condition = '') FROM unnest(e.extcondition) AS condition)
   FROM pg_extension AS e
   JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.classid = 'pg_class'::regclass
-  JOIN pg_class AS c ON c.oid = d.objid AND c.relkind = 'r'
+  JOIN pg_class AS c ON c.oid = d.objid AND c.relkind IN ('r', 'S')
  WHERE e.extname = 'margin'
  GROUP BY e.oid;
 

@@ -35,6 +35,13 @@ typedef void json_action_result;
 #define JSON_ACTION_DONE return
 #endif
 
+/* The local transaction id of this session lives in a struct since 17. */
+#if PG_VERSION_NUM >= 170000
+#define MARGIN_MY_LXID (MyProc->vxid.lxid)
+#else
+#define MARGIN_MY_LXID (MyProc->lxid)
+#endif
+
 /* The lexer's constructor takes a place for the context since 17. */
 static inline JsonLexContext *
 margin_json_lexer(char *json, int len)

@@ -829,6 +829,24 @@ dec_div_round18(Decimal *r, const Decimal *a, const Decimal *b)
 	round_quotient(r, a, b, 18);
 }
 
+/* a / b rounded down at the 18th decimal; a >= 0, b > 0 (repayments). */
+void
+dec_div_floor18(Decimal *r, const Decimal *a, const Decimal *b)
+{
+	Decimal		quotient;
+	Decimal		product;
+	Decimal		unit;
+
+	dec_div_ceil18(&quotient, a, b);
+	dec_mul(&product, &quotient, b);
+	if (dec_cmp(&product, a) > 0)
+	{
+		dec_set(&unit, 1, 18);
+		dec_sub(&quotient, &quotient, &unit);
+	}
+	*r = quotient;
+}
+
 /* a / b rounded half away from zero at the 8th decimal; a >= 0, b > 0 (SPEC 3.9, margin ratio). */
 void
 dec_div_round8(Decimal *r, const Decimal *a, const Decimal *b)

@@ -85,6 +85,7 @@ extern char *dec_flatten(Decimal *to, const Decimal *a, char *base, char *extra)
 extern void dec_div_floor(Decimal *r, const Decimal *a, const Decimal *b);
 extern void dec_div_ceil18(Decimal *r, const Decimal *a, const Decimal *b);
 extern void dec_div_round18(Decimal *r, const Decimal *a, const Decimal *b);
+extern void dec_div_floor18(Decimal *r, const Decimal *a, const Decimal *b);
 extern void dec_div_round8(Decimal *r, const Decimal *a, const Decimal *b);
 
 /*

@@ -364,3 +364,52 @@ margin_portfolio_subtract(PG_FUNCTION_ARGS)
 {
 	return merge(fcinfo, true);
 }
+
+/* ---------- comparison ---------- */
+
+/* Whether no balance fell and no leg grew, in entries of one kind. */
+static bool
+entries_only_reduce(PortfolioReader *rbefore, PortfolioReader *rafter, int namounts)
+{
+	Entry		before;
+	Entry		after;
+	bool		has_before = next_entry(rbefore, &before, namounts);
+	bool		has_after = next_entry(rafter, &after, namounts);
+	bool		reduced = true;
+
+	while (has_before || has_after)
+	{
+		int			order = !has_after ? -1 : !has_before ? 1 : symbol_cmp(&before.symbol, &after.symbol);
+		Entry		none = {0};
+		Entry	   *b = order <= 0 ? &before : &none;
+		Entry	   *a = order >= 0 ? &after : &none;
+
+		CHECK_FOR_INTERRUPTS();
+		if (namounts == BALANCE_AMOUNTS)
+			reduced &= dec_cmp(&a->balance.quantity, &b->balance.quantity) >= 0;
+		else
+		{
+			for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+				reduced &= dec_cmp(&a->position.sides[i].quantity, &b->position.sides[i].quantity) <= 0;
+		}
+		if (order <= 0)
+			has_before = next_entry(rbefore, &before, namounts);
+		if (order >= 0)
+			has_after = next_entry(rafter, &after, namounts);
+	}
+	return reduced;
+}
+
+/* Whether "after" has no balance below that of "before" and no leg of a position above. */
+bool
+portfolio_only_reduces(const struct varlena *before, const struct varlena *after)
+{
+	PortfolioReader rbefore;
+	PortfolioReader rafter;
+	bool		reduced;
+
+	portfolio_open(&rbefore, before);
+	portfolio_open(&rafter, after);
+	reduced = entries_only_reduce(&rbefore, &rafter, BALANCE_AMOUNTS);
+	return entries_only_reduce(&rbefore, &rafter, POSITION_AMOUNTS) && reduced;
+}

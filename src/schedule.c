@@ -195,10 +195,7 @@ tier_of(const Schedule *schedule, const Decimal *x)
 	int			low = 0;
 	int			high = schedule->count;
 
-	/*
-	 * The last tier whose bound is not above x: halving while there are many,
-	 * then from below, where most amounts lie and the processor guesses right.
-	 */
+	/* halving while there are many, then from below, where most amounts lie and the processor guesses right */
 	while (high - low > LINEAR_TIERS)
 	{
 		int			middle = (low + high) / 2;
@@ -211,6 +208,12 @@ tier_of(const Schedule *schedule, const Decimal *x)
 	while (low + 1 < high && dec_cmp(dec_flat(&tiers[low + 1].bound, schedule, &buffer), x) <= 0)
 		low++;
 	return low;
+}
+
+int
+schedule_find_tier(const Schedule *schedule, const Decimal *x)
+{
+	return tier_of(schedule, x);
 }
 
 /* S(x) for x >= 0 (SPEC 2). */

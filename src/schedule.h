@@ -78,6 +78,7 @@ typedef struct ScheduleSlice
 	Decimal		amount;
 } ScheduleSlice;
 
+extern int	schedule_find_tier(const Schedule *schedule, const Decimal *x);
 extern void schedule_apply(Decimal *r, const Schedule *schedule, const Decimal *x);
 extern bool schedule_slice(ScheduleSlice *slice, const Schedule *schedule, const Decimal *x, int number);
 

@@ -1,0 +1,256 @@
+# What clients are told of level changes: one notification per transaction and
+# book, at commit, of what the transaction really changed.  The listeners are
+# psql and, where npm can install it, node-postgres.
+
+use strict;
+use warnings;
+
+use File::Basename;
+use IPC::Run;
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('levels');
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
+$node->append_conf('postgresql.conf', 'max_prepared_transactions = 5');
+$node->start;
+
+# Two books: the built-in one, and one with text keys whose writers refresh
+# what they touch when they commit.  A balance of USD is the equity.
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION margin;
+	INSERT INTO margin.asset (asset) VALUES ('USD');
+	INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) VALUES ('USD', 0, 1);
+	INSERT INTO margin.index_price (asset, price) VALUES ('USD', 1);
+	INSERT INTO margin.balance SELECT i, 'USD', 1 FROM generate_series(1, 3000) AS i;
+	SELECT margin.refresh_levels();
+
+	CREATE SCHEMA "Desk 1";
+	CREATE TABLE "Desk 1".held (account text PRIMARY KEY, quantity numeric);
+	CREATE VIEW "Desk 1".holding AS
+	SELECT account AS account_id, 'USD' AS symbol, quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM "Desk 1".held;
+	SELECT margin.create_levels('Desk 1');
+	CREATE FUNCTION "Desk 1".refresh() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+	BEGIN
+	    PERFORM margin.refresh_account_levels('Desk 1', ARRAY[NEW.account], 'write');
+	    RETURN NULL;
+	END
+	$$;
+	CREATE CONSTRAINT TRIGGER refresh AFTER INSERT OR UPDATE ON "Desk 1".held DEFERRABLE INITIALLY DEFERRED
+	    FOR EACH ROW EXECUTE FUNCTION "Desk 1".refresh();
+
+	CREATE ROLE app LOGIN;
+	GRANT USAGE ON SCHEMA "Desk 1" TO app;
+	GRANT SELECT, INSERT, UPDATE ON "Desk 1".held TO app});
+
+# ---------------------------------------------------------------------------
+# Listeners
+# ---------------------------------------------------------------------------
+
+my $patience = IPC::Run::timeout(120);
+my %heard;
+my %listeners;
+
+sub wait_for
+{
+	my ($name, $pattern) = @_;
+	my $listener = $listeners{$name};
+	$listener->{run}->pump until ${ $listener->{out} } =~ $pattern;
+	return;
+}
+
+my ($psql_in, $psql_out) = ("LISTEN margin_level;\n\\echo listening\n", '');
+$listeners{psql} = {
+	out => \$psql_out,
+	run => IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$psql_in, '>', \$psql_out, '2>&1', $patience)
+};
+wait_for('psql', qr/listening/);
+
+my $modules = PostgreSQL::Test::Utils::tempdir;
+my $why_not;
+{
+	# npm writes into HOME and its cache.
+	local $ENV{HOME} = $modules;
+	my ($out, $err) = ('', '');
+	$why_not = 'npm is not installed' if !eval { IPC::Run::run([ 'npm', '--version' ], '>', \$out, '2>', \$err) };
+	$why_not //= 'npm cannot install pg'
+	  if !IPC::Run::run([ 'npm', 'install', '--silent', '--no-audit', '--no-fund', '--ignore-scripts', '--prefix', $modules, 'pg' ],
+		'>', \$out, '2>', \$err, IPC::Run::timeout(90));
+}
+SKIP:
+{
+	skip "node-postgres does not listen: $why_not", 1 if $why_not;
+	my ($in, $out, $err) = ('', '', '');
+	local $ENV{PGUSER} = $node->safe_psql('postgres', 'SELECT current_user');
+	$listeners{'node-postgres'} = {
+		out => \$out,
+		run => IPC::Run::start([ 'node', dirname(__FILE__) . '/../listen.mjs', $modules, $node->host, $node->port, 'postgres', 'margin_level' ],
+			'<', \$in, '>', \$out, '2>', \$err, $patience)
+	};
+	wait_for('node-postgres', qr/listening/);
+	pass('node-postgres listens');
+}
+
+# ---------------------------------------------------------------------------
+# Transactions, and what is to be heard of them
+# ---------------------------------------------------------------------------
+
+my @expected;
+
+# Runs a script; the rest are the notices expected, in order.
+sub transaction
+{
+	my ($name, $script, @notices) = @_;
+	my ($status, $out, $err) = $node->psql('postgres', $script, on_error_stop => 0);
+	is($err, '', "$name: no error");
+	push @expected, [ $name, $_ ] for @notices;
+	return;
+}
+
+sub notice
+{
+	my ($book, $levels, $accounts) = @_;
+	return { book => $book, levels => $levels, accounts => $accounts, truncated => JSON::PP::false };
+}
+
+transaction('several refreshes', q{
+	BEGIN;
+	UPDATE margin.balance SET quantity = -1 WHERE account_id IN (1, 2, 3);
+	SELECT margin.refresh_levels();
+	SELECT margin.refresh_levels();
+	UPDATE margin.balance SET quantity = 1 WHERE account_id = 2;
+	SELECT margin.refresh_account_levels('margin', '{2}');
+	INSERT INTO margin.balance VALUES (3, 'MOON', 1);
+	SELECT * FROM margin.set_prices('{"assets": {"USD": 1.01}}', refresh => true);
+	COMMIT},
+	notice('margin', { bankrupt => 1, unpriced => 1 }, { 1 => 'bankrupt', 3 => 'unpriced' }));
+transaction('no change', 'SELECT margin.refresh_levels()');
+transaction('rolled back', 'BEGIN; UPDATE margin.balance SET quantity = -1 WHERE account_id = 5; SELECT margin.refresh_levels(); ROLLBACK');
+transaction('savepoints', q{
+	BEGIN;
+	SAVEPOINT a;
+	UPDATE margin.balance SET quantity = -1 WHERE account_id = 6;
+	SELECT margin.refresh_levels();
+	ROLLBACK TO a;
+	SAVEPOINT b;
+	SAVEPOINT c;
+	UPDATE margin.balance SET quantity = -1 WHERE account_id = 7;
+	SELECT margin.refresh_levels();
+	RELEASE b;
+	SAVEPOINT d;
+	UPDATE margin.balance SET quantity = -1 WHERE account_id = 8;
+	SELECT margin.refresh_levels();
+	ROLLBACK TO d;
+	COMMIT},
+	notice('margin', { bankrupt => 1 }, { 7 => 'bankrupt' }));
+transaction('all of it rolled back to a savepoint',
+	'BEGIN; SAVEPOINT a; UPDATE margin.balance SET quantity = -1 WHERE account_id = 9; SELECT margin.refresh_levels(); ROLLBACK TO a; COMMIT');
+transaction('there and back', q{
+	BEGIN;
+	UPDATE margin.balance SET quantity = -1 WHERE account_id = 9;
+	SELECT margin.refresh_levels();
+	UPDATE margin.balance SET quantity = 1 WHERE account_id = 9;
+	SELECT margin.refresh_levels();
+	COMMIT});
+is($node->safe_psql('postgres', 'SELECT count(*) FROM margin.level_event WHERE account_id = 9'), 2, 'there and back: both are in the journal');
+
+transaction('at commit, by deferred triggers', q{
+	BEGIN;
+	INSERT INTO "Desk 1".held VALUES ('a"b\c', -1), ('é', -1), ('fine', 1);
+	COMMIT},
+	notice('Desk 1', { bankrupt => 2 }, { 'a"b\c' => 'bankrupt', "\x{e9}" => 'bankrupt' }));
+transaction('constraints immediate', q{
+	BEGIN;
+	SET CONSTRAINTS ALL IMMEDIATE;
+	UPDATE "Desk 1".held SET quantity = 1 WHERE account = 'é';
+	UPDATE "Desk 1".held SET quantity = -1 WHERE account = 'fine';
+	SET CONSTRAINTS ALL DEFERRED;
+	UPDATE "Desk 1".held SET quantity = 1 WHERE account = 'a"b\c';
+	COMMIT},
+	notice('Desk 1', { healthy => 2, bankrupt => 1 }, { 'a"b\c' => 'healthy', "\x{e9}" => 'healthy', fine => 'bankrupt' }));
+transaction('two books', q{
+	BEGIN;
+	UPDATE margin.balance SET quantity = 1 WHERE account_id = 1;
+	UPDATE "Desk 1".held SET quantity = 1 WHERE account = 'fine';
+	SELECT margin.refresh_levels();
+	COMMIT},
+	notice('margin', { healthy => 1 }, { 1 => 'healthy' }),
+	notice('Desk 1', { healthy => 1 }, { fine => 'healthy' }));
+transaction('a writer who may not read the journal', q{
+	SET ROLE app;
+	UPDATE "Desk 1".held SET quantity = -1 WHERE account = 'fine'},
+	notice('Desk 1', { bankrupt => 1 }, { fine => 'bankrupt' }));
+is($node->safe_psql('postgres', q{SELECT changed_by FROM "Desk 1".level_event ORDER BY id DESC LIMIT 1}), 'app', 'he is named in it');
+transaction('a book that was not to be', q{
+	BEGIN;
+	SAVEPOINT a;
+	CREATE SCHEMA gone;
+	CREATE VIEW gone.holding AS SELECT 1 AS account_id, 'USD' AS symbol, -1::numeric AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage;
+	SELECT margin.create_levels('gone');
+	SELECT margin.refresh_levels('gone');
+	ROLLBACK TO a;
+	COMMIT});
+transaction('a book dropped at once', q{
+	BEGIN;
+	SET LOCAL client_min_messages = warning;
+	CREATE SCHEMA gone;
+	CREATE VIEW gone.holding AS SELECT 1 AS account_id, 'USD' AS symbol, -1::numeric AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage;
+	SELECT margin.create_levels('gone');
+	SELECT margin.refresh_levels('gone');
+	DROP SCHEMA gone CASCADE;
+	COMMIT});
+transaction('more than fits', q{
+	UPDATE margin.balance SET quantity = -1 WHERE account_id > 10 AND asset = 'USD';
+	UPDATE margin.balance SET asset = 'MOON' WHERE account_id = 2000;
+	SELECT margin.refresh_levels()},
+	{ book => 'margin', levels => { bankrupt => 2989, unpriced => 1 }, truncated => JSON::PP::true });
+
+# A transaction that told something cannot be prepared, as with any NOTIFY.
+my ($status, $out, $err) = $node->psql('postgres', q{
+	BEGIN;
+	UPDATE margin.balance SET quantity = 1 WHERE account_id = 7;
+	SELECT margin.refresh_levels();
+	PREPARE TRANSACTION 'p'}, extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
+like($err, qr/ERROR:\s+0A000/, 'PREPARE TRANSACTION is refused');
+is($node->safe_psql('postgres', 'SELECT level FROM margin.account_level WHERE account_id = 7'), 'bankrupt', 'and nothing of it stays');
+transaction('one that changed nothing', q{BEGIN; SELECT margin.refresh_account_levels('margin', '{8}'); PREPARE TRANSACTION 'p'});
+transaction('is prepared', q{COMMIT PREPARED 'p'});
+
+# ---------------------------------------------------------------------------
+# What was heard
+# ---------------------------------------------------------------------------
+
+$node->safe_psql('postgres', q{NOTIFY margin_level, 'end'});
+if ($listeners{'node-postgres'})
+{
+	wait_for('node-postgres', qr/^end$/m);
+	$heard{'node-postgres'} = [ grep { !/^(?:listening|end)$/ } split /\n/, ${ $listeners{'node-postgres'}{out} } ];
+	ok($listeners{'node-postgres'}{run}->finish, 'node-postgres ends well');
+}
+$psql_in .= "SELECT 'asked';\n\\q\n";
+ok($listeners{psql}{run}->finish, 'psql ends well');
+$heard{psql} = [ grep { $_ ne 'end' } $psql_out =~ /^Asynchronous notification "margin_level" with payload "(.*)" received from/mg ];
+
+for my $listener (sort keys %heard)
+{
+	my @notices = @{ $heard{$listener} };
+	is(@notices, @expected, "$listener: as many notifications as there were changes to tell");
+	for my $i (0 .. $#expected)
+	{
+		my ($name, $expected) = @{ $expected[$i] };
+		my $notice = eval { decode_json($notices[$i] // '') } // {};
+		cmp_ok(length $notices[$i], '<', 8000, "$listener: $name: fits");
+		if ($expected->{truncated})
+		{
+			my $accounts = delete $notice->{accounts};
+			is($accounts->{2000}, 'unpriced', "$listener: $name: the highest level comes first");
+			cmp_ok(scalar(keys %$accounts), '>', 300, "$listener: $name: accounts as far as they fit");
+		}
+		is_deeply($notice, $expected, "$listener: $name");
+	}
+}
+
+$node->stop;
+done_testing();
