@@ -17,10 +17,12 @@ OBJS = \
 	src/market_io.o \
 	src/valuation.o \
 	src/valuation_sql.o \
+	src/books.o \
 	src/explain.o \
 	src/whatif.o \
 	src/solve.o \
 	src/plans.o \
+	src/cover.o \
 	src/shock.o \
 	src/stress.o \
 	src/book.o \
@@ -38,6 +40,7 @@ SQL_PARTS = \
 	src/valuation.sql \
 	src/tables.sql \
 	src/published.sql \
+	src/books.sql \
 	src/progress.sql \
 	src/views.sql \
 	src/explain.sql \
@@ -50,7 +53,6 @@ SQL_PARTS = \
 	src/levels.sql \
 	src/book.sql \
 	src/guard.sql \
-	src/books.sql \
 	src/cover.sql \
 	src/snapshots.sql \
 	src/reports.sql

@@ -42,11 +42,12 @@ SELECT p.oid::regprocedure AS aggregate_incomplete
         OR a.aggtranstype = 'internal'::regtype AND (a.aggserialfn = 0 OR a.aggdeserialfn = 0));
 
 -- C functions are pure: only SQL and PL/pgSQL read tables, and the guard, whose
--- triggers (and the lock that they take) act on their transaction
+-- triggers (and the lock that they take) act on their transaction, what looks
+-- past the snapshot of its transaction, and what asks the parser about a table
 SELECT p.oid::regprocedure AS c_function_not_pure
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
  WHERE p.pronamespace = 'margin'::regnamespace AND l.lanname = 'c' AND (p.provolatile <> 'i' OR p.proparallel <> 's')
-   AND p.prorettype <> 'trigger'::regtype AND p.proname <> 'lock_accounts'
+   AND p.prorettype <> 'trigger'::regtype AND p.proname NOT IN ('lock_accounts', 'check_guardable', 'holds_otherwise', 'holding_column')
  ORDER BY 1;
 
 -- what runs with its owner's rights are constraint triggers alone, as foreign

@@ -220,7 +220,7 @@ SELECT count(*) FROM margin.collateral_tier;
 INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) VALUES ('BTC', 10, 0.6);
 INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) VALUES ('BTC', 10, 0.4);
 CREATE TEMP TABLE mine (asset text, valid_from timestamptz);
-CREATE TRIGGER steal AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION margin.collateral_tier_shape();
+CREATE TRIGGER steal AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION margin.tier_shape();
 DROP TABLE mine;
 RESET ROLE;
 DROP POLICY upper ON margin.collateral_tier;

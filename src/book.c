@@ -45,21 +45,30 @@ book_entry(Oid schema)
 	{
 		book->holding = InvalidOid;
 		book->portfolio = NULL;
+		book->level = NULL;
 	}
 	return book;
+}
+
+static void
+forget_plan(SPIPlanPtr *plan)
+{
+	SPIPlanPtr	old = *plan;
+
+	*plan = NULL;
+	if (old != NULL)
+		SPI_freeplan(old);
 }
 
 /* Forgets what was known of a book whose view is another one now. */
 static void
 book_learn(Book *book, Oid holding, const char *name)
 {
-	SPIPlanPtr	plan = book->portfolio;
 	AttrNumber	column = get_attnum(holding, "account_id");
 
 	book->holding = InvalidOid;
-	book->portfolio = NULL;
-	if (plan != NULL)
-		SPI_freeplan(plan);
+	forget_plan(&book->portfolio);
+	forget_plan(&book->level);
 	if (get_rel_relkind(holding) != RELKIND_VIEW || column == InvalidAttrNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),

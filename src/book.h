@@ -25,7 +25,9 @@ typedef struct Book
 	Oid			schema;			/* first: a hash table finds books by it */
 	Oid			holding;		/* the view; InvalidOid: to be looked up */
 	KeyKind		keys;
-	SPIPlanPtr	portfolio;		/* query for the portfolio of one account; the guard's */
+	/* the guard's queries about one account */
+	SPIPlanPtr	portfolio;
+	SPIPlanPtr	level;
 } Book;
 
 /* What stands for an account in a lock: accounts that share it share the lock, too. */

@@ -709,6 +709,29 @@ dec_neg_big(Decimal *r, const Decimal *a)
 
 /* ---------- divisions ---------- */
 
+/* a / b rounded down to a whole number, towards minus infinity; b > 0. */
+void
+dec_div_floor(Decimal *r, const Decimal *a, const Decimal *b)
+{
+	const Decimal one = DEC_ONE;
+	Decimal		quotient;
+	Decimal		product;
+	int128		ma,
+				mb;
+
+	if (dec_both_fast(a, b) && align(a, b, &ma, &mb))
+	{
+		dec_set(r, ma / mb - (ma % mb < 0), 0);
+		return;
+	}
+	dec_set_numeric(&quotient, numeric_op(numeric_div_trunc, dec_to_numeric(a), dec_to_numeric(b)));
+	dec_mul(&product, &quotient, b);
+	if (dec_cmp(&product, a) > 0)
+		dec_sub(r, &quotient, &one);
+	else
+		*r = quotient;
+}
+
 /* floor(a * 10^digits / b) and whether something remains, over numeric; a >= 0, b > 0. */
 static Numeric
 numeric_divide(const Decimal *a, const Decimal *b, int digits, Numeric *remainder)
@@ -804,6 +827,24 @@ dec_div_round18(Decimal *r, const Decimal *a, const Decimal *b)
 		}
 	}
 	round_quotient(r, a, b, 18);
+}
+
+/* a / b rounded down at the 18th decimal; a >= 0, b > 0 (repayments). */
+void
+dec_div_floor18(Decimal *r, const Decimal *a, const Decimal *b)
+{
+	Decimal		quotient;
+	Decimal		product;
+	Decimal		unit;
+
+	dec_div_ceil18(&quotient, a, b);
+	dec_mul(&product, &quotient, b);
+	if (dec_cmp(&product, a) > 0)
+	{
+		dec_set(&unit, 1, 18);
+		dec_sub(&quotient, &quotient, &unit);
+	}
+	*r = quotient;
 }
 
 /* a / b rounded half away from zero at the 8th decimal; a >= 0, b > 0 (SPEC 3.9, margin ratio). */

@@ -82,8 +82,10 @@ extern Size dec_flat_extra(const Decimal *a);
 extern char *dec_flatten(Decimal *to, const Decimal *a, char *base, char *extra);
 
 /* Divisions: each states its rounding */
+extern void dec_div_floor(Decimal *r, const Decimal *a, const Decimal *b);
 extern void dec_div_ceil18(Decimal *r, const Decimal *a, const Decimal *b);
 extern void dec_div_round18(Decimal *r, const Decimal *a, const Decimal *b);
+extern void dec_div_floor18(Decimal *r, const Decimal *a, const Decimal *b);
 extern void dec_div_round8(Decimal *r, const Decimal *a, const Decimal *b);
 
 /*

@@ -31,16 +31,19 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "book.h"
 #include "market_copy.h"
+#include "options.h"
 #include "valuation.h"
 
 #define ERRCODE_INSUFFICIENT_MARGIN MAKE_SQLSTATE('M', 'G', '0', '0', '1')
@@ -84,7 +87,6 @@ typedef struct Account
 	int			features;
 	int			nest_level;		/* 0: whatever wrote it was rolled back */
 	bool		pending;		/* written since it was judged last */
-	Oid			role;			/* who wrote it first */
 } Account;
 
 typedef struct AccountSlot
@@ -179,7 +181,6 @@ touch_account(Book *book, char *key, int features)
 		account = MemoryContextAlloc(TopTransactionContext, sizeof(Account));
 		*account = probe;
 		account->key = MemoryContextStrdup(TopTransactionContext, key);
-		account->role = GetUserId();
 		touched_insert(touched->accounts, account, &found);
 	}
 	account->features |= features;
@@ -405,6 +406,8 @@ typedef struct Court
 	TimestampTz clock;
 	const Market *market;
 	MemoryContext context;		/* reset for each account */
+	Account   **moved;			/* whose level is no longer what is kept */
+	int			nmoved;
 } Court;
 
 /* A portfolio of nothing. */
@@ -417,40 +420,68 @@ empty_portfolio(void)
 	return portfolio_finish(&writer);
 }
 
-static SPIPlanPtr
-portfolio_query(Book *book)
+/* A query about one account, prepared once; its answer as the snapshot shows it at a command. */
+static bool
+ask(const Court *court, const Account *account, SPIPlanPtr *plan, const char *what, const char *relation, CommandId command,
+	Datum *answer)
 {
-	if (book->portfolio == NULL)
-	{
-		Oid			types[1] = {book_key_type(book->keys)};
-		const char *sql = psprintf("SELECT margin.portfolio(symbol, quantity, entry_price, leverage) FROM %s WHERE account_id OPERATOR(pg_catalog.=) $1",
-								   quote_qualified_identifier(get_namespace_name(book->schema), "holding"));
-		SPIPlanPtr	plan = SPI_prepare_cursor(sql, 1, types, CURSOR_OPT_GENERIC_PLAN);
+	Book	   *book = account->book;
+	Identity	mine = act_for(book_owner(book), FOR_READING);
+	Datum		key = book_key_datum(book->keys, account->key);
+	MemoryContext caller = CurrentMemoryContext;
+	bool		isnull = true;
 
-		if (plan == NULL || SPI_keepplan(plan) != 0)
+	if (*plan == NULL)
+	{
+		Oid			type = book_key_type(book->keys);
+		const char *sql = psprintf("SELECT %s FROM %s WHERE account_id OPERATOR(pg_catalog.=) $1",
+								   what, quote_qualified_identifier(get_namespace_name(book->schema), relation));
+		SPIPlanPtr	fresh = SPI_prepare_cursor(sql, 1, &type, CURSOR_OPT_GENERIC_PLAN);
+
+		if (fresh == NULL || SPI_keepplan(fresh) != 0)
 			elog(ERROR, "cannot prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
-		book->portfolio = plan;
+		*plan = fresh;
 	}
-	return book->portfolio;
+	court->snapshot->curcid = command;
+	if (SPI_execute_snapshot(*plan, &key, NULL, court->snapshot, InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "cannot read \"%s\" of book \"%s\"", relation, get_namespace_name(book->schema));
+	court->snapshot->curcid = court->present;
+	/* SPI has switched to a context of its own, which lives too long */
+	MemoryContextSwitchTo(caller);
+	if (SPI_processed > 0)
+	{
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+		Form_pg_attribute column = TupleDescAttr(SPI_tuptable->tupdesc, 0);
+
+		if (!isnull)
+			*answer = datumCopy(value, column->attbyval, column->attlen);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	be(mine);
+	return !isnull;
 }
 
 /* What an account holds after a command: the present one, or before the first. */
 static struct varlena *
 portfolio_of(const Court *court, const Account *account, CommandId command)
 {
-	Identity	mine = act_for(book_owner(account->book), FOR_READING);
-	SPIPlanPtr	query = portfolio_query(account->book);
-	Datum		key = book_key_datum(account->book->keys, account->key);
-	Datum		value;
-	bool		isnull;
+	Datum		portfolio;
 
-	court->snapshot->curcid = command;
-	if (SPI_execute_snapshot(query, &key, NULL, court->snapshot, InvalidSnapshot, true, false, 0) != SPI_OK_SELECT ||
-		SPI_processed != 1)
-		elog(ERROR, "cannot read an account of book \"%s\"", get_namespace_name(account->book->schema));
-	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	be(mine);
-	return isnull ? empty_portfolio() : PG_DETOAST_DATUM_PACKED(value);
+	if (!ask(court, account, &account->book->portfolio, "margin.portfolio(symbol, quantity, entry_price, leverage)", "holding",
+			 command, &portfolio))
+		return empty_portfolio();
+	return PG_DETOAST_DATUM_PACKED(portfolio);
+}
+
+/* The level that an account is kept at, -1 if it was never judged. */
+static int
+kept_level(const Court *court, const Account *account)
+{
+	Datum		level;
+
+	if (!ask(court, account, &account->book->level, "level", "account_level", court->present, &level))
+		return -1;
+	return option_from_enum(DatumGetObjectId(level), level_names);
 }
 
 static char *
@@ -489,7 +520,7 @@ refuse(const Account *account, const Valuation *after, const Valuation *before, 
 	if (after->level == LEVEL_UNPRICED)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNPRICED_ACCOUNT),
-				 errmsg("account \"%s\" of book \"%s\" cannot be valued: %s lacks a price or parameter",
+				 errmsg("account \"%s\" of book \"%s\" cannot be valued: no price or parameters for %s",
 						account->key, book, symbol_list(after->missing, after->nmissing)),
 				 errdetail("While an account cannot be valued, no balance of it may fall and no leg of a position may grow."),
 				 errhint("Enter what is missing into the reference tables, or leave the account's balances and positions as they are.")));
@@ -538,11 +569,11 @@ list_argument(char **values, int count)
 	return (Argument) {TEXTARRAYOID, PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT)), count == 0};
 }
 
-/* Executes a statement as the owner of a table of the extension. */
+/* Executes a statement that writes, as somebody. */
 static void
-execute_as_owner(const char *table, const char *sql, const Argument *arguments, int count)
+execute_as(Oid owner, const char *sql, const Argument *arguments, int count)
 {
-	Identity	mine = act_for(owner_of(table), 0);
+	Identity	mine = act_for(owner, SECURITY_NOFORCE_RLS);
 	Oid		   *types = palloc(count * sizeof(Oid));
 	Datum	   *values = palloc(count * sizeof(Datum));
 	char	   *nulls = palloc(count);
@@ -573,8 +604,6 @@ record_exception(const Account *account, const Valuation *after, const Valuation
 		Argument	arguments[] = {
 			text_argument(get_namespace_name(account->book->schema)),
 			text_argument(account->key),
-			text_argument(GetUserNameFromId(account->role, false)),
-			text_argument(GetUserNameFromId(GetSessionUserId(), false)),
 			text_argument(level_names[after->level]),
 			amount_argument(&after->equity, valued),
 			amount_argument(&after->initial_margin, valued),
@@ -584,10 +613,10 @@ record_exception(const Account *account, const Valuation *after, const Valuation
 			list_argument(missing, after->nmissing)
 		};
 
-		execute_as_owner("guard_exception",
-						 "INSERT INTO margin.guard_exception (book, account_id, role, session_role, level, equity, initial_margin,"
+		execute_as(owner_of("guard_exception"),
+						 "INSERT INTO margin.guard_exception (book, account_id, level, equity, initial_margin,"
 						 " maintenance_margin, available_margin, available_margin_before, missing)"
-						 " VALUES ($1::name, $2, $3::name, $4::name, $5::margin.level, $6, $7, $8, $9, $10, $11)",
+						 " VALUES ($1::name, $2, $3::margin.level, $4, $5, $6, $7, $8, $9)",
 						 arguments, lengthof(arguments));
 	}
 }
@@ -625,7 +654,7 @@ judge_change(const Court *court, const Account *account, const struct varlena *h
 }
 
 static void
-judge_account(const Court *court, const Account *account)
+judge_account(Court *court, Account *account)
 {
 	MemoryContext old = MemoryContextSwitchTo(court->context);
 	struct varlena *held = portfolio_of(court, account, court->present);
@@ -634,6 +663,8 @@ judge_account(const Court *court, const Account *account)
 	value_portfolio(&after, PointerGetDatum(held), court->market, VALUE_MARGINS);
 	if ((account->features & FEATURE_GUARD) != 0 && !valuation_passes(&after))
 		judge_change(court, account, held, &after);
+	if ((account->features & FEATURE_LEVELS) != 0 && kept_level(court, account) != (int) after.level)
+		court->moved[court->nmoved++] = account;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(court->context);
 }
@@ -699,8 +730,44 @@ open_court(Court *court)
 	court->clock = GetCurrentTimestamp();
 	court->context = AllocSetContextCreate(CurrentMemoryContext, "margin judgement", ALLOCSET_DEFAULT_SIZES);
 	mine = act_for(owner_of("asset"), FOR_READING);
-	court->market = session_market(court->snapshot, court->clock);
+	court->market = present_market(court->snapshot, court->clock);
 	be(mine);
+}
+
+/* Refreshes the levels of the accounts that moved, book by book. */
+static void
+refresh_levels(Court *court)
+{
+	Oid			schema = get_namespace_oid("margin", false);
+	Oid			market_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("market"), ObjectIdGetDatum(schema));
+	char	  **keys = palloc(Max(court->nmoved, 1) * sizeof(char *));
+
+	for (int i = 0; i < court->nmoved; i++)
+	{
+		Book	   *book = court->moved[i] == NULL ? NULL : court->moved[i]->book;
+		int			count = 0;
+
+		if (book == NULL)
+			continue;
+		for (int j = i; j < court->nmoved; j++)
+		{
+			if (court->moved[j] != NULL && court->moved[j]->book == book)
+			{
+				keys[count++] = court->moved[j]->key;
+				court->moved[j] = NULL;
+			}
+		}
+		{
+			Argument	arguments[] = {
+				text_argument(get_namespace_name(book->schema)),
+				list_argument(keys, count),
+				{market_type, PointerGetDatum(court->market), false}
+			};
+
+			execute_as(book_owner(book), "SELECT margin.refresh_account_levels($1::name, $2, 'write', $3)",
+					   arguments, lengthof(arguments));
+		}
+	}
 }
 
 static void
@@ -715,12 +782,16 @@ judge_pending(void)
 	accounts = lock_pending();
 	settings = pin_settings();
 	open_court(&court);
+	court.moved = MemoryContextAllocHuge(CurrentMemoryContext, Max(accounts.count, 1) * sizeof(Account *));
+	court.nmoved = 0;
 	for (int i = 0; i < accounts.count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		judge_account(&court, accounts.accounts[i]);
 	}
 	UnregisterSnapshot(court.snapshot);
+	if (court.nmoved > 0)
+		refresh_levels(&court);
 	AtEOXact_GUC(true, settings);
 	SPI_finish();
 }

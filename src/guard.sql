@@ -85,25 +85,23 @@ CREATE FUNCTION margin.check_guardable(target regclass, account_column name, boo
 COMMENT ON FUNCTION margin.check_guardable(regclass, name, name) IS
 'an error unless the column of the table can name accounts of the book and the owner of the table has the rights of the owner of the book; nothing for null';
 
-CREATE VIEW margin.guarded_table WITH (security_invoker = true) AS
-SELECT t.relation, t.account_column, t.book,
-       bool_or(t.name = 'margin_guard' AND t.enabled) AS guard,
-       bool_or(t.name = 'margin_levels' AND t.enabled) AS levels
-  FROM (SELECT g.tgrelid::regclass AS relation, g.tgname AS name, g.tgenabled <> 'D' AS enabled,
-               convert_from(substring(g.tgargs FROM 1 FOR b.length), getdatabaseencoding())::name AS book,
-               convert_from(substring(g.tgargs FROM b.length + 2 FOR c.length), getdatabaseencoding())::name AS account_column
-          FROM pg_catalog.pg_trigger AS g,
-               LATERAL (SELECT position('\x00'::bytea IN g.tgargs) - 1 AS length) AS b,
-               LATERAL (SELECT position('\x00'::bytea IN substring(g.tgargs FROM b.length + 2)) - 1 AS length) AS c
-         WHERE g.tgfoid = 'margin.collect_account'::regproc AND g.tgnargs = 3 AND g.tgparentid = 0) AS t
- GROUP BY t.relation, t.account_column, t.book;
-ALTER VIEW margin.guarded_table OWNER TO @extowner@;
-COMMENT ON VIEW margin.guarded_table IS 'tables that carry the triggers of guard and levels, and which of them are on';
-COMMENT ON COLUMN margin.guarded_table.relation IS 'the table';
-COMMENT ON COLUMN margin.guarded_table.account_column IS 'the column that names the account of a row';
-COMMENT ON COLUMN margin.guarded_table.book IS 'the book whose holding view its rows feed';
-COMMENT ON COLUMN margin.guarded_table.guard IS 'writes that would break an account are refused';
-COMMENT ON COLUMN margin.guarded_table.levels IS 'writes refresh the levels of the accounts that they touch';
+CREATE FUNCTION margin.guarded_tables(OUT relation regclass, OUT account_column name, OUT book name, OUT guard boolean, OUT levels boolean)
+RETURNS SETOF record
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT t.relation, t.account_column, t.book,
+           bool_or(t.name = 'margin_guard' AND t.enabled), bool_or(t.name = 'margin_levels' AND t.enabled)
+      FROM (SELECT g.tgrelid::regclass AS relation, g.tgname AS name, g.tgenabled <> 'D' AS enabled,
+                   convert_from(substring(g.tgargs FROM 1 FOR b.length), getdatabaseencoding())::name AS book,
+                   convert_from(substring(g.tgargs FROM b.length + 2 FOR c.length), getdatabaseencoding())::name AS account_column
+              FROM pg_catalog.pg_trigger AS g,
+                   LATERAL (SELECT position('\x00'::bytea IN g.tgargs) - 1 AS length) AS b,
+                   LATERAL (SELECT position('\x00'::bytea IN substring(g.tgargs FROM b.length + 2)) - 1 AS length) AS c
+             WHERE g.tgfoid = 'margin.collect_account'::regproc AND g.tgnargs = 3 AND g.tgparentid = 0) AS t
+     GROUP BY t.relation, t.account_column, t.book;
+END;
+COMMENT ON FUNCTION margin.guarded_tables() IS
+'the tables that carry the triggers of guard and levels: the column that names the account of a row, the book whose holding view the rows feed, and whether the guard and the refresh of levels are on';
 
 -- ---------------------------------------------------------------------------
 -- Tables
@@ -126,8 +124,7 @@ CREATE TABLE margin.guard_exception (
     book                     name NOT NULL,
     account_id               text NOT NULL,
     judged_at                timestamptz NOT NULL DEFAULT clock_timestamp(),
-    role                     name NOT NULL,
-    session_role             name NOT NULL,
+    recorded_by              name NOT NULL DEFAULT margin.acting_user(),
     level                    margin.level NOT NULL,
     equity                   numeric,
     initial_margin           numeric,
@@ -142,8 +139,7 @@ COMMENT ON TABLE margin.guard_exception IS 'booked facts that the guard let thro
 COMMENT ON COLUMN margin.guard_exception.book IS 'the book';
 COMMENT ON COLUMN margin.guard_exception.account_id IS 'the account, as text';
 COMMENT ON COLUMN margin.guard_exception.judged_at IS 'when the account was judged: at commit';
-COMMENT ON COLUMN margin.guard_exception.role IS 'whose rights the first recorded write of the transaction to the account used';
-COMMENT ON COLUMN margin.guard_exception.session_role IS 'who was logged in';
+COMMENT ON COLUMN margin.guard_exception.recorded_by IS 'the role that acted';
 COMMENT ON COLUMN margin.guard_exception.level IS 'the level at which the account was left';
 COMMENT ON COLUMN margin.guard_exception.equity IS 'equity that was left, USD; this and the next three are null for an unpriced account';
 COMMENT ON COLUMN margin.guard_exception.initial_margin IS 'initial margin that was required, USD';
@@ -151,6 +147,10 @@ COMMENT ON COLUMN margin.guard_exception.maintenance_margin IS 'maintenance marg
 COMMENT ON COLUMN margin.guard_exception.available_margin IS 'equity - initial_margin that was left, USD';
 COMMENT ON COLUMN margin.guard_exception.available_margin_before IS 'the same as the transaction found it, USD; null: it found the account unpriced';
 COMMENT ON COLUMN margin.guard_exception.missing IS 'symbols that an unpriced account lacked something of';
+
+CREATE TRIGGER guard_exception_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON margin.guard_exception
+    FOR EACH STATEMENT EXECUTE FUNCTION margin.journal_append_only();
+COMMENT ON TRIGGER guard_exception_append_only ON margin.guard_exception IS 'what happened is not rewritten';
 
 ALTER TABLE margin.switch OWNER TO @extowner@;
 ALTER TABLE margin.guard_exception OWNER TO @extowner@;
@@ -171,7 +171,7 @@ DECLARE
     tables integer := 0;
 BEGIN
     FOR guarded IN
-        SELECT t.relation, t.guard, t.levels FROM margin.guarded_table AS t WHERE t.book = set_feature.book ORDER BY t.relation
+        SELECT t.relation, t.guard, t.levels FROM margin.guarded_tables() AS t WHERE t.book = set_feature.book ORDER BY t.relation
     LOOP
         tables := tables + 1;
         IF feature = 'guard' THEN
@@ -184,7 +184,7 @@ BEGIN
         FOR wanted IN
             SELECT g.tgrelid::regclass AS relation, g.tgname AS name, w.enabled
               FROM (VALUES ('margin_guard', guarded.guard), ('margin_levels', guarded.levels),
-                           ('margin_check', guarded.guard OR guarded.levels), ('margin_truncate', guarded.guard)) AS w (name, enabled)
+                           ('margin_verdict', guarded.guard OR guarded.levels), ('margin_truncate', guarded.guard)) AS w (name, enabled)
               JOIN pg_trigger AS g ON g.tgname = w.name
              WHERE g.tgparentid = 0 AND (g.tgenabled <> 'D') <> w.enabled
                AND (g.tgrelid = guarded.relation OR g.tgrelid IN (SELECT relid FROM pg_partition_tree(guarded.relation)))
@@ -230,6 +230,9 @@ LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF feature = 'levels' AND enabled AND to_regclass(format('%I.account_level', book)) IS NULL THEN
+        PERFORM margin.create_levels(book);
+    END IF;
     IF book = 'margin' AND enabled THEN
         INSERT INTO margin.switch (feature) VALUES (switch_feature.feature) ON CONFLICT DO NOTHING;
     ELSIF book = 'margin' THEN
@@ -267,7 +270,7 @@ BEGIN ATOMIC
     SELECT margin.switch_feature(book, 'levels', true);
 END;
 COMMENT ON FUNCTION margin.enable_levels(name) IS
-'from now on writes to the tables of a book refresh the levels of the accounts that they touch, as refresh_levels() does for all; for their owner; survives dump and restore; nothing for null';
+'from now on writes to the tables of a book refresh the levels of the accounts that they touch, as refresh_levels() does for all; creates account_level and level_event in a book that lacks them; for their owner; survives dump and restore; nothing for null';
 
 CREATE FUNCTION margin.disable_levels(book name DEFAULT 'margin') RETURNS void
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
@@ -287,17 +290,18 @@ AS $$
 DECLARE
     part regclass;
 BEGIN
+    -- Triggers fire in order of their names: a verdict comes after what it is on.
     EXECUTE format(
         'CREATE TRIGGER margin_guard AFTER INSERT OR UPDATE OR DELETE ON %1$s
              FOR EACH ROW EXECUTE FUNCTION margin.collect_account(%2$L, %3$L, ''guard'');
          CREATE TRIGGER margin_levels AFTER INSERT OR UPDATE OR DELETE ON %1$s
              FOR EACH ROW EXECUTE FUNCTION margin.collect_account(%2$L, %3$L, ''levels'');
-         CREATE CONSTRAINT TRIGGER margin_check AFTER INSERT OR UPDATE OR DELETE ON %1$s
+         CREATE CONSTRAINT TRIGGER margin_verdict AFTER INSERT OR UPDATE OR DELETE ON %1$s
              DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION margin.check_accounts();
          COMMENT ON TRIGGER margin_guard ON %1$s IS ''notes the accounts that the guard is to judge'';
          COMMENT ON TRIGGER margin_levels ON %1$s IS ''notes the accounts whose levels are to be refreshed'';
-         COMMENT ON TRIGGER margin_check ON %1$s IS ''judges the accounts that the transaction touched'';
-         ALTER TABLE %1$s DISABLE TRIGGER margin_guard, DISABLE TRIGGER margin_levels, DISABLE TRIGGER margin_check',
+         COMMENT ON TRIGGER margin_verdict ON %1$s IS ''judges the accounts that the transaction touched'';
+         ALTER TABLE %1$s DISABLE TRIGGER margin_guard, DISABLE TRIGGER margin_levels, DISABLE TRIGGER margin_verdict',
         target, book, account_column);
     FOR part IN SELECT target UNION SELECT relid FROM pg_partition_tree(target) LOOP
         EXECUTE format(
@@ -321,8 +325,8 @@ DECLARE
 BEGIN
     PERFORM margin.check_guardable(target, account_column, book);
     SELECT bool_or(t.guard) AS guard, bool_or(t.levels) AS levels INTO present
-      FROM margin.guarded_table AS t WHERE t.book = guard_table.book AND t.relation <> target;
-    IF EXISTS (SELECT FROM margin.guarded_table AS t WHERE t.relation = target) THEN
+      FROM margin.guarded_tables() AS t WHERE t.book = guard_table.book AND t.relation <> target;
+    IF EXISTS (SELECT FROM margin.guarded_tables() AS t WHERE t.relation = target) THEN
         PERFORM margin.unguard_table(target);
     END IF;
     PERFORM margin.add_triggers(target, account_column, book);
@@ -337,6 +341,7 @@ COMMENT ON FUNCTION margin.guard_table(regclass, name, name) IS
 CREATE FUNCTION margin.unguard_table(target regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
 AS $$
 DECLARE
     part regclass;
@@ -348,7 +353,7 @@ BEGIN
             HINT = 'margin.disable_guard() and margin.disable_levels() switch them off.';
     END IF;
     EXECUTE format('DROP TRIGGER IF EXISTS margin_guard ON %1$s; DROP TRIGGER IF EXISTS margin_levels ON %1$s;
-                    DROP TRIGGER IF EXISTS margin_check ON %1$s', target);
+                    DROP TRIGGER IF EXISTS margin_verdict ON %1$s', target);
     FOR part IN SELECT target UNION SELECT relid FROM pg_partition_tree(target) LOOP
         EXECUTE format('DROP TRIGGER IF EXISTS margin_truncate ON %s', part);
     END LOOP;

@@ -65,6 +65,29 @@ market_of_call(FunctionCallInfo fcinfo, int number)
 	return market_fetch(fcinfo->flinfo->fn_extra, value, fcinfo->flinfo->fn_mcxt);
 }
 
+static int
+known(int number, const char *kind, const Symbol *name)
+{
+	if (number < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("%s \"%s\" is not in the market", kind, symbol_text(name)),
+				 errhint("%ss(market) lists those that are.", kind)));
+	return number;
+}
+
+int
+market_known_asset(const Market *market, const Symbol *name)
+{
+	return known(market_find_asset(market, name), "asset", name);
+}
+
+int
+market_known_contract(const Market *market, const Symbol *name)
+{
+	return known(market_find_contract(market, name), "contract", name);
+}
+
 /* ---------- terms ---------- */
 
 void
@@ -332,8 +355,8 @@ put_market(MarketWriter *writer, Market *market, const MarketTerms *terms, void 
 	return writer->at;
 }
 
-/* The flat value of terms whose derived fields are right. */
-static Market *
+/* The flat value of terms whose derived fields are right, as those read from a market are. */
+Market *
 market_flatten(const MarketTerms *terms)
 {
 	void	  **assets = symbol_table_sorted(&terms->assets);
@@ -408,21 +431,48 @@ read_asset_terms(AssetTerms *terms, const Market *market, const MarketAsset *ass
 	terms->requirement_price = stored_number(market, &asset->requirement_price);
 }
 
-static void
-read_contract_terms(ContractTerms *terms, const Market *market, const MarketContract *contract)
+/* The thresholds of a market, and no records yet; all that is read points into it. */
+void
+market_terms_begin(MarketTerms *terms, const Market *market)
 {
-	terms->settle = market_symbol(market, &contract->settle);
-	terms->base = market_symbol(market, &contract->base);
-	terms->size = stored_number(market, &contract->size);
-	terms->marked = contract->marked;
-	terms->mark = stored_number(market, &contract->mark);
-	terms->maintenance = market_schedule(market, contract->maintenance);
-	terms->initial = market_schedule(market, contract->initial);
-	terms->netting = contract->netting;
-	terms->closing_fee = stored_number(market, &contract->closing_fee);
+	market_terms_init(terms);
+	for (int i = 0; i < THRESHOLDS; i++)
+		terms->thresholds[i] = stored_number(market, &market->thresholds[i]);
+}
+
+AssetTerms *
+market_terms_read_asset(MarketTerms *terms, const Market *market, int number)
+{
+	const MarketAsset *asset = &market_assets(market)[number];
+	Symbol		symbol = market_symbol(market, &asset->name);
+	bool		found;
+	AssetTerms *result = market_add_asset(terms, &symbol, &found);
+
+	read_asset_terms(result, market, asset);
+	return result;
+}
+
+ContractTerms *
+market_terms_read_contract(MarketTerms *terms, const Market *market, int number)
+{
+	const MarketContract *contract = &market_contracts(market)[number];
+	Symbol		symbol = market_symbol(market, &contract->name);
+	bool		found;
+	ContractTerms *result = market_add_contract(terms, &symbol, &found);
+
+	result->settle = market_symbol(market, &contract->settle);
+	result->base = market_symbol(market, &contract->base);
+	result->size = stored_number(market, &contract->size);
+	result->marked = contract->marked;
+	result->mark = stored_number(market, &contract->mark);
+	result->maintenance = market_schedule(market, contract->maintenance);
+	result->initial = market_schedule(market, contract->initial);
+	result->netting = contract->netting;
+	result->closing_fee = stored_number(market, &contract->closing_fee);
 	if (contract->requirement != contract->maintenance)
-		terms->requirement = market_schedule(market, contract->requirement);
-	terms->unit_notional = stored_number(market, &contract->unit_notional);
+		result->requirement = market_schedule(market, contract->requirement);
+	result->unit_notional = stored_number(market, &contract->unit_notional);
+	return result;
 }
 
 /*
@@ -432,27 +482,17 @@ read_contract_terms(ContractTerms *terms, const Market *market, const MarketCont
 void
 market_terms_read(MarketTerms *terms, const Market *market)
 {
-	bool		found;
-
-	market_terms_init(terms);
+	market_terms_begin(terms, market);
 	for (uint32 i = 0; i < market->nassets; i++)
 	{
-		const MarketAsset *asset = &market_assets(market)[i];
-		Symbol		symbol = market_symbol(market, &asset->name);
-
 		CHECK_FOR_INTERRUPTS();
-		read_asset_terms(market_add_asset(terms, &symbol, &found), market, asset);
+		market_terms_read_asset(terms, market, i);
 	}
 	for (uint32 i = 0; i < market->ncontracts; i++)
 	{
-		const MarketContract *contract = &market_contracts(market)[i];
-		Symbol		symbol = market_symbol(market, &contract->name);
-
 		CHECK_FOR_INTERRUPTS();
-		read_contract_terms(market_add_contract(terms, &symbol, &found), market, contract);
+		market_terms_read_contract(terms, market, i);
 	}
-	for (int i = 0; i < THRESHOLDS; i++)
-		terms->thresholds[i] = stored_number(market, &market->thresholds[i]);
 }
 
 /* A market of one's own, for market_set_price() and market_set_mark(). */

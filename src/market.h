@@ -155,6 +155,10 @@ market_find_contract(const Market *market, const Symbol *name)
 					   sizeof(MarketContract));
 }
 
+/* The same of a name that has to be there, an error where it is not. */
+extern int	market_known_asset(const Market *market, const Symbol *name);
+extern int	market_known_contract(const Market *market, const Symbol *name);
+
 extern const Market *market_from_datum(Datum value);
 
 /*
@@ -221,9 +225,13 @@ typedef struct MarketTerms
 } MarketTerms;
 
 extern void market_terms_init(MarketTerms *terms);
+extern void market_terms_begin(MarketTerms *terms, const Market *market);
+extern AssetTerms *market_terms_read_asset(MarketTerms *terms, const Market *market, int number);
+extern ContractTerms *market_terms_read_contract(MarketTerms *terms, const Market *market, int number);
 extern void market_terms_read(MarketTerms *terms, const Market *market);
 extern AssetTerms *market_add_asset(MarketTerms *terms, const Symbol *symbol, bool *found);
 extern ContractTerms *market_add_contract(MarketTerms *terms, const Symbol *symbol, bool *found);
 extern Market *market_build(MarketTerms *terms);
+extern Market *market_flatten(const MarketTerms *terms);
 
 #endif							/* MARGIN_MARKET_H */

@@ -85,7 +85,7 @@ read_market(Snapshot snapshot, TimestampTz clock)
  * acts for the owner of the reference tables.  Good until the next call.
  */
 const Market *
-session_market(Snapshot snapshot, TimestampTz clock)
+present_market(Snapshot snapshot, TimestampTz clock)
 {
 	if (likely(copy != NULL && !stale && clock >= made && clock < expires))
 		return copy;

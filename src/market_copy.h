@@ -10,6 +10,6 @@
 
 #include "market.h"
 
-extern const Market *session_market(Snapshot snapshot, TimestampTz clock);
+extern const Market *present_market(Snapshot snapshot, TimestampTz clock);
 
 #endif							/* MARGIN_MARKET_COPY_H */

@@ -156,6 +156,24 @@ schedule_add_rate(const Schedule *schedule, const Decimal *rate)
 	return flatten_tiers(&list);
 }
 
+/* The schedule of the same rates whose bounds are "factor" > 0 times as high; they may have more digits than an input. */
+Schedule *
+schedule_scale_bounds(const Schedule *schedule, const Decimal *factor)
+{
+	TierList	list = {schedule->method, 0, 0, NULL};
+
+	for (int i = 0; i < schedule->count; i++)
+	{
+		Decimal		buffer;
+		Decimal		bound;
+
+		dec_mul(&bound, dec_flat(&schedule->tiers[i].bound, schedule, &buffer), factor);
+		dec_normalize(&bound);
+		tier_list_add(&list, &bound, dec_flat(&schedule->tiers[i].rate, schedule, &buffer), CurrentMemoryContext);
+	}
+	return flatten_tiers(&list);
+}
+
 /* A stored value, detoasted and of a version we know. */
 Schedule *
 schedule_from_datum(Datum value)
@@ -177,10 +195,7 @@ tier_of(const Schedule *schedule, const Decimal *x)
 	int			low = 0;
 	int			high = schedule->count;
 
-	/*
-	 * The last tier whose bound is not above x: halving while there are many,
-	 * then from below, where most amounts lie and the processor guesses right.
-	 */
+	/* halving while there are many, then from below, where most amounts lie and the processor guesses right */
 	while (high - low > LINEAR_TIERS)
 	{
 		int			middle = (low + high) / 2;
@@ -193,6 +208,12 @@ tier_of(const Schedule *schedule, const Decimal *x)
 	while (low + 1 < high && dec_cmp(dec_flat(&tiers[low + 1].bound, schedule, &buffer), x) <= 0)
 		low++;
 	return low;
+}
+
+int
+schedule_find_tier(const Schedule *schedule, const Decimal *x)
+{
+	return tier_of(schedule, x);
 }
 
 /* S(x) for x >= 0 (SPEC 2). */

@@ -63,6 +63,7 @@ typedef struct TierList
 extern void tier_list_add(TierList *list, const Decimal *bound, const Decimal *rate, MemoryContext context);
 extern Schedule *schedule_build(const TierList *list);
 extern Schedule *schedule_add_rate(const Schedule *schedule, const Decimal *rate);
+extern Schedule *schedule_scale_bounds(const Schedule *schedule, const Decimal *factor);
 extern Schedule *schedule_parse(const char *text);
 extern void schedule_append(StringInfo out, const Schedule *schedule);
 extern Schedule *schedule_from_datum(Datum value);
@@ -77,6 +78,7 @@ typedef struct ScheduleSlice
 	Decimal		amount;
 } ScheduleSlice;
 
+extern int	schedule_find_tier(const Schedule *schedule, const Decimal *x);
 extern void schedule_apply(Decimal *r, const Schedule *schedule, const Decimal *x);
 extern bool schedule_slice(ScheduleSlice *slice, const Schedule *schedule, const Decimal *x, int number);
 

@@ -214,7 +214,11 @@ put_row(ReturnSetInfo *result, const StressSite *site, const Shock *shock, const
 
 PG_FUNCTION_INFO_V1(margin_stress);
 
-/* stress(portfolio, market, scenarios scenario[], linked boolean): one row per scenario, in byte order */
+/*
+ * stress(portfolio, market, scenarios scenario[], linked boolean): one row per
+ * scenario, in byte order.  A scenario leaves no memory behind: there may be
+ * many, of large portfolios.
+ */
 Datum
 margin_stress(PG_FUNCTION_ARGS)
 {
@@ -240,6 +244,7 @@ margin_stress(PG_FUNCTION_ARGS)
 		const Shock *shock = &site->shocks[i];
 		MemoryContext old = MemoryContextSwitchTo(site->scratch);
 
+		CHECK_FOR_INTERRUPTS();
 		value_bound(bound, (const MarketAsset *) (site->block + shock->assets),
 					(const MarketContract *) (site->block + shock->contracts));
 		put_row(result, site, shock, &v);

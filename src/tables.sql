@@ -265,179 +265,111 @@ COMMENT ON CONSTRAINT position_leverage_positive ON margin.position IS 'leverage
 -- nothing from them.  Their search path is fixed and they take no arguments.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION margin.collateral_tier_shape() RETURNS trigger
+CREATE FUNCTION margin.tier_shape() RETURNS trigger
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    rule record;
     edited record;
     flaw record;
+    message text;
+    hint text;
 BEGIN
+    SELECT * INTO STRICT rule
+      FROM (VALUES
+            ('collateral_tier', 'asset', 'collateral tiers of asset', 'ratio', 'rises', 1, 'Larger holdings count for the same share or less.'),
+            ('liability_tier', 'asset', 'liability tiers of asset', 'maintenance rate', 'falls', -1, 'Larger debts need the same rate or more.'),
+            ('risk_tier', 'contract', 'risk tiers of contract', 'maintenance rate', 'falls', -1, 'Larger positions need the same rate or more.')
+           ) AS r (tiers, parent, title, rate, goes, wrongly, reason)
+     WHERE r.tiers = TG_TABLE_NAME;
+
     FOR edited IN
-        SELECT o.asset, o.valid_from FROM (SELECT OLD.asset, OLD.valid_from) AS o WHERE TG_OP <> 'INSERT'
+        SELECT to_jsonb(OLD) ->> rule.parent AS symbol, OLD.valid_from WHERE TG_OP <> 'INSERT'
         UNION
-        SELECT n.asset, n.valid_from FROM (SELECT NEW.asset, NEW.valid_from) AS n WHERE TG_OP <> 'DELETE'
+        SELECT to_jsonb(NEW) ->> rule.parent, NEW.valid_from WHERE TG_OP <> 'DELETE'
         ORDER BY 1, 2
     LOOP
-        UPDATE margin.asset AS a SET source = a.source
-         WHERE a.asset = edited.asset AND a.xmin <> pg_current_xact_id()::xid;
+        IF rule.parent = 'asset' THEN
+            UPDATE margin.asset AS a SET source = a.source
+             WHERE a.asset = edited.symbol AND a.xmin <> pg_current_xact_id()::xid;
+        ELSE
+            UPDATE margin.contract AS c SET source = c.source
+             WHERE c.contract = edited.symbol AND c.xmin <> pg_current_xact_id()::xid;
+        END IF;
 
         SELECT * INTO flaw
-          FROM (SELECT t.lower_bound, t.ratio, row_number() OVER w AS number,
+          FROM (SELECT t.lower_bound, t.rate, t.initial_rate, row_number() OVER w AS number,
                        lag(t.lower_bound) OVER w AS lower_bound_before,
-                       lag(t.ratio) OVER w AS ratio_before
-                  FROM margin.collateral_tier AS t
-                 WHERE t.asset = edited.asset AND t.valid_from = edited.valid_from
-                WINDOW w AS (ORDER BY t.lower_bound)) AS tier
-         WHERE number = 1 AND lower_bound <> 0
-            OR ratio > ratio_before
-            OR number > 1000
-         ORDER BY number LIMIT 1;
-        CONTINUE WHEN NOT FOUND;
-
-        RAISE EXCEPTION USING
-            ERRCODE = 'check_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME,
-            MESSAGE = format('collateral tiers of asset "%s", valid from %s: ', edited.asset, edited.valid_from) ||
-                CASE WHEN flaw.number = 1 THEN format('first lower bound is %s, not 0', flaw.lower_bound)
-                     WHEN flaw.number > 1000 THEN 'more than 1000 tiers'
-                     ELSE format('ratio rises from %s at %s to %s at %s', flaw.ratio_before,
-                                 flaw.lower_bound_before, flaw.ratio, flaw.lower_bound) END,
-            HINT = CASE WHEN flaw.number = 1 THEN 'Add the tier that begins at 0.'
-                        WHEN flaw.number > 1000 THEN 'Merge tiers.'
-                        ELSE 'Larger holdings count for the same share or less.' END;
-    END LOOP;
-    RETURN NULL;
-END
-$$;
-ALTER FUNCTION margin.collateral_tier_shape() OWNER TO @extowner@;
-REVOKE ALL ON FUNCTION margin.collateral_tier_shape() FROM PUBLIC;
-COMMENT ON FUNCTION margin.collateral_tier_shape() IS 'trigger: the collateral ratios of a whole schedule begin at 0 and never rise';
-
-CREATE CONSTRAINT TRIGGER collateral_tier_shape
-    AFTER INSERT OR UPDATE OR DELETE ON margin.collateral_tier
-    DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW EXECUTE FUNCTION margin.collateral_tier_shape();
-COMMENT ON TRIGGER collateral_tier_shape ON margin.collateral_tier IS 'the ratios of a whole schedule begin at 0 and never rise';
-
-CREATE FUNCTION margin.liability_tier_shape() RETURNS trigger
-LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    edited record;
-    flaw record;
-BEGIN
-    FOR edited IN
-        SELECT o.asset, o.valid_from FROM (SELECT OLD.asset, OLD.valid_from) AS o WHERE TG_OP <> 'INSERT'
-        UNION
-        SELECT n.asset, n.valid_from FROM (SELECT NEW.asset, NEW.valid_from) AS n WHERE TG_OP <> 'DELETE'
-        ORDER BY 1, 2
-    LOOP
-        UPDATE margin.asset AS a SET source = a.source
-         WHERE a.asset = edited.asset AND a.xmin <> pg_current_xact_id()::xid;
-
-        SELECT * INTO flaw
-          FROM (SELECT t.lower_bound, t.maintenance_rate, row_number() OVER w AS number,
-                       lag(t.lower_bound) OVER w AS lower_bound_before,
-                       lag(t.maintenance_rate) OVER w AS maintenance_rate_before
-                  FROM margin.liability_tier AS t
-                 WHERE t.asset = edited.asset AND t.valid_from = edited.valid_from
-                WINDOW w AS (ORDER BY t.lower_bound)) AS tier
-         WHERE number = 1 AND lower_bound <> 0
-            OR maintenance_rate < maintenance_rate_before
-            OR number > 1000
-         ORDER BY number LIMIT 1;
-        CONTINUE WHEN NOT FOUND;
-
-        RAISE EXCEPTION USING
-            ERRCODE = 'check_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME,
-            MESSAGE = format('liability tiers of asset "%s", valid from %s: ', edited.asset, edited.valid_from) ||
-                CASE WHEN flaw.number = 1 THEN format('first lower bound is %s, not 0', flaw.lower_bound)
-                     WHEN flaw.number > 1000 THEN 'more than 1000 tiers'
-                     ELSE format('maintenance rate falls from %s at %s to %s at %s', flaw.maintenance_rate_before,
-                                 flaw.lower_bound_before, flaw.maintenance_rate, flaw.lower_bound) END,
-            HINT = CASE WHEN flaw.number = 1 THEN 'Add the tier that begins at 0.'
-                        WHEN flaw.number > 1000 THEN 'Merge tiers.'
-                        ELSE 'Larger debts need the same rate or more.' END;
-    END LOOP;
-    RETURN NULL;
-END
-$$;
-ALTER FUNCTION margin.liability_tier_shape() OWNER TO @extowner@;
-REVOKE ALL ON FUNCTION margin.liability_tier_shape() FROM PUBLIC;
-COMMENT ON FUNCTION margin.liability_tier_shape() IS 'trigger: the maintenance rates of a whole schedule begin at 0 and never fall';
-
-CREATE CONSTRAINT TRIGGER liability_tier_shape
-    AFTER INSERT OR UPDATE OR DELETE ON margin.liability_tier
-    DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW EXECUTE FUNCTION margin.liability_tier_shape();
-COMMENT ON TRIGGER liability_tier_shape ON margin.liability_tier IS 'the rates of a whole schedule begin at 0 and never fall';
-
-CREATE FUNCTION margin.risk_tier_shape() RETURNS trigger
-LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    edited record;
-    flaw record;
-BEGIN
-    FOR edited IN
-        SELECT o.contract, o.valid_from FROM (SELECT OLD.contract, OLD.valid_from) AS o WHERE TG_OP <> 'INSERT'
-        UNION
-        SELECT n.contract, n.valid_from FROM (SELECT NEW.contract, NEW.valid_from) AS n WHERE TG_OP <> 'DELETE'
-        ORDER BY 1, 2
-    LOOP
-        UPDATE margin.contract AS c SET source = c.source
-         WHERE c.contract = edited.contract AND c.xmin <> pg_current_xact_id()::xid;
-
-        SELECT * INTO flaw
-          FROM (SELECT t.lower_bound, t.maintenance_rate, t.initial_rate, row_number() OVER w AS number,
-                       lag(t.lower_bound) OVER w AS lower_bound_before,
-                       lag(t.maintenance_rate) OVER w AS maintenance_rate_before,
+                       lag(t.rate) OVER w AS rate_before,
                        lag(t.initial_rate) OVER w AS initial_rate_before
-                  FROM margin.risk_tier AS t
-                 WHERE t.contract = edited.contract AND t.valid_from = edited.valid_from
+                  FROM (SELECT lower_bound, ratio AS rate, NULL::numeric AS initial_rate
+                          FROM margin.collateral_tier
+                         WHERE rule.tiers = 'collateral_tier' AND asset = edited.symbol AND valid_from = edited.valid_from
+                        UNION ALL
+                        SELECT lower_bound, maintenance_rate, NULL
+                          FROM margin.liability_tier
+                         WHERE rule.tiers = 'liability_tier' AND asset = edited.symbol AND valid_from = edited.valid_from
+                        UNION ALL
+                        SELECT lower_bound, maintenance_rate, initial_rate
+                          FROM margin.risk_tier
+                         WHERE rule.tiers = 'risk_tier' AND contract = edited.symbol AND valid_from = edited.valid_from) AS t
                 WINDOW w AS (ORDER BY t.lower_bound)) AS tier
          WHERE number = 1 AND lower_bound <> 0
-            OR maintenance_rate < maintenance_rate_before
+            OR sign(rate - rate_before) = rule.wrongly
             OR initial_rate < initial_rate_before
             OR number > 1 AND (initial_rate IS NULL) <> (initial_rate_before IS NULL)
             OR number > 1000
          ORDER BY number LIMIT 1;
         CONTINUE WHEN NOT FOUND;
 
+        IF flaw.number = 1 THEN
+            message := format('first lower bound is %s, not 0', flaw.lower_bound);
+            hint := 'Add the tier that begins at 0.';
+        ELSIF flaw.number > 1000 THEN
+            message := 'more than 1000 tiers';
+            hint := 'Merge tiers.';
+        ELSIF sign(flaw.rate - flaw.rate_before) = rule.wrongly THEN
+            message := format('%s %s from %s at %s to %s at %s', rule.rate, rule.goes, flaw.rate_before,
+                              flaw.lower_bound_before, flaw.rate, flaw.lower_bound);
+            hint := rule.reason;
+        ELSIF flaw.initial_rate < flaw.initial_rate_before THEN
+            message := format('initial rate falls from %s at %s to %s at %s', flaw.initial_rate_before,
+                              flaw.lower_bound_before, flaw.initial_rate, flaw.lower_bound);
+            hint := rule.reason;
+        ELSE
+            message := format('initial rate is %s at %s but %s at %s', coalesce(flaw.initial_rate_before::text, 'absent'),
+                              flaw.lower_bound_before, coalesce(flaw.initial_rate::text, 'absent'), flaw.lower_bound);
+            hint := 'Give an initial rate in all tiers of a schedule or in none.';
+        END IF;
         RAISE EXCEPTION USING
             ERRCODE = 'check_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME,
-            MESSAGE = format('risk tiers of contract "%s", valid from %s: ', edited.contract, edited.valid_from) ||
-                CASE WHEN flaw.number = 1 THEN format('first lower bound is %s, not 0', flaw.lower_bound)
-                     WHEN flaw.number > 1000 THEN 'more than 1000 tiers'
-                     WHEN flaw.maintenance_rate < flaw.maintenance_rate_before THEN
-                         format('maintenance rate falls from %s at %s to %s at %s', flaw.maintenance_rate_before,
-                                flaw.lower_bound_before, flaw.maintenance_rate, flaw.lower_bound)
-                     WHEN flaw.initial_rate < flaw.initial_rate_before THEN
-                         format('initial rate falls from %s at %s to %s at %s', flaw.initial_rate_before,
-                                flaw.lower_bound_before, flaw.initial_rate, flaw.lower_bound)
-                     ELSE format('initial rate is %s at %s but %s at %s', coalesce(flaw.initial_rate_before::text, 'absent'),
-                                 flaw.lower_bound_before, coalesce(flaw.initial_rate::text, 'absent'),
-                                 flaw.lower_bound) END,
-            HINT = CASE WHEN flaw.number = 1 THEN 'Add the tier that begins at 0.'
-                        WHEN flaw.number > 1000 THEN 'Merge tiers.'
-                        WHEN (flaw.initial_rate IS NULL) <> (flaw.initial_rate_before IS NULL)
-                             AND NOT flaw.maintenance_rate < flaw.maintenance_rate_before
-                        THEN 'Give an initial rate in all tiers of a schedule or in none.'
-                        ELSE 'Larger positions need the same rate or more.' END;
+            MESSAGE = format('%s "%s", valid from %s: %s', rule.title, edited.symbol, edited.valid_from, message),
+            HINT = hint;
     END LOOP;
     RETURN NULL;
 END
 $$;
-ALTER FUNCTION margin.risk_tier_shape() OWNER TO @extowner@;
-REVOKE ALL ON FUNCTION margin.risk_tier_shape() FROM PUBLIC;
-COMMENT ON FUNCTION margin.risk_tier_shape() IS 'trigger: the rates of a whole schedule begin at 0 and never fall; initial rates are in all tiers or in none';
+ALTER FUNCTION margin.tier_shape() OWNER TO @extowner@;
+REVOKE ALL ON FUNCTION margin.tier_shape() FROM PUBLIC;
+COMMENT ON FUNCTION margin.tier_shape() IS 'trigger of the tables of tiers: a whole schedule begins at 0, collateral ratios never rise, margin rates never fall, initial rates are in all tiers or in none';
+
+CREATE CONSTRAINT TRIGGER collateral_tier_shape
+    AFTER INSERT OR UPDATE OR DELETE ON margin.collateral_tier
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION margin.tier_shape();
+COMMENT ON TRIGGER collateral_tier_shape ON margin.collateral_tier IS 'the ratios of a whole schedule begin at 0 and never rise';
+
+CREATE CONSTRAINT TRIGGER liability_tier_shape
+    AFTER INSERT OR UPDATE OR DELETE ON margin.liability_tier
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION margin.tier_shape();
+COMMENT ON TRIGGER liability_tier_shape ON margin.liability_tier IS 'the rates of a whole schedule begin at 0 and never fall';
 
 CREATE CONSTRAINT TRIGGER risk_tier_shape
     AFTER INSERT OR UPDATE OR DELETE ON margin.risk_tier
     DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW EXECUTE FUNCTION margin.risk_tier_shape();
+    FOR EACH ROW EXECUTE FUNCTION margin.tier_shape();
 COMMENT ON TRIGGER risk_tier_shape ON margin.risk_tier IS 'the rates of a whole schedule begin at 0 and never fall; initial rates are in all tiers or in none';
 
 CREATE FUNCTION margin.level_threshold_lock() RETURNS trigger

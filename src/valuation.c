@@ -261,6 +261,13 @@ mark_position(PositionLine *line, const Market *market)
 	}
 }
 
+/* Nothing valued yet: one sign of an equity leaves alone what the other sets. */
+static inline void
+clear_valued(AssetLine *line)
+{
+	line->net_value = line->collateral_value = line->liability = line->liability_maintenance = DEC_ZERO;
+}
+
 /* Nothing settled yet. */
 static inline void
 clear_settled(AssetLine *line)
@@ -305,8 +312,22 @@ asset_line(Work *work, int asset, const Symbol *symbol)
 	line->counted = false;
 	line->balance = DEC_ZERO;
 	if (work->lines)
-		line->pnl = line->net_value = line->collateral_value = line->liability = line->liability_maintenance = DEC_ZERO;
+	{
+		line->pnl = DEC_ZERO;
+		clear_valued(line);
+	}
 	return line;
+}
+
+/* The entry cost of a side that has a quantity, in the settlement asset. */
+static inline void
+weigh_cost(const Work *work, PositionLine *line, PortfolioSide side)
+{
+	Decimal		buffer;
+
+	if (!dec_is_zero(&line->position.sides[side].quantity))
+		dec_mul(&line->cost[side], dec_flat(&work->contracts[line->contract].size, work->market, &buffer),
+				&line->position.sides[side].cost);
 }
 
 /* What of a position is the same whatever its mark: contract, cost, and the line of the asset in which it settles. */
@@ -314,8 +335,6 @@ static void
 bind_position(Work *work, PositionLine *line)
 {
 	const MarketContract *contract;
-	const Decimal *size;
-	Decimal		buffer;
 	Symbol		symbol;
 
 	line->contract = market_find_contract(work->market, &line->position.symbol);
@@ -323,12 +342,8 @@ bind_position(Work *work, PositionLine *line)
 	if (line->contract < 0)
 		return;
 	contract = &work->contracts[line->contract];
-	size = dec_flat(&contract->size, work->market, &buffer);
-	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
-	{
-		if (!dec_is_zero(&line->position.sides[i].quantity))
-			dec_mul(&line->cost[i], size, &line->position.sides[i].cost);
-	}
+	weigh_cost(work, line, SIDE_LONG);
+	weigh_cost(work, line, SIDE_SHORT);
 	symbol = market_symbol(work->market, &contract->settle);
 	line->booked = asset_line(work, contract->settle_index, &symbol);
 	if (!line->booked->settles)
@@ -715,6 +730,8 @@ value_bound(BoundPortfolio *work, const MarketAsset *assets, const MarketContrac
 			line->terms = &assets[line->asset];
 		if (line->settles)
 			clear_settled(line);
+		if (work->lines)
+			clear_valued(line);
 	}
 	for (int i = 0; i < v->npositions; i++)
 	{
@@ -722,6 +739,21 @@ value_bound(BoundPortfolio *work, const MarketAsset *assets, const MarketContrac
 		value_position(work, &v->positions[i]);
 	}
 	add_up(work);
+}
+
+/* What a bound portfolio is to hold instead of what was read. */
+void
+bound_set_balance(AssetLine *line, const Decimal *balance)
+{
+	line->balance = *balance;
+	line->counted = false;
+}
+
+void
+bound_set_side(const BoundPortfolio *work, PositionLine *line, PortfolioSide side, const PositionSide *held)
+{
+	line->position.sides[side] = *held;
+	weigh_cost(work, line, side);
 }
 
 /* Puts the lines into byte order; those of positions lose the way to that of their settlement asset. */

@@ -154,6 +154,10 @@ typedef struct BoundPortfolio BoundPortfolio;
 extern BoundPortfolio *bind_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted);
 extern void value_bound(BoundPortfolio *bound, const MarketAsset *assets, const MarketContract *contracts);
 
+/* Between two valuations, its lines may be given other holdings; numerics must last as long as they stay there. */
+extern void bound_set_balance(AssetLine *line, const Decimal *balance);
+extern void bound_set_side(const BoundPortfolio *bound, PositionLine *line, PortfolioSide side, const PositionSide *held);
+
 extern bool valuation_passes(const Valuation *v);
 extern void sort_lines(Valuation *v);
 extern void require_sides(SideRequirement legs[2], const PositionLine *line, const Market *market);

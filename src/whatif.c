@@ -59,7 +59,7 @@ position_take(PositionSide *taken, PositionSide *side, PortfolioSide index, cons
 }
 
 /* Closes up to "quantity" > 0 of a side at a price: its profit goes to the settlement asset, the rest is returned. */
-static void
+void
 close_side(Netting *netting, const Market *market, const MarketContract *contract, PositionSide *side,
 		   PortfolioSide index, const Decimal *quantity, const Decimal *price, Decimal *rest)
 {
@@ -76,19 +76,6 @@ close_side(Netting *netting, const Market *market, const MarketContract *contrac
 	dec_mul(&notional, &notional, &taken.quantity);
 	side_profit(&profit, index, &notional, size, &taken.cost);
 	netting_add_balance(netting, &settle, &profit);
-}
-
-static const MarketContract *
-known_contract(const Market *market, const Symbol *symbol)
-{
-	int			number = market_find_contract(market, symbol);
-
-	if (number < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("contract \"%s\" is not in the market", symbol_text(symbol)),
-				 errhint("contracts(market) lists those that are.")));
-	return &market_contracts(market)[number];
 }
 
 PG_FUNCTION_INFO_V1(margin_trade);
@@ -118,7 +105,7 @@ margin_trade(PG_FUNCTION_ARGS)
 	market = market_of_call(fcinfo, 1);
 	name = PG_GETARG_TEXT_PP(2);
 	symbol = symbol_checked(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), "a contract");
-	contract = known_contract(market, &symbol);
+	contract = &market_contracts(market)[market_known_contract(market, &symbol)];
 	holding_number(&quantity, PG_GETARG_DATUM(3), "quantity", &symbol);
 	holding_price(&price, PG_GETARG_DATUM(4), "price", &symbol);
 	if (has_leverage)

@@ -5,8 +5,11 @@
 #ifndef MARGIN_WHATIF_H
 #define MARGIN_WHATIF_H
 
-#include "portfolio.h"
+#include "market.h"
+#include "netting.h"
 
 extern void position_take(PositionSide *taken, PositionSide *side, PortfolioSide index, const Decimal *quantity);
+extern void close_side(Netting *netting, const Market *market, const MarketContract *contract, PositionSide *side,
+					   PortfolioSide index, const Decimal *quantity, const Decimal *price, Decimal *rest);
 
 #endif							/* MARGIN_WHATIF_H */

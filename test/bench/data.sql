@@ -124,6 +124,11 @@ SELECT contract, mark, now() FROM bench.contract;
 
 INSERT INTO margin.level_threshold VALUES ('warning', 0.75), ('margin_call', 0.9), ('liquidation', 1);
 
+-- 100 scenarios that move every price, stablecoins too, by up to a half.
+CREATE TABLE bench.scenario AS
+SELECT ROW(to_char(i, 'FM000'), asset, NULL, round(bench.u(i, 700 + n)::numeric - 0.5, 3), NULL)::margin.scenario AS move
+  FROM generate_series(1, 100) AS i, bench.asset;
+
 -------------------------------------------------------------- the accounts
 
 -- Wealth spans six orders of magnitude; a balance is a share of it.

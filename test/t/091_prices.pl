@@ -17,10 +17,9 @@ use constant {
 	STOPS => 8,
 };
 
-my $seed = $ENV{SEED} // int(rand(2**31));
+my $seed = $ENV{MARGIN_SEED} // int(rand(2**31));
 srand($seed);
-note("seed $seed, set SEED to repeat");
-diag("seed $seed") if $ENV{SEED};
+note("MARGIN_SEED=$seed");
 
 my $node = PostgreSQL::Test::Cluster->new('prices');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);

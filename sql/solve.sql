@@ -1,0 +1,200 @@
+-- Inverse questions, each with an answer worked by hand; edges of tiers above all.
+-- The property test looks for the answers of thousands of random accounts.
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+SET search_path = margin, public;
+
+-- One contract C, size 1, mark 100, settled in U at 1 USD, with some rate and netting.
+CREATE FUNCTION pg_temp.m(maintenance text, more text DEFAULT '', levels text DEFAULT '') RETURNS market LANGUAGE sql RETURN
+    format('{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "BTC": {"price": 100, "tiers": "{0: 0.9}"}},
+             "contracts": {"C": {"settle": "U", "base": "BTC", "size": 1, "mark": 100, "maintenance": "%s" %s}}, "levels": {%s}}',
+           maintenance, more, levels)::market;
+CREATE FUNCTION pg_temp.p(u numeric, long numeric, short numeric, btc numeric DEFAULT 0) RETURNS portfolio LANGUAGE sql RETURN
+    format('{"balances": {"U": %s, "BTC": %s}, "positions": {"C": {"long": %s, "long_cost": %s, "short": %s, "short_cost": %s}}}',
+           u, btc, long, 100 * long, short, 100 * short)::portfolio;
+
+-- long 1, equity 50 + M - 100: M - 50 <= 0.1 * M at 50 / 0.9 = 55.555..., the last tick not above it
+SELECT liquidation_range(p, m, 'C'), liquidation_price(p, m, 'C'), liquidation_range(p, m, 'C', 0.01), liquidation_range(p, m, 'C', 7),
+       bankruptcy_range(p, m, 'C'), bankruptcy_price(p, m, 'C', 7)
+  FROM (SELECT pg_temp.p(50, 1, 0) AS p, pg_temp.m('{0: 0.1}') AS m) x;
+-- short 1, equity 150 - M: 150 - M <= 0.1 * M at 150 / 1.1 = 136.3636..., the first tick not below it
+SELECT liquidation_range(p, m, 'C'), liquidation_range(p, m, 'C', 0.01), liquidation_range(p, m, 'C', 7), bankruptcy_range(p, m, 'C', 7)
+  FROM (SELECT pg_temp.p(50, 0, 1) AS p, pg_temp.m('{0: 0.1}') AS m) x;
+-- thresholds are the market's: 0.1 * M >= 0.5 * (M - 50) at 62.5
+SELECT liquidation_range(pg_temp.p(50, 1, 0), pg_temp.m('{0: 0.1}', '', '"warning": 0.2, "margin_call": 0.3, "liquidation": 0.5'), 'C');
+-- down to the first tick: equity M - 2e-18, or M - 1e-18, where nothing is required
+SELECT liquidation_range(pg_temp.p(99.999999999999999998, 1, 0), pg_temp.m('{0: 0}'), 'C'),
+       liquidation_range(pg_temp.p(99.999999999999999999, 1, 0), pg_temp.m('{0: 0}'), 'C'),
+       bankruptcy_range(pg_temp.p(99.999999999999999999, 1, 0), pg_temp.m('{0: 0}'), 'C');
+-- there already: the present mark, a multiple of the tick or not
+SELECT liquidation_range(pg_temp.p(5, 1, 0), pg_temp.m('{0: 0.1}'), 'C', 7), bankruptcy_range(pg_temp.p(-1, 1, 0), pg_temp.m('{0: 0.1}'), 'C', 7);
+-- nothing required, no equity: healthy, hence not there; one tick on it is. But no equity is bankruptcy's
+SELECT liquidation_range(pg_temp.p(0, 1, 0), pg_temp.m('{0: 0}'), 'C', 1), bankruptcy_range(pg_temp.p(0, 1, 0), pg_temp.m('{0: 0}'), 'C', 1);
+
+-- netting, long 3, short 1, equity 100 + 2 * (M - 100) = 2 * M - 100, against a rate of 0.1 on
+-- 4, 3, 2 times M: 100 / 1.6 = 62.5, 100 / 1.7 = 58.8235..., 100 / 1.8 = 55.5555...; as rate, and as closing fee
+SELECT netting, liquidation_range(pg_temp.p(100, 3, 1), pg_temp.m('{0: 0.1}', format(', "netting": "%s"', netting)), 'C', 0.01),
+       liquidation_range(pg_temp.p(100, 3, 1), pg_temp.m('{0: 0.04}', format(', "closing_fee": 0.06, "netting": "%s"', netting)), 'C', 0.01)
+  FROM unnest('{leg,larger,net}'::netting[]) AS netting;
+-- legs that offset each other move no equity, only requirements: 2 * 0.1 * M >= 50 at 250, or never
+SELECT netting, liquidation_range(pg_temp.p(50, 1, 1), pg_temp.m('{0: 0.1}', format(', "netting": "%s"', netting)), 'C')
+  FROM unnest('{leg,larger,net}'::netting[]) AS netting;
+
+-- risk tiers: short 1, equity 300 - M; T = 0.01 * M to 200, then 2 + 0.5 * (M - 200): 398 / 1.5 = 265.333...
+SELECT liquidation_range(pg_temp.p(200, 0, 1), pg_temp.m('{0: 0.01, 200: 0.5}'), 'C', 0.01);
+-- the edge itself: equity 202 - M and T(200) = 2 meet at 200
+SELECT liquidation_range(pg_temp.p(102, 0, 1), pg_temp.m('{0: 0.01, 200: 0.5}'), 'C');
+-- a whole schedule jumps where its bound is met: equity M - 81, T = 0 below 120 and M from there on; of two ends as
+-- near, 80 and 120, the lower one
+SELECT tick, liquidation_range(p, m, 'C', tick), liquidation_price(p, m, 'C', tick)
+  FROM (SELECT pg_temp.p(19, 1, 0) AS p, pg_temp.m('whole {0: 0, 120: 1}') AS m) x, unnest('{1,2,7,0.5,1e-18}'::numeric[]) AS tick;
+-- what a jump reaches need not be reached behind it: equity M - 100 + start against 60 at 120 and 120 at 200
+SELECT start, liquidation_range(pg_temp.p(start, 1, 0), pg_temp.m('whole {0: 0, 120: 0.5, 200: 0.6}'), 'C', 0.01)
+  FROM unnest('{40,39.99,40.01}'::numeric[]) AS start;
+
+-- collateral tiers of the settlement asset: X at 10 USD, all of the first 10 (or 100 USD) counts, half of the rest.
+-- X 20 and long 1 at 5 give E = 15 + M, against a debt of 150: 10 * (5 + E / 2) < 150 below E = 20, M = 5, where
+-- there is no equity; against 140, below E = 18, M = 3; against 100, where the second tier ends, E = 10: never
+SELECT debt, basis,
+       liquidation_range(p, m, 'C', 0.5), bankruptcy_range(p, m, 'C', 0.5), bankruptcy_price(p, m, 'C')
+  FROM (VALUES (150), (140), (100), (120)) AS d (debt),
+       (VALUES ('quantity', 10), ('value', 100)) AS b (basis, bound),
+       LATERAL (SELECT format('{"balances": {"X": 20, "U": -%s}, "positions": {"C": {"long": 1, "long_cost": 5}}}', debt)::portfolio AS p,
+                       format('{"assets": {"X": {"price": 10, "basis": "%s", "tiers": "{0: 1, %s: 0.5}"}, "U": {"price": 1}},
+                                "contracts": {"C": {"settle": "X", "size": 1, "mark": 5, "maintenance": "{0: 0}"}}}', basis, bound)::market AS m) x
+ ORDER BY debt, basis;
+
+-- a debt weighs 1.1 and requires 0.05: BTC for 90 against d = 100 - M: 0.05 * d >= 90 - 1.1 * d from d = 90 / 1.15;
+-- no equity from d = 90 / 1.1
+SELECT liquidation_price(p, m, 'C'), trunc(100 - 90 / 1.15::numeric(40, 30), 18) AS by_hand, bankruptcy_price(p, m, 'C'), trunc(100 - 90 / 1.1::numeric(40, 30), 18) AS by_hand
+  FROM (SELECT '{"balances": {"BTC": 1}, "positions": {"C": {"long": 1, "long_cost": 100}}}'::portfolio AS p,
+               '{"assets": {"U": {"price": 1, "tiers": "{0: 1}", "liability_weight": 1.1, "liability_maintenance": "{0: 0.05}"},
+                            "BTC": {"price": 100, "tiers": "{0: 0.9}"}},
+                 "contracts": {"C": {"settle": "U", "size": 1, "mark": 100, "maintenance": "{0: 0}"}}}'::market AS m) x;
+
+-- another contract that settles in the same asset, 30 lost and 0.1 * 70 required: 20 + M - 100 <= 7 + 0.1 * M at 87 / 0.9
+SELECT liquidation_range('{"balances": {"U": 50}, "positions": {"C": {"long": 1, "long_cost": 100}, "D": {"long": 1, "long_cost": 100}}}',
+    '{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}},
+      "contracts": {"C": {"settle": "U", "size": 1, "mark": 100, "maintenance": "{0: 0.1}"},
+                    "D": {"settle": "U", "size": 1, "mark": 70, "maintenance": "{0: 0.1}"}}}', 'C', 0.01);
+
+-- linked: BTC 1 counts 0.9 * M, long 1, debt 20: 1.9 * M - 120 <= 0.1 * M at 66.666...; unlinked M - 30 <= 0.1 * M at 33.333...
+SELECT liquidation_range(p, m, 'C', 0.01, true), liquidation_price(p, m, 'C', 0.01), bankruptcy_range(p, m, 'C', 0.01, linked => true)
+  FROM (SELECT pg_temp.p(-20, 1, 0, 1) AS p, pg_temp.m('{0: 0.1}') AS m) x;
+-- an index that is not at the mark, 30: BTC counts 0.27 * M; 1.27 * M - 100 <= 0.1 * M at 100 / 1.17, for whatever mark' / mark
+SELECT liquidation_price(p, m, 'C', linked => true), trunc(100 / 1.17::numeric(40, 30), 18) AS by_hand
+  FROM (SELECT pg_temp.p(0, 1, 0, 1) AS p,
+               '{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "BTC": {"price": 30, "tiers": "{0: 0.9}"}},
+                 "contracts": {"C": {"settle": "U", "base": "BTC", "size": 1, "mark": 100, "maintenance": "{0: 0.1}"}}}'::market AS m) x;
+-- tiers in USD, half beyond 60, and no decimal for M' / 97: 60 + (M - 60) / 2 + M - 120 <= 0.1 * M at 90 / 1.4
+SELECT liquidation_price(p, m, 'C', linked => true), trunc(90 / 1.4::numeric(40, 30), 18) AS by_hand
+  FROM (SELECT '{"balances": {"BTC": 1, "U": -20}, "positions": {"C": {"long": 1, "long_cost": 100}}}'::portfolio AS p,
+               '{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "BTC": {"price": 97, "basis": "value", "tiers": "{0: 1, 60: 0.5}"}},
+                 "contracts": {"C": {"settle": "U", "base": "BTC", "size": 1, "mark": 97, "maintenance": "{0: 0.1}"}}}'::market AS m) x;
+-- nothing to move along: no base, base unknown or unpriced, or the settlement asset itself; or not held
+SELECT base, liquidation_range('{"balances": {"U": 50}, "positions": {"C": {"long": 1, "long_cost": 100}}}',
+    format('{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "DARK": {}},
+             "contracts": {"C": {"settle": "U", %s "size": 1, "mark": 100, "maintenance": "{0: 0.1}"}}}', base)::market, 'C', 0.01, true)
+  FROM unnest(ARRAY['', '"base": "NONE",', '"base": "DARK",', '"base": "U",']) AS base;
+SELECT liquidation_range(pg_temp.p(50, 1, 0), pg_temp.m('{0: 0.1}'), 'C', 0.01, true);
+
+-- numbers of any size: short 1e-900 with 1e900 in hand, 1e900 - 1e-900 * M <= 0.1 * 1e-900 * M at 1e1800 / 1.1
+SELECT length(trunc(l)::text), l = 1 + div(10::numeric ^ 1800 * 10, 11)
+  FROM liquidation_price(
+        format('{"balances": {"U": %s}, "positions": {"C": {"short": %s}}}', '1' || repeat('0', 900), '0.' || repeat('0', 899) || '1')::portfolio,
+        pg_temp.m('{0: 0.1}'), 'C', 1) AS l;
+
+-- what is unknown or not there
+SELECT liquidation_range('{}', m, 'C'), liquidation_price('{}', m, 'C'), bankruptcy_price('{"balances": {"U": 1}}', m, 'C'),
+       liquidation_range('{"balances": {"NONE": 1}, "positions": {"C": {"long": 1, "long_cost": 100}}}', m, 'C'),
+       liquidation_range(NULL, m, 'C'), liquidation_price('{}', m, NULL)
+  FROM pg_temp.m('{0: 0.1}') AS m;
+SELECT liquidation_range('{}', pg_temp.m('{0: 0.1}'), 'X');
+SELECT bankruptcy_price('{"positions": {"X": {"long": 1}}}', pg_temp.m('{0: 0.1}'), 'X');
+SELECT liquidation_price('{}', pg_temp.m('{0: 0.1}'), '');
+SELECT liquidation_price('{}', pg_temp.m('{0: 0.1}'), 'C', 0);
+SELECT liquidation_price('{}', pg_temp.m('{0: 0.1}'), 'C', 'NaN');
+
+-- withdrawals. X at 10 USD, 20 of it count as 15, against a debt of 120 USD: 12 of value is 14 of quantity, 6 may go, and
+-- an equity of exactly 0 passes where nothing is required
+CREATE FUNCTION pg_temp.x(ratio text DEFAULT '0.5', more text DEFAULT '') RETURNS market LANGUAGE sql RETURN
+    format('{"assets": {"X": {"price": 10, "tiers": "{0: 1, 10: %s}"}, "U": {"price": 1, "tiers": "{0: 1}"}, "JUNK": {"price": 5}, "GREY": {"tiers": "{0: 1}"}, "DARK": {}},
+             "contracts": {"C": {"settle": "U", "size": 1, "mark": 100, "maintenance": "{0: 0.1}"},
+                           "FREE": {"settle": "U", "size": 1, "mark": 100, "maintenance": "{0: 0}"},
+                           "DIM": {"settle": "U", "size": 1, "maintenance": "{0: 0}"}} %s}', ratio, more)::market;
+SELECT max_withdrawal(p, m, 'X'), max_withdrawal(p, m, 'X', step => 4), max_withdrawal(p, m, 'U'), max_withdrawal(p, m, 'JUNK'), max_withdrawal(p, m, 'DARK', false, 0.5)
+  FROM (SELECT '{"balances": {"X": 20, "U": -120, "JUNK": 3, "DARK": 1.75}}'::portfolio AS p, pg_temp.x() AS m) x;
+-- U 50 with an unrealized gain of 30, 13 required: 80 - w > 13 (a ratio of 1 is liquidation), and without the gain 50 - w > 13
+SELECT max_withdrawal(p, m, 'U'), max_withdrawal(p, m, 'U', false), max_withdrawal(p, m, 'U', true, 1), max_withdrawal(p, m, 'U', false, 1)
+  FROM (SELECT '{"balances": {"U": 50}, "positions": {"C": {"long": 1.3, "long_cost": 100}}}'::portfolio AS p, pg_temp.x() AS m) x;
+-- a loss counts either way; a gain in U does not help to withdraw X
+SELECT max_withdrawal('{"balances": {"U": 50}, "positions": {"FREE": {"long": 1, "long_cost": 120}}}', m, 'U', false),
+       max_withdrawal(p, m, 'X'), max_withdrawal(p, m, 'X', false)
+  FROM (SELECT '{"balances": {"X": 5, "U": -40}, "positions": {"FREE": {"long": 1, "long_cost": 80}}}'::portfolio AS p, pg_temp.x() AS m) x;
+-- fails now: nothing; unpriced: nothing known; empty: nothing there
+SELECT max_withdrawal('{"balances": {"X": 1, "U": -11}}', m, 'X'), max_withdrawal('{"balances": {"X": 1, "GREY": 1}}', m, 'X'),
+       max_withdrawal('{}', m, 'X'), max_withdrawal('{}', m, NULL)
+  FROM pg_temp.x() AS m;
+SELECT max_withdrawal('{}', pg_temp.x(), 'NONE');
+SELECT max_withdrawal('{}', pg_temp.x(), 'X', true, -1);
+
+-- deposits: a debt of 120 wants 14 of X, of U itself 120; at a step of 4, 16. Nothing beyond 10 counts: no X is enough
+SELECT cure(p, m, 'X'), cure(p, m, 'X', 4), cure(p, m, 'U'), cure(p, pg_temp.x('0'), 'X'), cure(p, m, 'JUNK'), cure(p, m, 'DARK'), cure(p, m, 'GREY')
+  FROM (SELECT '{"balances": {"U": -120}}'::portfolio AS p, pg_temp.x() AS m) x;
+-- exactly the last tier: a debt of 100 is met by 10 where 10 is the end; a debt of X first
+SELECT cure('{"balances": {"U": -100}}', pg_temp.x('0'), 'X'), cure('{"balances": {"U": -100.01}}', pg_temp.x('0'), 'X'),
+       cure('{"balances": {"U": -100, "X": -3}}', pg_temp.x('0'), 'X'), cure('{"balances": {"X": -3}}', pg_temp.x('0'), 'X');
+-- initial margin 20 = 200 / 10 of leverage rather than 0.1 * 200: equity 0 wants 20, but liquidation begins at 20: 20.00000001
+SELECT cure('{"positions": {"C": {"long": 2, "long_cost": 200, "long_margin": 0.2}}}', m, 'U'),
+       cure('{"positions": {"C": {"long": 2, "long_cost": 200, "long_margin": 0.3}}}', m, 'U'),
+       cure('{"balances": {"U": 21}, "positions": {"C": {"long": 2, "long_cost": 200}}}', m, 'U'),
+       cure('{}', m, 'X'), cure('{"balances": {"GREY": 1}}', m, 'X')
+  FROM pg_temp.x() AS m;
+SELECT cure('{}', pg_temp.x(), 'NONE');
+
+-- orders, U 100, mark 100, 0.1 required. Leverage 5: 20 each, 5. At 110 each loses 10 and still ties 20 up: 100 / 30.
+-- At 90 the gain does not carry it: 5. No leverage: 10 each, but a ratio of 1 is liquidation, 9.99999999
+SELECT side, max_order(p, m, 'C', side, 100, 5), max_order(p, m, 'C', side, 110, 5), max_order(p, m, 'C', side, 90, 5),
+       max_order(p, m, 'C', side, 100), max_order(p, m, 'C', side, 100, 5, 2), max_order(p, m, 'C', side, 100, 3)
+  FROM (SELECT '{"balances": {"U": 100}}'::portfolio AS p, pg_temp.x() AS m) x, unnest('{long,short}'::side[]) AS side;
+-- against a short 2 at 100: 2 close, 5 open; bought at 90 they leave 20 more, (100 + 20) / 20; at 110 the loss of 20 leaves 80 / 30
+SELECT max_order(p, m, 'C', 'long', 100, 5), max_order(p, m, 'C', 'long', 90, 5), max_order(p, m, 'C', 'long', 110, 5),
+       max_order(p, m, 'C', 'short', 100, 5)
+  FROM (SELECT '{"balances": {"U": 100}, "positions": {"C": {"short": 2, "short_cost": 200}}}'::portfolio AS p, pg_temp.x() AS m) x;
+-- what fails may still close, and no more; what costs nothing has no end
+SELECT max_order('{"balances": {"U": -1}, "positions": {"C": {"short": 2, "short_cost": 200}}}', m, 'C', 'long', 100, 5),
+       max_order('{"balances": {"U": -1}}', m, 'C', 'long', 100, 5), max_order('{"balances": {"U": -1}}', m, 'FREE', 'long', 100),
+       max_order('{"balances": {"U": 100}}', m, 'FREE', 'long', 100), max_order('{"balances": {"U": 100}}', m, 'FREE', 'long', 99),
+       max_order('{"balances": {"U": 100}}', m, 'FREE', 'long', 101), max_order('{"balances": {"U": 100}}', m, 'FREE', 'short', 100, 10),
+       max_order('{}', m, 'C', 'long', 100, 5)
+  FROM pg_temp.x() AS m;
+-- unpriced, the account or with the contract; null for null, but leverage
+SELECT max_order('{"balances": {"GREY": 1}}', m, 'C', 'long', 100, 5), max_order('{"balances": {"U": 100}}', m, 'DIM', 'long', 100, 5),
+       max_order('{"balances": {"U": 100}}', m, 'C', 'long', NULL, 5), max_order(NULL, m, 'C', 'long', 100, 5)
+  FROM pg_temp.x() AS m;
+SELECT max_order('{}', pg_temp.x(), 'NONE', 'long', 100, 5);
+SELECT max_order('{}', pg_temp.x(), 'C', 'long', -1, 5);
+SELECT max_order('{}', pg_temp.x(), 'C', 'long', 1, 0);
+SELECT max_order('{}', pg_temp.x(), 'C', 'long', 1, 1, 0);
+
+-- the buffer. Short 1 with 20: 20 - 100 * x > 10 * (1 + x) to 10 / 110; long the same bound, though at 1 - x it requires
+-- less and would last to 10 / 90. BTC 1 for 90 against 45: 90 * (1 - x) >= 45 * (1 + x) to 1 / 3. Cash without a debt: all the way
+SELECT buffer(pg_temp.p(20, 0, 1), m), buffer(pg_temp.p(20, 1, 0), m), buffer(pg_temp.p(-45, 0, 0, 1), m), buffer(pg_temp.p(45, 0, 0), m),
+       buffer('{}', m), buffer(pg_temp.p(10, 0, 1), m) AS gone, buffer(pg_temp.p(10.00000001, 0, 1), m) AS nearly, buffer('{"balances": {"NONE": 1}}', m)
+  FROM pg_temp.m('{0: 0.1}') AS m;
+-- legs that offset each other cannot lose: 30 > 20 * (1 + x), or 10 * (1 + x), or nothing
+SELECT netting, buffer(pg_temp.p(30, 1, 1), pg_temp.m('{0: 0.1}', format(', "netting": "%s"', netting)))
+  FROM unnest('{leg,larger,net}'::netting[]) AS netting;
+-- it can be indexed, in a market that is written down
+CREATE TEMP TABLE watched (account_id bigint, portfolio portfolio);
+INSERT INTO watched SELECT i, pg_temp.p(10 + i, 0, 1) FROM generate_series(1, 20) AS i;
+SELECT format('CREATE INDEX ON watched (buffer(portfolio, %L::market))', pg_temp.m('{0: 0.1}')) \gexec
+SELECT account_id, buffer(portfolio, pg_temp.m('{0: 0.1}')) FROM watched WHERE buffer(portfolio, pg_temp.m('{0: 0.1}')) < 0.03 ORDER BY 2;
+
+-- a portfolio straight from its aggregate, without a detour
+SELECT liquidation_price(p, m, 'C', 1), max_withdrawal(p, m, 'U', true, 1), cure(p, m, 'U', 1), max_order(p, m, 'C', 'short', 100, 5, 1), buffer(p, m)
+  FROM (SELECT portfolio(symbol, quantity, price, NULL) AS p FROM (VALUES ('U', 50, NULL), ('C', 1, 100), ('C', 1, 90), ('U', 0, NULL), ('V', 2, NULL), ('V', -2, NULL)) AS v (symbol, quantity, price)) x,
+       pg_temp.m('{0: 0.1}') AS m;
+-- a large answer outlives the call
+SELECT length(string_agg(l::text, ' ')) FROM generate_series(1, 3) AS i,
+       LATERAL (SELECT liquidation_price(pg_temp.p(1e60 * i, 0, 1), pg_temp.m('{0: 0.1}'), 'C') AS l OFFSET 0) x;

@@ -1,0 +1,267 @@
+# The guard among roles that do not trust each other, in prepared transactions,
+# and through dump and restore.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('guard');
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
+$node->append_conf('postgresql.conf', "max_prepared_transactions = 5\nlog_statement = none\nlock_timeout = '3s'");
+$node->start;
+$node->safe_psql('postgres', 'CREATE ROLE keeper LOGIN; CREATE ROLE writer LOGIN; CREATE ROLE booker LOGIN; CREATE ROLE stranger LOGIN;
+	CREATE DATABASE book OWNER keeper; CREATE DATABASE restored OWNER keeper; CREATE DATABASE replayed OWNER keeper');
+$node->safe_psql('book', 'GRANT CREATE ON DATABASE book TO stranger, writer');
+
+# Runs SQL as a role, which must succeed.
+sub as
+{
+	my ($role, $sql, $database) = @_;
+	return $node->safe_psql($database // 'book', $sql, extra_params => [ '-U', $role ]);
+}
+
+# What SQL ends with: the SQLSTATE of its error, or "accepted"; and all that was said.
+sub outcome
+{
+	my ($role, $sql, %options) = @_;
+	my ($status, $out, $err) = $node->psql($options{database} // 'book', $sql, extra_params => [ '-U', $role, '-v', 'VERBOSITY=verbose' ]);
+	my $state = $status == 0 ? 'accepted' : $err =~ /(?:ERROR|FATAL):\s+(\w{5})/ ? $1 : $err;
+	return wantarray ? ($state, $err) : $state;
+}
+
+my $withdraw = q{UPDATE margin.balance SET quantity = quantity - 60 WHERE account_id = 1};
+
+as('keeper', <<'SQL');
+CREATE EXTENSION margin;
+INSERT INTO margin.asset (asset) VALUES ('USD'), ('EUR');
+INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) VALUES ('USD', 0, 1), ('EUR', 0, 1);
+INSERT INTO margin.index_price (asset, price) VALUES ('USD', 1), ('EUR', 1);
+INSERT INTO margin.contract (contract, settle_asset, size) VALUES ('FUT', 'USD', 1);
+INSERT INTO margin.risk_tier (contract, lower_bound, maintenance_rate, initial_rate) VALUES ('FUT', 0, 0.05, 0.1);
+INSERT INTO margin.mark_price (contract, price) VALUES ('FUT', 100);
+-- 1 has 50 to spare; 2 is bankrupt, 3 cannot be valued
+INSERT INTO margin.balance VALUES (1, 'USD', 150), (2, 'USD', -100), (2, 'EUR', 40), (3, 'MOON', 1);
+INSERT INTO margin.position (account_id, contract, quantity, entry_price) VALUES (1, 'FUT', 10, 100), (2, 'FUT', 1, 100);
+SELECT margin.enable_guard();
+GRANT USAGE ON SCHEMA margin TO writer, booker, stranger;
+GRANT SELECT, INSERT, UPDATE, DELETE ON margin.balance, margin.position TO writer, booker;
+SQL
+
+# ---------------------------------------------------------------------------
+# Writers need no right on anything but what they write
+# ---------------------------------------------------------------------------
+
+is(outcome('writer', $withdraw), 'MG001', 'a writer is stopped');
+like((outcome('writer', $withdraw))[1],
+	qr/ERROR:  MG001: insufficient margin in account "1" of book "margin": equity 90, requirement 100, lack 10\nDETAIL:  .*\nHINT:  /,
+	'account, equity, requirement, lack, hint');
+is(outcome('writer', 'UPDATE margin.balance SET quantity = quantity - 50 WHERE account_id = 1'), 'accepted', 'what is to spare may go');
+is(outcome('writer', 'UPDATE margin.balance SET quantity = quantity + 50 WHERE account_id = 1'), 'accepted', 'and come back');
+is(outcome('writer', 'UPDATE margin.balance SET quantity = -1 WHERE account_id = 3'), 'MG002', 'an account that cannot be valued');
+is(outcome('writer', 'SELECT margin.disable_guard()'), '42501', 'a writer cannot switch the guard off');
+is(outcome('writer', q{SELECT margin.set_feature('margin', 'guard', false)}), '42501', 'nor its triggers');
+is(outcome('writer', q{DELETE FROM margin.switch}), '42501', 'nor by the table');
+is(outcome('writer', q{ALTER TABLE margin.balance DISABLE TRIGGER margin_verdict}), '42501', 'nor by hand');
+is(outcome('writer', q{SET session_replication_role = replica}), '42501', 'nor by replication');
+is(outcome('writer', q{SELECT margin.lock_accounts('margin', '{1}')}), '42501', 'a writer cannot lock accounts');
+as('keeper', 'GRANT EXECUTE ON FUNCTION margin.lock_accounts(name, text[]) TO booker');
+is(outcome('booker', q{SELECT margin.lock_accounts('margin', '{1}')}), 'accepted', 'who was granted it can');
+
+# ---------------------------------------------------------------------------
+# The setting
+# ---------------------------------------------------------------------------
+
+my ($state, $said) = outcome('writer', "SET margin.guard = record; $withdraw");
+is($state, 'MG001', 'set before the library is loaded, the setting takes no effect');
+like($said, qr/WARNING:  42501: permission denied to set parameter "margin.guard"/, 'and a warning says so');
+is(outcome('writer', "UPDATE margin.balance SET quantity = quantity WHERE account_id = 1; SET margin.guard = record"), '42501', 'set after: denied');
+is(outcome('writer', "BEGIN; SET LOCAL margin.guard = record; $withdraw; COMMIT"), 'MG001', 'set for a transaction: no effect');
+is(outcome('writer', "ALTER ROLE writer SET margin.guard = record"), '42501', 'nor for a role');
+{
+	local $ENV{PGOPTIONS} = '-c margin.guard=record';
+	is(outcome('writer', $withdraw), 'MG001', 'nor with the connection');
+	is(outcome('writer', "SELECT set_config('margin.guard', 'record', false); RESET margin.guard; $withdraw"), 'MG001', 'nor as what a reset restores');
+}
+
+$node->safe_psql('book', 'GRANT SET ON PARAMETER margin.guard TO booker');
+is(outcome('booker', $withdraw), 'MG001', 'a role that may set it is guarded until it does');
+is(outcome('booker', "SET margin.guard = record; $withdraw"), 'accepted', 'GRANT SET ON PARAMETER: booked facts pass');
+is(as('keeper', 'SELECT book, account_id, recorded_by, level, equity, initial_margin, available_margin, available_margin_before FROM margin.guard_exception'),
+	'margin|1|booker|healthy|90|100|-10|50', 'and are journaled');
+as('writer', 'UPDATE margin.balance SET quantity = quantity + 60 WHERE account_id = 1');
+$node->safe_psql('book', q{
+	CREATE FUNCTION public.fill(amount numeric) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET margin.guard = record
+	AS 'UPDATE margin.balance SET quantity = quantity - amount WHERE account_id = 1';
+	ALTER FUNCTION public.fill OWNER TO booker});
+is(outcome('writer', 'SELECT public.fill(70)'), 'accepted', 'a function that books facts for others');
+is(outcome('writer', "BEGIN; SELECT public.fill(1); UPDATE margin.balance SET quantity = quantity - 1 WHERE account_id = 1; COMMIT"), 'MG001', 'covers no other write');
+is(as('keeper', 'SELECT recorded_by, available_margin FROM margin.guard_exception ORDER BY judged_at DESC LIMIT 1'), 'writer|-20', 'the journal names who acted');
+is(outcome('keeper', 'DELETE FROM margin.guard_exception'), '55000', 'the journal is not rewritten');
+as('writer', 'UPDATE margin.balance SET quantity = 150 WHERE account_id = 1');
+
+# ---------------------------------------------------------------------------
+# Row security hides rows from writers, not from the check
+# ---------------------------------------------------------------------------
+
+as('keeper', <<'SQL');
+CREATE SCHEMA desk;
+GRANT USAGE ON SCHEMA desk TO writer;
+CREATE TABLE desk.wallet (client text, asset text, amount numeric, visible_to name, PRIMARY KEY (client, asset));
+CREATE VIEW desk.holding WITH (security_invoker = true) AS
+SELECT client AS account_id, asset AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM desk.wallet;
+INSERT INTO desk.wallet VALUES ('ann', 'USD', 100, 'writer'), ('ann', 'EUR', -80, 'keeper');
+GRANT SELECT, UPDATE ON desk.wallet TO writer;
+ALTER TABLE desk.wallet ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON desk.wallet USING (visible_to = current_user);
+SELECT margin.guard_table('desk.wallet', 'client', 'desk');
+SQL
+is(as('writer', 'SELECT count(*) FROM desk.wallet'), 1, 'the writer sees half of the account');
+is(outcome('writer', 'UPDATE desk.wallet SET amount = amount - 21'), 'MG001', 'the check sees all of it');
+is(outcome('writer', 'UPDATE desk.wallet SET amount = amount - 20'), 'accepted', 'and allows what is right');
+as('keeper', 'ALTER TABLE desk.wallet FORCE ROW LEVEL SECURITY');
+is(outcome('writer', 'UPDATE desk.wallet SET amount = amount - 1'), 'MG001', 'also where the owner is held to the policy');
+is(outcome('keeper', q{SELECT set_config('row_security', 'on', false); UPDATE desk.wallet SET amount = amount - 1 WHERE asset = 'EUR'}), 'MG001', 'who is guarded, too');
+# rows of another owner behind a policy: nothing is judged that may be half
+$node->safe_psql('book', q{
+	CREATE TABLE public.elsewhere (client text, asset text, amount numeric);
+	ALTER TABLE public.elsewhere ENABLE ROW LEVEL SECURITY;
+	CREATE POLICY positive ON public.elsewhere USING (amount > 0);
+	GRANT SELECT ON public.elsewhere TO keeper});
+as('keeper', q{CREATE OR REPLACE VIEW desk.holding WITH (security_invoker = true) AS
+	SELECT client AS account_id, asset AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM desk.wallet
+	UNION ALL SELECT client, asset, amount, NULL, NULL FROM public.elsewhere});
+($state, $said) = outcome('writer', 'UPDATE desk.wallet SET amount = amount + 1');
+is($state, '42501', 'rows that a policy may hide from the book: refused');
+like($said, qr/query would be affected by row-level security policy for table "elsewhere"/, 'and why');
+$node->safe_psql('book', 'ALTER TABLE public.elsewhere DISABLE ROW LEVEL SECURITY');
+is(outcome('writer', 'UPDATE desk.wallet SET amount = amount + 1'), 'accepted', 'without the policy it is judged');
+
+# ---------------------------------------------------------------------------
+# Nobody's code runs with another's rights
+# ---------------------------------------------------------------------------
+
+# a writer's functions and operators in the way of names that a book leaves open
+as('keeper', q{
+	CREATE FUNCTION desk.scaled(amount numeric) RETURNS numeric LANGUAGE plpgsql AS 'BEGIN RETURN factor() * amount; END';
+	CREATE FUNCTION desk.factor() RETURNS numeric LANGUAGE sql AS 'SELECT 1.0';
+	CREATE OR REPLACE VIEW desk.holding WITH (security_invoker = true) AS
+	SELECT client AS account_id, asset AS symbol, desk.scaled(amount) AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM desk.wallet});
+as('writer', q{
+	CREATE SCHEMA trap;
+	CREATE TABLE trap.caught (who name);
+	GRANT ALL ON SCHEMA trap TO PUBLIC; GRANT ALL ON trap.caught TO PUBLIC;
+	CREATE FUNCTION trap.factor() RETURNS numeric LANGUAGE plpgsql AS 'BEGIN INSERT INTO trap.caught VALUES (current_user); RETURN 1000; END';
+	CREATE FUNCTION trap.equal(text, text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN INSERT INTO trap.caught VALUES (current_user); RETURN true; END';
+	CREATE OPERATOR trap.= (LEFTARG = text, RIGHTARG = text, FUNCTION = trap.equal);
+	CREATE FUNCTION trap.portfolio(text, numeric, numeric, numeric) RETURNS text LANGUAGE plpgsql AS 'BEGIN INSERT INTO trap.caught VALUES (current_user); RETURN 1; END'});
+is(outcome('writer', 'SET search_path = trap, desk, pg_catalog; UPDATE desk.wallet SET amount = amount - 1 WHERE amount > 0'),
+	'42883', q{a function that the book's view leaves to the search path is not found in the writer's});
+is(as('writer', 'SELECT count(*) FROM trap.caught'), 0, 'nothing of the writer was called');
+as('keeper', q{CREATE OR REPLACE FUNCTION desk.scaled(amount numeric) RETURNS numeric LANGUAGE plpgsql AS 'BEGIN RETURN desk.factor() * amount; END'});
+is(outcome('writer', 'SET search_path = trap, desk, pg_catalog; UPDATE desk.wallet SET amount = amount - 100 WHERE amount OPERATOR(pg_catalog.>) 0'), 'MG001', 'operators of the writer change nothing');
+is(as('writer', 'SELECT count(*) FROM trap.caught'), 0, 'and are not called');
+
+# a book of a stranger on somebody else's table
+as('stranger', q{
+	CREATE SCHEMA lure;
+	CREATE TABLE lure.caught (who name, session name);
+	CREATE FUNCTION lure.spy() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN INSERT INTO lure.caught VALUES (current_user, session_user); RETURN 1; END';
+	CREATE VIEW lure.holding AS
+	SELECT lure.spy() AS account_id, 'USD' AS symbol, 1 AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage;
+	GRANT ALL ON SCHEMA lure TO PUBLIC});
+as('keeper', 'CREATE TABLE desk.note (client bigint); GRANT TRIGGER, INSERT ON desk.note TO stranger; GRANT USAGE ON SCHEMA desk TO stranger');
+as('stranger', q{
+	CREATE TRIGGER margin_guard AFTER INSERT ON desk.note FOR EACH ROW EXECUTE FUNCTION margin.collect_account('lure', 'client', 'guard');
+	CREATE CONSTRAINT TRIGGER margin_verdict AFTER INSERT ON desk.note DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION margin.check_accounts()});
+is(outcome('keeper', 'INSERT INTO desk.note VALUES (1)'), '42501', q{a stranger's book cannot be hung on another's table});
+as('stranger', q{CREATE TABLE lure.mine (account bigint)});
+is(outcome('stranger', q{SELECT margin.guard_table('lure.mine', 'account', 'margin')}), '42501', q{nor a stranger's table on another's book});
+as('stranger', q{
+	CREATE TRIGGER margin_guard AFTER INSERT ON lure.mine FOR EACH ROW EXECUTE FUNCTION margin.collect_account('margin', 'account', 'guard')});
+is(outcome('stranger', 'INSERT INTO lure.mine VALUES (1)'), '42501', 'nor by hand');
+as('stranger', q{DROP TRIGGER margin_guard ON lure.mine; SELECT margin.guard_table('lure.mine', 'account', 'lure'); GRANT INSERT ON lure.mine TO PUBLIC});
+my $superuser = $node->safe_psql('book', 'INSERT INTO lure.mine VALUES (1); SELECT current_user');
+is(as('stranger', 'SELECT DISTINCT who, session FROM lure.caught'), "stranger|$superuser", q{the code of a book runs as its owner, whoever writes});
+as('stranger', q{
+	CREATE FUNCTION lure.later() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO lure.caught VALUES (current_user, ''later''); RETURN NULL; END';
+	CREATE CONSTRAINT TRIGGER later AFTER INSERT ON lure.caught DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION lure.later()});
+is(outcome($superuser, 'INSERT INTO lure.mine VALUES (1)'), '42501', 'and leaves no trigger behind that would run as the writer');
+
+# ---------------------------------------------------------------------------
+# Prepared transactions
+# ---------------------------------------------------------------------------
+
+is(outcome('keeper', "BEGIN; $withdraw; PREPARE TRANSACTION 'one'"), 'MG001', 'judged when prepared');
+is(as('keeper', 'SELECT count(*) FROM pg_prepared_xacts'), 0, 'and not prepared then');
+as('keeper', q{BEGIN; UPDATE margin.balance SET quantity = quantity - 40 WHERE account_id = 1; PREPARE TRANSACTION 'one'});
+is(outcome('keeper', 'UPDATE margin.position SET quantity = 11 WHERE account_id = 1'), '55P03', 'prepared: other writers of the account wait');
+is(outcome('keeper', 'UPDATE margin.balance SET quantity = quantity + 1 WHERE account_id = 3'), 'accepted', 'those of other accounts do not');
+as('keeper', q{COMMIT PREPARED 'one'});
+is(outcome('keeper', 'UPDATE margin.position SET quantity = 12 WHERE account_id = 1'), 'MG001', 'committed: it counts');
+is(outcome('keeper', 'UPDATE margin.position SET quantity = 11 WHERE account_id = 1'), 'accepted', 'exactly');
+as('keeper', q{UPDATE margin.balance SET quantity = 150 WHERE account_id = 1; UPDATE margin.position SET quantity = 10 WHERE account_id = 1});
+# a price in a prepared transaction is nobody's yet, and everybody's once committed
+as('keeper', q{BEGIN; UPDATE margin.index_price SET price = 0.8 WHERE asset = 'USD'; PREPARE TRANSACTION 'price'});
+is(outcome('keeper', 'UPDATE margin.balance SET quantity = quantity - 45 WHERE account_id = 1'), 'accepted', 'a prepared price does not count');
+is(outcome('keeper', q{UPDATE margin.balance SET quantity = quantity WHERE account_id = 1; COMMIT PREPARED 'price'; UPDATE margin.balance SET quantity = 121 WHERE account_id = 1; UPDATE margin.balance SET quantity = 99 WHERE account_id = 1}),
+	'MG001', 'a committed one does, also for a session that has read the market before');
+as('keeper', q{UPDATE margin.index_price SET price = 1 WHERE asset = 'USD'; UPDATE margin.balance SET quantity = 150 WHERE account_id = 1});
+
+# ---------------------------------------------------------------------------
+# Replication and TRUNCATE
+# ---------------------------------------------------------------------------
+
+is(outcome($superuser, "BEGIN; SET LOCAL session_replication_role = replica; $withdraw; SET LOCAL session_replication_role = origin; COMMIT"),
+	'accepted', 'what a replica applies was judged where it was written');
+as('keeper', 'UPDATE margin.balance SET quantity = 150 WHERE account_id = 1');
+is(outcome('keeper', 'TRUNCATE margin.position'), '55000', 'TRUNCATE is refused');
+
+# ---------------------------------------------------------------------------
+# Dump and restore
+# ---------------------------------------------------------------------------
+
+as('keeper', q{
+	DROP TABLE desk.note;
+	ALTER TABLE desk.wallet NO FORCE ROW LEVEL SECURITY;
+	CREATE OR REPLACE VIEW desk.holding WITH (security_invoker = true) AS
+	SELECT client AS account_id, asset AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM desk.wallet;
+	CREATE SCHEMA quiet;
+	CREATE TABLE quiet.wallet (id uuid, coin text, amount numeric) PARTITION BY HASH (id);
+	CREATE TABLE quiet.wallet_0 PARTITION OF quiet.wallet FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+	CREATE TABLE quiet.wallet_1 PARTITION OF quiet.wallet FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+	CREATE VIEW quiet.holding AS SELECT id AS account_id, coin AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM quiet.wallet;
+	SELECT margin.guard_table('quiet.wallet', 'id', 'quiet');
+	SELECT margin.disable_guard('quiet');
+	INSERT INTO quiet.wallet VALUES ('00000000-0000-0000-0000-000000000001', 'USD', -1);
+	SELECT margin.enable_levels()});
+$node->safe_psql('book', 'DROP SCHEMA lure CASCADE; DROP SCHEMA trap CASCADE; DROP TABLE public.elsewhere; DROP FUNCTION public.fill');
+my $what = q{
+	SELECT relation, account_column, book, guard, levels FROM margin.guarded_tables() ORDER BY relation::text;
+	SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger WHERE tgname LIKE 'margin%' OR tgname LIKE 'market%' ORDER BY tgrelid::regclass::text, tgname;
+	SELECT account_id, level, equity FROM margin.account_margin ORDER BY 1;
+	SELECT * FROM margin.guard_exception ORDER BY judged_at; TABLE margin.switch ORDER BY 1; SELECT * FROM quiet.wallet};
+my $before = as('keeper', $what);
+like($before, qr/^2\|bankrupt\|/m, 'an account is bankrupt');
+like($before, qr/^margin\.balance\|account_id\|margin\|t\|t$/m, 'its book is guarded');
+like($before, qr/^quiet\.wallet\|id\|quiet\|f\|f$/m, 'another is not');
+
+my $dump = $node->basedir . '/guard.dump';
+$node->command_ok([ 'pg_dump', '-U', 'keeper', '-Fc', '-f', $dump, $node->connstr('book') ], 'dumped');
+$node->command_ok([ 'pg_restore', '-U', 'keeper', '--exit-on-error', '-d', $node->connstr('restored'), $dump ], 'restored, the broken accounts with it');
+is(as('keeper', $what, 'restored'), $before, 'the same accounts, triggers and switches');
+is(outcome('keeper', $withdraw, database => 'restored'), 'MG001', 'the guard is on');
+is(outcome('keeper', q{UPDATE margin.balance SET quantity = quantity - 1 WHERE account_id = 2 AND asset = 'USD'}, database => 'restored'), 'MG001', 'for the broken account, too');
+is(outcome('keeper', q{UPDATE quiet.wallet SET amount = -2}, database => 'restored'), 'accepted', 'off where it was off');
+is(outcome('keeper', q{SELECT margin.enable_guard('quiet'); UPDATE quiet.wallet SET amount = -3}, database => 'restored'), 'MG001', 'until switched on');
+is(outcome('writer', 'UPDATE desk.wallet SET amount = amount - 100', database => 'restored'), 'MG001', q{one's own table is guarded});
+
+my $script = $node->basedir . '/guard.sql';
+$node->command_ok([ 'pg_dump', '-U', 'keeper', '-f', $script, $node->connstr('book') ], 'dumped as a script');
+$node->command_ok([ 'psql', '-XqU', 'keeper', '-v', 'ON_ERROR_STOP=1', '-1', '-o', '/dev/null', '-f', $script, $node->connstr('replayed') ], 'replayed in one transaction');
+is(as('keeper', $what, 'replayed'), $before, 'the same again');
+
+$node->stop;
+done_testing();
