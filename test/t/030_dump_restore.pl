@@ -69,7 +69,7 @@ is(as('keeper', 'book', q{
 	'keeper|f', 'and is no superuser');
 
 my @tables = split /\n/, as('keeper', 'book', q{
-	SELECT relname FROM pg_class WHERE relnamespace = 'margin'::regnamespace AND relkind IN ('r', 'p') ORDER BY 1});
+	SELECT relname FROM pg_class WHERE relnamespace = 'margin'::regnamespace AND relkind = 'r' ORDER BY 1});
 cmp_ok(@tables, '>', 10, 'tables');
 is(as('keeper', 'book', q{
 	SELECT relname FROM pg_extension, unnest(extconfig) AS c (oid) JOIN pg_class USING (oid)
