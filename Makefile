@@ -21,7 +21,12 @@ OBJS = \
 	src/explain.o \
 	src/whatif.o \
 	src/solve.o \
+	src/solve_price.o \
+	src/solve_amount.o \
+	src/solve_buffer.o \
 	src/plans.o \
+	src/cover_plan.o \
+	src/reduction_plan.o \
 	src/cover.o \
 	src/shock.o \
 	src/stress.o \
