@@ -1,5 +1,7 @@
 -- Prices in batches, their history and its retention
 \set SHOW_CONTEXT never
+-- what other tests have left
+TRUNCATE margin.index_price_history, margin.mark_price_history;
 
 INSERT INTO margin.asset (asset) VALUES ('BTC'), ('USDT'), ('ETH');
 INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) SELECT asset, 0, 1 FROM margin.asset;
