@@ -2,6 +2,7 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS margin;
 RESET client_min_messages;
+SET jit = off;
 \set VERBOSITY terse
 
 BEGIN;
