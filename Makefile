@@ -21,7 +21,12 @@ OBJS = \
 	src/explain.o \
 	src/whatif.o \
 	src/solve.o \
+	src/solve_price.o \
+	src/solve_amount.o \
+	src/solve_buffer.o \
 	src/plans.o \
+	src/cover_plan.o \
+	src/reduction_plan.o \
 	src/cover.o \
 	src/shock.o \
 	src/stress.o \
@@ -38,7 +43,10 @@ SQL_PARTS = \
 	src/market.sql \
 	src/comparison.sql \
 	src/valuation.sql \
+	src/journal.sql \
 	src/tables.sql \
+	src/changes.sql \
+	src/market_tables.sql \
 	src/published.sql \
 	src/books.sql \
 	src/progress.sql \
@@ -48,14 +56,15 @@ SQL_PARTS = \
 	src/solve.sql \
 	src/plans.sql \
 	src/stress.sql \
-	src/journal.sql \
 	src/prices.sql \
 	src/levels.sql \
 	src/book.sql \
 	src/guard.sql \
 	src/cover.sql \
 	src/snapshots.sql \
-	src/reports.sql
+	src/reports.sql \
+	src/report_page.sql \
+	src/runs.sql
 DATA_built = margin--1.0.sql
 
 here := $(dir $(lastword $(MAKEFILE_LIST)))
@@ -83,7 +92,7 @@ found := $(shell PG_CONFIG='$(PG_CONFIG)' $(here)test/packages find)
 # These run scripts, which call make again for what they need built.  They
 # are kept apart from PGXS because it has a "check" of its own and because
 # the server's headers may have to be installed first.
-own = help packages check demo demo-stop bench
+own = help packages check demo demo-stop report bench
 
 ifneq (,$(filter $(own),$(MAKECMDGOALS))$(if $(found),,missing))
 
@@ -92,6 +101,7 @@ ifneq (,$(filter $(own),$(MAKECMDGOALS))$(if $(found),,missing))
 .DEFAULT_GOAL = all
 
 DEMO_DIR = /tmp/margin-demo-$(shell id -u)
+REPORT = margin-report.html
 ACCOUNTS =
 
 # What the scripts look at, beside what make passes down by itself.
@@ -120,6 +130,9 @@ check: packages
 demo: packages
 	@$(run)/demo/run $(DEMO_DIR)
 
+report: packages
+	@$(run)/demo/page $(DEMO_DIR) '$(abspath $(REPORT))'
+
 demo-stop:
 	@$(run)/server remove $(DEMO_DIR)
 
@@ -134,6 +147,7 @@ help:
 	@echo '                  CHECK="schedule t/010_property.pl" only these'
 	@echo '                  FORCE_NUMERIC=1 only with the fast arithmetic off'
 	@echo 'make demo         a book of accounts in a server of its own'
+	@echo 'make report       a risk report of it as a page, REPORT=margin-report.html'
 	@echo 'make demo-stop    stop that server and remove it'
 	@echo 'make bench        measure; ACCOUNTS=200000 sets the size'
 	@echo 'make lint         clang, cppcheck and shellcheck, those that are there'

@@ -354,7 +354,7 @@ SELECT margin.market_expiry('2030-01-01 00:00+00') = '2030-01-01 07:00+00' AS a_
 UPDATE margin.asset SET max_age = '100000 years' WHERE asset = 'COIN';
 UPDATE margin.index_price SET updated_at = '290000-01-01 00:00+00' WHERE asset = 'COIN';
 SELECT margin.market_expiry('2030-01-01 00:00+00') = '2030-01-01 20:00+00' AS far;
-SELECT (margin.evaluate('{"balances": {"COIN": 1}}', margin.market_at(now(), '290001-01-01 00:00+00'))).level;
+SELECT (margin.evaluate('{"balances": {"COIN": 1}}', margin.stored_market(now(), '290001-01-01 00:00+00'))).level;
 ROLLBACK;
 
 ---------------------------------------------------------------------------

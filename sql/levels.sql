@@ -171,6 +171,7 @@ ROLLBACK;
 CREATE ROLE regress_margin_keeper;
 GRANT USAGE ON SCHEMA margin TO regress_margin_keeper;
 GRANT SELECT ON ALL TABLES IN SCHEMA margin TO regress_margin_keeper;
+GRANT EXECUTE ON FUNCTION margin.lock_accounts TO regress_margin_keeper;
 CREATE SCHEMA "b'o""o%Ik" AUTHORIZATION regress_margin_keeper;
 SET ROLE regress_margin_keeper;
 SELECT margin.create_levels('b''o"o%Ik');

@@ -764,7 +764,7 @@ refresh_levels(Court *court)
 				{market_type, PointerGetDatum(court->market), false}
 			};
 
-			execute_as(book_owner(book), "SELECT margin.refresh_account_levels($1::name, $2, 'write', $3)",
+			execute_as(book_owner(book), "SELECT margin.write_account_levels($1::name, $2, 'write', $3)",
 					   arguments, lengthof(arguments));
 		}
 	}

@@ -19,7 +19,8 @@ DO $do$
 DECLARE
     reference text;
 BEGIN
-    FOREACH reference IN ARRAY ARRAY['asset', 'collateral_tier', 'liability_tier', 'index_price', 'contract', 'risk_tier', 'mark_price', 'level_threshold'] LOOP
+    FOREACH reference IN ARRAY ARRAY['asset', 'asset_change', 'collateral_tier', 'liability_tier', 'index_price',
+                                   'contract', 'contract_change', 'risk_tier', 'mark_price', 'level_threshold'] LOOP
         EXECUTE format(
             'CREATE TRIGGER market_changed AFTER INSERT OR UPDATE OR DELETE ON margin.%1$I
                  FOR EACH ROW EXECUTE FUNCTION margin.market_changed();
@@ -40,18 +41,27 @@ BEGIN ATOMIC
     SELECT clock + make_interval(secs => (extract(epoch FROM r.lasts) - 453600 * extract(year FROM r.lasts))::double precision)
       FROM (SELECT least(
                 interval '24 hours',
+                (SELECT min(t.valid_from) - clock FROM margin.asset_change AS t
+                  WHERE t.valid_from > clock AND t.valid_from < clock + interval '24 hours'),
+                (SELECT min(t.valid_from) - clock FROM margin.contract_change AS t
+                  WHERE t.valid_from > clock AND t.valid_from < clock + interval '24 hours'),
                 (SELECT min(t.valid_from) - clock FROM margin.collateral_tier AS t
                   WHERE t.valid_from > clock AND t.valid_from < clock + interval '24 hours'),
                 (SELECT min(t.valid_from) - clock FROM margin.liability_tier AS t
                   WHERE t.valid_from > clock AND t.valid_from < clock + interval '24 hours'),
                 (SELECT min(t.valid_from) - clock FROM margin.risk_tier AS t
                   WHERE t.valid_from > clock AND t.valid_from < clock + interval '24 hours'),
-                (SELECT min(a.max_age - (clock - p.updated_at)) FROM margin.asset AS a JOIN margin.index_price AS p ON p.asset = a.asset
+                -- of past, present and planned terms: too early does no harm
+                (SELECT min(a.max_age - (clock - p.updated_at))
+                   FROM (SELECT asset, max_age FROM margin.asset UNION ALL SELECT asset, max_age FROM margin.asset_change) AS a
+                   JOIN margin.index_price AS p ON p.asset = a.asset
                   WHERE clock - p.updated_at <= a.max_age),
-                (SELECT min(c.max_age - (clock - p.updated_at)) FROM margin.contract AS c JOIN margin.mark_price AS p ON p.contract = c.contract
+                (SELECT min(c.max_age - (clock - p.updated_at))
+                   FROM (SELECT contract, max_age FROM margin.contract UNION ALL SELECT contract, max_age FROM margin.contract_change) AS c
+                   JOIN margin.mark_price AS p ON p.contract = c.contract
                   WHERE clock - p.updated_at <= c.max_age)) AS lasts) AS r;
 END;
-COMMENT ON FUNCTION margin.market_expiry(timestamptz) IS 'until when margin.market_at(clock, clock) holds by itself: when its first price expires or its next parameters become valid, at most a day after clock; null for null';
+COMMENT ON FUNCTION margin.market_expiry(timestamptz) IS 'until when margin.stored_market(clock, clock) holds by itself: when its first price expires or its next parameters become valid, at most a day after clock; null for null';
 
 -- ---------------------------------------------------------------------------
 -- Triggers

@@ -6,10 +6,10 @@
 --   account_level  one row per account that was ever judged,
 --   level_event    one row per change.
 --
--- An account begins as healthy.  Its row in account_level is its lock: whoever
--- judges an account to write its level has locked that row before and judges
--- in a later snapshot, so each judgement sees all that earlier ones saw.  A row
--- lock takes no room in the server's lock table, however many accounts change.
+-- An account begins as healthy.  Whoever judges an account to write its level
+-- has locked it before, as lock_accounts() does, and judges in a later snapshot:
+-- so each judgement sees all that earlier ones saw.  The guard holds the locks of
+-- the accounts that a transaction wrote when it judges them.
 --
 -- Keys are compared in their own type, whatever it is, so that indexes serve.
 -- Row security is off: it raises an error where it would hide rows, for an
@@ -196,7 +196,7 @@ COMMENT ON FUNCTION margin.create_levels(name) IS 'creates account_level and lev
 -- Refresh
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION margin.refresh_account_levels(book name, accounts text[], cause text DEFAULT 'refresh', market margin.market DEFAULT NULL)
+CREATE FUNCTION margin.write_account_levels(book name, accounts text[], cause text, market margin.market)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -206,8 +206,8 @@ DECLARE
     keys text := format('$1::%s[]', margin.key_type(book));
     changes integer;
 BEGIN
-    -- Each statement sees what was committed before it began: first the rows
-    -- to lock are there, then they are locked, then the accounts are judged.
+    -- Each statement sees what was committed before it began.  The rows are
+    -- locked too, so that at REPEATABLE READ a change not seen is an error.
     EXECUTE format('
         INSERT INTO %1$I.account_level (account_id, level)
         SELECT DISTINCT a, ''healthy''::margin.level FROM unnest(%2$s) AS a
@@ -248,7 +248,19 @@ BEGIN
     RETURN changes;
 END
 $$;
-COMMENT ON FUNCTION margin.refresh_account_levels(name, text[], text, margin.market) IS 'judges the accounts (keys as text) in a market (null: the present one), writes the levels that changed and an event for each with the cause, and returns how many; locks the accounts'' rows in account_level in key order; an account without holdings is healthy; at REPEATABLE READ and above it judges what the transaction sees, and fails with 40001 where another has changed a level since; an error where row security hides rows';
+COMMENT ON FUNCTION margin.write_account_levels(name, text[], text, margin.market) IS 'what refresh_account_levels() does with accounts that are locked; for those who hold their locks already';
+
+CREATE FUNCTION margin.refresh_account_levels(book name, accounts text[], cause text DEFAULT 'refresh', market margin.market DEFAULT NULL)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM margin.lock_accounts(book, accounts);
+    RETURN margin.write_account_levels(book, accounts, cause, market);
+END
+$$;
+COMMENT ON FUNCTION margin.refresh_account_levels(name, text[], text, margin.market) IS 'locks the accounts (keys as text) as lock_accounts() does, judges them in a market (null: the present one), writes the levels that changed and an event for each with the cause, and returns how many; an account without holdings is healthy; at REPEATABLE READ and above it judges what the transaction sees, and fails with 40001 where another has changed a level since; an error where row security hides rows';
 
 CREATE FUNCTION margin.refresh_levels(book name DEFAULT 'margin', assets text[] DEFAULT NULL, contracts text[] DEFAULT NULL,
                                       cause text DEFAULT 'refresh')

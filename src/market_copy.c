@@ -61,7 +61,7 @@ read_market(Snapshot snapshot, TimestampTz clock)
 	if (plan == NULL)
 	{
 		Oid			types[1] = {TIMESTAMPTZOID};
-		SPIPlanPtr	fresh = SPI_prepare("SELECT margin.market_at($1, $1), margin.market_expiry($1)", 1, types);
+		SPIPlanPtr	fresh = SPI_prepare("SELECT margin.stored_market($1, $1), margin.market_expiry($1)", 1, types);
 
 		if (fresh == NULL || SPI_keepplan(fresh) != 0)
 			elog(ERROR, "cannot prepare: %s", SPI_result_code_string(SPI_result));

@@ -147,13 +147,9 @@ index_moves(MoveIndex *index, const Scenario *scenario, const Market *market)
 
 		if (move->symbol.length > 0)
 		{
-			int			number = move->contract ? market_find_contract(market, &move->symbol) :
-				market_find_asset(market, &move->symbol);
+			int			number = move->contract ? market_known_contract(market, &move->symbol) :
+				market_known_asset(market, &move->symbol);
 
-			if (number < 0)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("the market has no %s", move_target(move))));
 			place = move->contract ? &index->contracts[number] : &index->assets[number];
 		}
 		if (*place != NULL)

@@ -107,6 +107,9 @@ DELETE FROM margin.collateral_tier WHERE asset = 'BTC' AND lower_bound = 100;
 UPDATE margin.asset SET source = E'ours:\ttabs, "quotes", back\\slashes and\nlines', liability_weight = 1.250 WHERE asset = 'USDT';
 DELETE FROM margin.asset WHERE asset = 'USDC';
 
+INSERT INTO margin.asset_change (asset, valid_from, liability_weight, max_age)
+VALUES ('BTC', '2990-01-01 00:00+00', 1.250, interval '5 minutes'), ('USDT', '2001-02-03 04:05:06.789012+00', 1.20, NULL);
+
 -- physical order is not key order
 INSERT INTO margin.asset (asset, basis, liability_weight, requirement_weight, max_age, source)
 VALUES ('ZZZ', 'value', 2, 0.5, NULL, NULL),
@@ -127,6 +130,8 @@ INSERT INTO margin.contract (contract, settle_asset, base_asset, size, netting, 
 VALUES ('ETH_USDT', 'USDT', 'ETH', 0.0100, 'net', 0.0005, 'whole', 'marginal', NULL, NULL),
        ('BTC_USDT', 'USDT', 'BTC', 0.001, 'leg', 0, 'marginal', 'whole', interval '1000 years', ''),
        ('BTC_USDT ', 'USDT', NULL, 1, 'larger', 0, 'marginal', 'whole', interval '1 hour', 'a trailing blank');
+INSERT INTO margin.contract_change (contract, valid_from, settle_asset, base_asset, size)
+VALUES ('ETH_USDT', '2990-01-01 00:00+00', 'ETH', NULL, 1);
 INSERT INTO margin.risk_tier (contract, valid_from, lower_bound, maintenance_rate, initial_rate)
 VALUES ('ETH_USDT', '-infinity', 0, 0.005, NULL), ('ETH_USDT', '-infinity', 5000, 0.0100, NULL),
        ('BTC_USDT', '-infinity', 1000000, 0.01, 0.02), ('BTC_USDT', '-infinity', 0, 0.005, 0.01),

