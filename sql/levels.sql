@@ -234,5 +234,5 @@ DROP ROLE regress_margin_keeper;
 ALTER TABLE margin.level_event DISABLE TRIGGER level_event_append_only;
 TRUNCATE margin.asset, margin.collateral_tier, margin.liability_tier, margin.index_price, margin.contract,
     margin.risk_tier, margin.mark_price, margin.level_threshold, margin.balance, margin.position,
-    margin.account_level, margin.level_event, margin.index_price_history, margin.mark_price_history;
+    margin.account_level, margin.level_event, margin.index_price_history, margin.mark_price_history, margin.cover_rule;
 ALTER TABLE margin.level_event ENABLE TRIGGER level_event_append_only;

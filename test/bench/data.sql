@@ -29,7 +29,7 @@ CREATE SCHEMA scattered;
 CREATE SCHEMA partitioned;
 TRUNCATE margin.balance, margin.position, margin.index_price, margin.mark_price,
     margin.collateral_tier, margin.liability_tier, margin.risk_tier,
-    margin.contract, margin.asset, margin.level_threshold;
+    margin.contract, margin.asset, margin.level_threshold CASCADE;
 
 -- A number in [0, 1) that depends on its arguments alone.
 CREATE FUNCTION bench.u(key bigint, salt bigint) RETURNS double precision
