@@ -70,6 +70,10 @@ is(as('keeper', 'book', q{
 
 my @tables = split /\n/, as('keeper', 'book', q{
 	SELECT relname FROM pg_class WHERE relnamespace = 'margin'::regnamespace AND relkind = 'r' ORDER BY 1});
+# Their rows are in partitions, which are tables of the user: 130_snapshots.
+is(as('keeper', 'book', q{
+	SELECT relname FROM pg_class WHERE relnamespace = 'margin'::regnamespace AND relkind = 'p' ORDER BY 1}),
+	"account_snapshot\nsnapshot", 'partitioned tables');
 cmp_ok(@tables, '>', 10, 'tables');
 is(as('keeper', 'book', q{
 	SELECT relname FROM pg_extension, unnest(extconfig) AS c (oid) JOIN pg_class USING (oid)
@@ -79,7 +83,7 @@ is(as('keeper', 'book', "SELECT count(*) FROM margin.$_"), 0, "no row in $_ afte
 
 is(as('keeper', 'book', q{
 	SELECT relname FROM pg_class
-	 WHERE relnamespace = 'margin'::regnamespace AND relkind IN ('r', 'v', 'm', 'S') AND relowner <> 'keeper'::regrole}),
+	 WHERE relnamespace = 'margin'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S') AND relowner <> 'keeper'::regrole}),
 	'', 'tables and views belong to the installer');
 is(as('keeper', 'book', q{
 	SELECT proname FROM pg_proc
