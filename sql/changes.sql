@@ -83,6 +83,20 @@ INSERT INTO margin.risk_tier (contract, valid_from, lower_bound, maintenance_rat
 SELECT valid_from - now() AS ahead, parameter, symbol FROM margin.planned_change ORDER BY 1, 2;
 ROLLBACK;
 
+-- and what it will do: 2 BTC count 2 * 0.9 * 60000 = 108000 now, half of that in
+-- a day, (1 * 0.5 + 1 * 0.25) * 60000 = 45000 in two, and nothing for USDC
+SELECT * FROM margin.report_impact;
+BEGIN;
+DELETE FROM margin.contract_change;
+INSERT INTO margin.collateral_tier (asset, valid_from, lower_bound, ratio) VALUES
+    ('BTC', '-infinity', 0, 0.9), ('USDT', '-infinity', 0, 1),
+    ('BTC', now() + interval '1 day', 0, 0.45), ('BTC', now() + interval '2 days', 0, 0.5), ('BTC', now() + interval '2 days', 1, 0.25);
+INSERT INTO margin.balance VALUES (1, 'BTC', 2), (2, 'USDC', 1), (3, 'BTC', 1), (3, 'USDT', -28000), (4, 'NONE', 1);
+INSERT INTO margin.position (account_id, contract, quantity, entry_price) VALUES (1, 'BTC_PERP', 10, 60000);
+SELECT account_id, level_before, level_after, equity_before, equity_after, equity_change, maintenance_margin_change, available_margin_change FROM margin.report_impact;
+SELECT account_id, level_before, level_after, equity_before, equity_after FROM margin.report_impact(now() + interval '2 days');
+ROLLBACK;
+
 -- the journal so far, from the first edit on; what changed nothing is not there
 UPDATE margin.asset SET source = source;
 SELECT id - min(id) OVER () AS n, parameter, symbol, before, after->'size' AS size, after->'basis' AS basis

@@ -137,7 +137,7 @@ UNION ALL
 SELECT DISTINCT valid_from, 'liability_tier', asset FROM margin.liability_tier WHERE valid_from > now()
 UNION ALL
 SELECT DISTINCT valid_from, 'risk_tier', contract FROM margin.risk_tier WHERE valid_from > now();
-COMMENT ON VIEW margin.planned_change IS 'parameters entered ahead that have not taken effect yet; what they will do to accounts is in planned_impact(valid_from)';
+COMMENT ON VIEW margin.planned_change IS 'parameters entered ahead that have not taken effect yet; what they will do to accounts is in report_impact(valid_from)';
 COMMENT ON COLUMN margin.planned_change.valid_from IS 'when they will';
 COMMENT ON COLUMN margin.planned_change.parameter IS 'what changes: terms of an asset or contract, or a tier schedule by the name of its table';
 COMMENT ON COLUMN margin.planned_change.symbol IS 'of which asset or contract';

@@ -59,6 +59,7 @@ BEGIN
         WHEN 'losses' THEN RETURN QUERY SELECT row_to_json(r) FROM margin.report_losses(as_of) AS r;
         WHEN 'concentration' THEN RETURN QUERY SELECT row_to_json(r) FROM margin.report_concentration(as_of) AS r;
         WHEN 'exposure' THEN RETURN QUERY SELECT row_to_json(r) FROM margin.report_exposure(as_of) AS r;
+        WHEN 'stress' THEN RETURN QUERY SELECT row_to_json(r) FROM margin.report_stress(as_of) AS r;
         WHEN 'unpriced' THEN RETURN QUERY SELECT row_to_json(r) FROM margin.report_unpriced(as_of) AS r;
         WHEN 'worst' THEN RETURN QUERY SELECT row_to_json(r) FROM margin.report_worst(as_of) AS r;
         WHEN 'history' THEN RETURN QUERY SELECT row_to_json(r) FROM margin.report_history(as_of) AS r;
@@ -73,7 +74,7 @@ COMMENT ON FUNCTION margin.report_rows(text, timestamptz) IS 'one section of the
 
 CREATE FUNCTION margin.report_sections() RETURNS text[]
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-RETURN '{levels,shortfalls,losses,concentration,exposure,unpriced,worst,history}'::text[];
+RETURN '{levels,shortfalls,losses,concentration,exposure,stress,unpriced,worst,history}'::text[];
 COMMENT ON FUNCTION margin.report_sections() IS 'the sections of the report, in the order of the page: each is a function report_<section>(as_of) too';
 
 CREATE FUNCTION margin.report_json(as_of timestamptz DEFAULT NULL) RETURNS json
@@ -282,6 +283,14 @@ $$, to_char(stated, 'YYYY-MM-DD HH24:MI:SS'), CASE WHEN as_of IS NULL THEN 'The 
                                  CASE WHEN w.n = 1 THEN ' open' END, w.level, w.account_id, replace(w.level::text, '_', ' '), margin.html_amount(w.equity),
                                  margin.html_amount(w.maintenance_margin), margin.html_text(w.explanation)), E'\n' ORDER BY w.n)
           FROM (SELECT *, row_number() OVER () AS n FROM margin.report_worst(as_of)) AS w), '<p class="none">No account is at warning or above.</p>') || E'\n';
+
+    page := page || E'<h2>Stress</h2>\n' || (
+        SELECT margin.html_table('{Scenario,Warning,Margin call,Liquidation,Bankrupt,Unpriced,Equity,Maintenance margin,Loss beyond collateral}',
+                                 coalesce(array_agg(ARRAY[s.scenario, margin.html_amount(s.warning, 0), margin.html_amount(s.margin_call, 0), margin.html_amount(s.liquidation, 0),
+                                                          margin.html_amount(s.bankrupt, 0), margin.html_amount(s.unpriced, 0), margin.html_amount(s.equity),
+                                                          margin.html_amount(s.maintenance_margin), margin.html_amount(s.loss)] ORDER BY s.n), '{}'),
+                                 'There are no scenarios; margin.load_scenarios() enters some.')
+          FROM (SELECT *, row_number() OVER () AS n FROM margin.report_stress(as_of)) AS s) || E'\n';
 
     page := page || E'<h2>Unpriced</h2>\n' || (
         SELECT margin.html_table('{Account,Lacks}', coalesce(array_agg(ARRAY[u.account_id::text, array_to_string(u.missing, ', ')] ORDER BY u.account_id), '{}'),

@@ -268,3 +268,43 @@ COMMENT ON COLUMN margin.report_stress.unpriced IS 'how many unpriced, and so in
 COMMENT ON COLUMN margin.report_stress.equity IS 'sum of equity, USD';
 COMMENT ON COLUMN margin.report_stress.maintenance_margin IS 'sum of what positions and debts require to be kept, USD';
 COMMENT ON COLUMN margin.report_stress.loss IS 'sum of what negative equities leave beyond the collateral, USD, >= 0';
+
+CREATE FUNCTION margin.report_impact(
+    at timestamptz DEFAULT NULL,
+    OUT account_id bigint, OUT level_before margin.level, OUT level_after margin.level,
+    OUT equity_before numeric, OUT equity_after numeric, OUT equity_change numeric,
+    OUT maintenance_margin_before numeric, OUT maintenance_margin_after numeric, OUT maintenance_margin_change numeric,
+    OUT available_margin_before numeric, OUT available_margin_after numeric, OUT available_margin_change numeric,
+    OUT missing_after text[]
+) RETURNS SETOF record
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+    SELECT p.account_id, i.level_before, i.level_after, i.equity_before, i.equity_after, i.equity_change,
+           i.maintenance_margin_before, i.maintenance_margin_after, i.maintenance_margin_change,
+           i.available_margin_before, i.available_margin_after, i.available_margin_change, i.missing_after
+      FROM margin.portfolios() AS p,
+           LATERAL margin.impact(p.portfolio, (SELECT margin.market()),
+                                 (SELECT margin.market(coalesce(report_impact.at, (SELECT min(c.valid_from) FROM margin.planned_change AS c))))) AS i
+     WHERE (i.level_before, i.equity_before, i.maintenance_margin_before, i.available_margin_before, i.missing_before)
+           IS DISTINCT FROM (i.level_after, i.equity_after, i.maintenance_margin_after, i.available_margin_after, i.missing_after)
+     ORDER BY i.level_after DESC, i.available_margin_change, p.account_id;
+END;
+COMMENT ON FUNCTION margin.report_impact(timestamptz) IS 'the accounts that the parameters valid at an instant (null: when the next of planned_change takes effect) would value differently, at present holdings and prices, the most concerning first: level, and amounts in USD, before and after; no row where nothing is planned';
+
+CREATE VIEW margin.report_impact WITH (security_invoker = true) AS
+SELECT * FROM margin.report_impact();
+ALTER VIEW margin.report_impact OWNER TO @extowner@;
+COMMENT ON VIEW margin.report_impact IS 'what the next planned change of parameters will do to accounts, at present holdings and prices';
+COMMENT ON COLUMN margin.report_impact.account_id IS 'the account';
+COMMENT ON COLUMN margin.report_impact.level_before IS 'its level now';
+COMMENT ON COLUMN margin.report_impact.level_after IS 'its level with the parameters then';
+COMMENT ON COLUMN margin.report_impact.equity_before IS 'USD, now';
+COMMENT ON COLUMN margin.report_impact.equity_after IS 'USD, with the parameters then';
+COMMENT ON COLUMN margin.report_impact.equity_change IS 'the difference, USD';
+COMMENT ON COLUMN margin.report_impact.maintenance_margin_before IS 'USD, now';
+COMMENT ON COLUMN margin.report_impact.maintenance_margin_after IS 'USD, with the parameters then';
+COMMENT ON COLUMN margin.report_impact.maintenance_margin_change IS 'the difference, USD';
+COMMENT ON COLUMN margin.report_impact.available_margin_before IS 'USD, now';
+COMMENT ON COLUMN margin.report_impact.available_margin_after IS 'USD, with the parameters then';
+COMMENT ON COLUMN margin.report_impact.available_margin_change IS 'the difference, USD';
+COMMENT ON COLUMN margin.report_impact.missing_after IS 'symbols that will lack a parameter';

@@ -13,6 +13,7 @@ CREATE TABLE margin.report_run (
     level_changes  integer,
     taken_at       timestamptz,
     days_dropped   integer,
+    prices_pruned  bigint,
     sqlstate       text,
     error          text,
     run_by         name NOT NULL DEFAULT margin.acting_user(),
@@ -28,6 +29,7 @@ COMMENT ON COLUMN margin.report_run.step IS 'the step it is at, or failed in: pa
 COMMENT ON COLUMN margin.report_run.level_changes IS 'how many accounts changed level';
 COMMENT ON COLUMN margin.report_run.taken_at IS 'the snapshot it took';
 COMMENT ON COLUMN margin.report_run.days_dropped IS 'how many UTC days of snapshots were too old';
+COMMENT ON COLUMN margin.report_run.prices_pruned IS 'how many rows of price history were too old';
 COMMENT ON COLUMN margin.report_run.sqlstate IS 'of the error it failed with';
 COMMENT ON COLUMN margin.report_run.error IS 'the error it failed with';
 COMMENT ON COLUMN margin.report_run.run_by IS 'the role that called it';
@@ -41,7 +43,7 @@ COMMENT ON SEQUENCE margin.report_run_id_seq IS 'numbers of report_run';
 --
 -- The lock is the session's.  Who holds it knows that whoever is still noted
 -- as running is not there any more.
-CREATE PROCEDURE margin.run_reports(form margin.snapshot_form DEFAULT 'full', retention interval DEFAULT NULL)
+CREATE PROCEDURE margin.run_reports(form margin.snapshot_form DEFAULT 'full')
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -50,6 +52,7 @@ DECLARE
     changes integer;
     taken timestamptz;
     dropped integer;
+    pruned bigint;
     code text;
     failure text;
 BEGIN
@@ -76,13 +79,14 @@ BEGIN
                 WHEN 'snapshot' THEN
                     taken := margin.take_snapshot(form);
                 WHEN 'retention' THEN
-                    dropped := margin.prune_snapshots(retention);
+                    dropped := margin.prune_snapshots();
+                    pruned := margin.prune_price_history();
             END CASE;
         EXCEPTION WHEN query_canceled OR OTHERS THEN
             GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, failure = MESSAGE_TEXT;
         END;
         UPDATE margin.report_run
-           SET level_changes = changes, taken_at = taken, days_dropped = dropped, sqlstate = code, error = failure
+           SET level_changes = changes, taken_at = taken, days_dropped = dropped, prices_pruned = pruned, sqlstate = code, error = failure
          WHERE id = run;
         EXIT WHEN failure IS NOT NULL;
     END LOOP;
@@ -99,12 +103,12 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON PROCEDURE margin.run_reports(margin.snapshot_form, interval) IS
-'what a schedule calls: makes the partitions of the coming days, refreshes levels, takes a snapshot in that form, and drops the snapshots of days that ended longer ago than retention (null: none); a transaction each, each noted in margin.report_run. A call while another runs is skipped with a warning; an error is noted, ends the run, and is raised again. For the owner of the tables, not inside of a transaction block';
+COMMENT ON PROCEDURE margin.run_reports(margin.snapshot_form) IS
+'what a schedule calls: makes the partitions of the coming days, refreshes levels, takes a snapshot in that form, and drops the snapshots and prices that snapshot_retention and price_retention no longer keep; a transaction each, each noted in margin.report_run. A call while another runs is skipped with a warning; an error is noted, ends the run, and is raised again. For the owner of the tables, not inside of a transaction block';
 
 -- pg_cron need not be there to install margin, so its functions are named in
 -- texts only.
-CREATE FUNCTION margin.schedule_reports(schedule text, form margin.snapshot_form DEFAULT 'full', retention interval DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION margin.schedule_reports(schedule text, form margin.snapshot_form DEFAULT 'full') RETURNS bigint
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -122,12 +126,12 @@ BEGIN
     END IF;
     EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job
       USING 'margin reports', schedule,
-            format('CALL margin.run_reports(%L, %L)', form, retention);
+            format('CALL margin.run_reports(%L)', form);
     RETURN job;
 END
 $$;
-COMMENT ON FUNCTION margin.schedule_reports(text, margin.snapshot_form, interval) IS
-'lets pg_cron call run_reports(form, retention) by a schedule such as ''*/5 * * * *'' (cron.timezone, by default GMT), as the role that calls this, under the name "margin reports", in place of what was scheduled before; returns the number of the job. An error without pg_cron in this database, for null, and where pg_cron refuses the schedule';
+COMMENT ON FUNCTION margin.schedule_reports(text, margin.snapshot_form) IS
+'lets pg_cron call run_reports(form) by a schedule such as ''*/5 * * * *'' (cron.timezone, by default GMT), as the role that calls this, under the name "margin reports", in place of what was scheduled before; returns the number of the job. An error without pg_cron in this database, for null, and where pg_cron refuses the schedule';
 
 CREATE FUNCTION margin.unschedule_reports() RETURNS boolean
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE

@@ -23,10 +23,10 @@ sql('CREATE EXTENSION margin; SELECT margin.prepare_snapshots()');
 
 my $empty = sql('SELECT margin.report_html()');
 like($empty, qr/\A<!DOCTYPE html>.*<\/html>\z/s, 'a page even of an empty book');
-like($empty, qr/>$_</, "it says: $_") for 'No account holds anything.', 'No account is short.', 'There is no collateral.',
-	'There are no positions.', 'There are no snapshots yet.', 'No account is at warning or above.', 'Every account could be valued.';
-is_deeply([ map { $_ eq 'as_of' ? () : scalar @{ decode_json(sql('SELECT margin.report_json()'))->{$_} } } qw(shortfalls losses concentration exposure unpriced worst history) ],
-	[ (0) x 7 ], 'and its JSON has empty arrays');
+like($empty, qr/>\Q$_\E</, "it says: $_") for 'No account holds anything.', 'No account is short.', 'There is no collateral.',
+	'There are no positions.', 'There are no scenarios; margin.load_scenarios() enters some.', 'There are no snapshots yet.', 'No account is at warning or above.', 'Every account could be valued.';
+is_deeply([ map { $_ eq 'as_of' ? () : scalar @{ decode_json(sql('SELECT margin.report_json()'))->{$_} } } qw(shortfalls losses concentration exposure stress unpriced worst history) ],
+	[ (0) x 8 ], 'and its JSON has empty arrays');
 is(sql(q{SELECT count(*) FROM margin.report_csv('shortfalls')}), 0, 'and its CSV no lines');
 
 # ---------------------------------------------------------------------------
@@ -43,6 +43,7 @@ sql(qq{
 	INSERT INTO margin.mark_price (contract, price) VALUES ('BTC_USDT', 60000), ('x$quoted', 2);
 	INSERT INTO margin.balance VALUES (1, 'USDT', 1234567.891), (2, 'BTC', 20), (3, '$quoted', 1000), (4, 'USDT', 100), (5, 'USDT', -250.005), (6, 'none$quoted', 1);
 	INSERT INTO margin.position (account_id, contract, quantity, entry_price) VALUES (3, 'x$quoted', 1050, 2), (4, 'BTC_USDT', 200, 60000);
+	INSERT INTO margin.scenario (scenario, asset, relative) VALUES ('$quoted', 'BTC', -0.5);
 	SELECT margin.take_snapshot();
 	UPDATE margin.index_price SET price = 57000 WHERE asset = 'BTC';
 	SELECT margin.take_snapshot();
@@ -147,7 +148,7 @@ HTML
 			is($f->{overflow}, 0, "$width $scheme: the page is no wider than its window");
 			is($f->{dark} ? 'dark' : 'light', $scheme, "$width $scheme: the colours of the scheme");
 			cmp_ok($f->{contrast}, '>=', 4.5, "$width $scheme: text can be read");
-			is_deeply($f->{headings}, [ 'Levels', 'Shortfall by account', 'Collateral by asset', 'History', 'The worst accounts', 'Unpriced', 'Positions by contract' ],
+			is_deeply($f->{headings}, [ 'Levels', 'Shortfall by account', 'Collateral by asset', 'History', 'The worst accounts', 'Stress', 'Unpriced', 'Positions by contract' ],
 				"$width $scheme: every section is seen");
 			$seen{"$width$scheme"} = $f;
 		}

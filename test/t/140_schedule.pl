@@ -44,14 +44,24 @@ sql(q{
 # By hand
 # ---------------------------------------------------------------------------
 
-my $runs = q{SELECT status, step, level_changes, taken_at IS NOT NULL, days_dropped, sqlstate, error, finished_at >= started_at, run_by
+my $runs = q{SELECT status, step, level_changes, taken_at IS NOT NULL, days_dropped, prices_pruned, sqlstate, error, finished_at >= started_at, run_by
                FROM margin.report_run ORDER BY id};
 sql('CALL margin.run_reports()');
 my ($first) = split /\n/, sql($runs);
-like($first, qr/^done\|\|1\|t\|\d*\|\|\|t\|/, 'a first run needs nothing prepared');
+like($first, qr/^done\|\|1\|t\|0\|0\|\|\|t\|/, 'a first run needs nothing prepared');
 is(sql('SELECT count(*) FROM margin.snapshot'), 1, 'and takes a snapshot');
 is(sql('SELECT account_id, to_level, cause FROM margin.level_event'), '2|bankrupt|report', 'and refreshes levels');
 cmp_ok(sql('SELECT count(*) FROM margin.snapshot_days()'), '>=', 7, 'and makes partitions ahead');
+
+# what is kept no longer goes
+sql(q{CREATE TABLE margin.snapshot_20010101 (LIKE margin.snapshot); CREATE TABLE margin.account_snapshot_20010101 (LIKE margin.account_snapshot);
+      ALTER TABLE margin.snapshot ATTACH PARTITION margin.snapshot_20010101 FOR VALUES FROM ('2001-01-01 00:00+00') TO ('2001-01-02 00:00+00');
+      ALTER TABLE margin.account_snapshot ATTACH PARTITION margin.account_snapshot_20010101 FOR VALUES FROM ('2001-01-01 00:00+00') TO ('2001-01-02 00:00+00');
+      INSERT INTO margin.snapshot_retention VALUES ('30 days'); INSERT INTO margin.price_retention VALUES ('30 days');
+      INSERT INTO margin.index_price_history (asset, price, updated_at, forced, recorded_at) VALUES ('USDT', 2, '2001-01-01 UTC', false, '2001-01-01 UTC');
+      CALL margin.run_reports()});
+is((split /\n/, sql($runs))[1] =~ s/\|[^|]*$//r, 'done||0|t|1|1|||t', 'snapshots and prices are kept as long as the settings say');
+sql('DELETE FROM margin.report_run WHERE id = 2; ALTER TABLE margin.report_run ALTER id RESTART WITH 2');
 
 # what fails is noted, and what was done before stays
 sql(q{DELETE FROM margin.balance WHERE account_id = 2;
@@ -61,7 +71,7 @@ my ($code, $stdout, $stderr) = $node->psql('postgres', '\set VERBOSITY verbose
 CALL margin.run_reports()', on_error_stop => 1);
 is($code, 3, 'a failed run fails for who called it');
 like($stderr, qr/ERROR:  58030: reports failed at snapshot: the disk is on fire\nHINT:  See run 2 /, 'with its error');
-is((split /\n/, sql($runs))[1] =~ s/\|[^|]*$//r, 'failed|snapshot|1|f||58030|the disk is on fire|t', 'which is noted');
+is((split /\n/, sql($runs))[1] =~ s/\|[^|]*$//r, 'failed|snapshot|1|f|||58030|the disk is on fire|t', 'which is noted');
 is(sql('SELECT level FROM margin.account_level WHERE account_id = 2'), 'healthy', 'what was done before it stays');
 sql('DROP FUNCTION refuse() CASCADE');
 
@@ -73,7 +83,7 @@ sql('DROP FUNCTION refuse() CASCADE');
 	CALL margin.run_reports();
 	DROP FUNCTION slow() CASCADE;
 	CALL margin.run_reports();}, on_error_stop => 0);
-is(join(' ', map { join ',', (split /\|/)[0, 1, 5] } (split /\n/, sql($runs))[2, 3]), 'failed,snapshot,57014 done,,', 'a run that is cancelled is noted, and the lock is free again');
+is(join(' ', map { join ',', (split /\|/)[0, 1, 6] } (split /\n/, sql($runs))[2, 3]), 'failed,snapshot,57014 done,,', 'a run that is cancelled is noted, and the lock is free again');
 
 # a session that is killed
 sub in_background
@@ -135,10 +145,10 @@ SKIP:
 	$blocker->query_safe('BEGIN; LOCK TABLE margin.balance IN ACCESS EXCLUSIVE MODE');
 	my ($long) = in_background('CALL margin.run_reports()');
 	await($running, qr/running\|levels/, 30);
-	like(sql(q{SELECT margin.schedule_reports('* * * * *', 'portfolios', '30 days')}), qr/^\d+$/, 'scheduled');
-	like(sql(q{SELECT margin.schedule_reports('* * * * *', 'full', '30 days')}), qr/^\d+$/, 'in place of what was scheduled before');
+	like(sql(q{SELECT margin.schedule_reports('* * * * *', 'portfolios')}), qr/^\d+$/, 'scheduled');
+	like(sql(q{SELECT margin.schedule_reports('* * * * *', 'full')}), qr/^\d+$/, 'in place of what was scheduled before');
 	is(sql('SELECT jobname, schedule, command, username = current_user FROM cron.job'),
-		"margin reports|* * * * *|CALL margin.run_reports('full', '30 days')|t", 'one job');
+		"margin reports|* * * * *|CALL margin.run_reports('full')|t", 'one job');
 	is(await(q{SELECT count(*) FROM margin.report_run WHERE status = 'skipped'}, qr/^[1-9]/, 100), 1, 'a tick during a run is skipped');
 	$blocker->query_safe('COMMIT');
 	$long->finish;
