@@ -58,8 +58,9 @@ sub statement
 	  (rand() < 0.5 ? 'balance' : 'position'), account(), account()
 	  if $kind < 0.9;
 	return sprintf q{UPDATE margin.index_price SET price = %d WHERE asset = 'COIN'}, 8 + int rand 5 if $kind < 0.93;
-	# judged at once, whatever comes of it
-	return q{DO $$ BEGIN SET CONSTRAINTS ALL IMMEDIATE; EXCEPTION WHEN SQLSTATE 'MG001' THEN NULL; END $$; SET CONSTRAINTS ALL DEFERRED};
+	# Judged at once, whatever comes of it.  The first SET is for PostgreSQL, which
+	# otherwise restores what the block has set when this level is rolled back.
+	return q{SET CONSTRAINTS ALL DEFERRED; DO $$ BEGIN SET CONSTRAINTS ALL IMMEDIATE; EXCEPTION WHEN SQLSTATE 'MG001' THEN NULL; END $$; SET CONSTRAINTS ALL DEFERRED};
 }
 
 sub body
