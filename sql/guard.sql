@@ -331,7 +331,7 @@ ROLLBACK;
 CREATE TEMP VIEW reference AS
 SELECT DISTINCT c.oid::regclass AS relation
   FROM pg_proc AS p, regexp_matches(p.prosrc, '(?:FROM|JOIN)\s+margin\.(\w+)', 'g') AS m JOIN pg_class AS c ON c.relname = m[1]
- WHERE p.oid = 'margin.stored_market(timestamptz, timestamptz)'::regprocedure AND c.relnamespace = 'margin'::regnamespace;
+ WHERE p.oid = 'margin.stored_market'::regproc AND c.relnamespace = 'margin'::regnamespace;
 SELECT count(*) >= 8 AS enough FROM reference;
 SELECT relation AS silent FROM reference
  WHERE (SELECT count(*) FROM pg_trigger WHERE tgrelid = relation AND tgfoid = 'margin.market_changed'::regproc AND tgenabled = 'A') <> 2;
