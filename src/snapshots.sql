@@ -410,13 +410,14 @@ BEGIN
     END IF;
 
     SELECT s.taken_at, s.base, s.form, s.accounts INTO latest
-      FROM margin.snapshot AS s WHERE s.taken_at <= taken ORDER BY s.taken_at DESC LIMIT 1;
+      FROM margin.snapshot AS s ORDER BY s.taken_at DESC LIMIT 1;
     expected := coalesce(latest.accounts, (SELECT count(*) FROM (SELECT FROM (SELECT h.account_id FROM margin.holding AS h ORDER BY h.account_id) AS h
                                                                   GROUP BY h.account_id) AS account));
 
     -- A day is dropped whole, so changes do not reach beyond it; nor are there
-    -- ever more of them to be read than accounts.
-    IF form = 'changes' AND (latest.taken_at AT TIME ZONE 'UTC')::date = today
+    -- ever more of them to be read than accounts; nor do they come between
+    -- others when the clock is set back.
+    IF form = 'changes' AND (latest.taken_at AT TIME ZONE 'UTC')::date = today AND latest.taken_at < taken
        AND (SELECT count(*) FROM margin.account_snapshot AS a WHERE a.taken_at > latest.base AND a.taken_at <= latest.taken_at) < latest.accounts
     THEN
         IF current_setting('transaction_isolation') <> 'read committed' THEN
