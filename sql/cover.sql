@@ -81,6 +81,7 @@ ROLLBACK TO s;
 SELECT cover(1, NULL);
 ROLLBACK TO s;
 INSERT INTO cover_rule (asset) VALUES ('NONE');
+SET CONSTRAINTS ALL IMMEDIATE;
 ROLLBACK TO s;
 INSERT INTO cover_rule (asset, conversion_discount) VALUES ('BTC', 1.1);
 ROLLBACK TO s;

@@ -327,6 +327,16 @@ INSERT INTO margin.level_threshold VALUES ('warning', 0.1), ('margin_call', 0.1)
 INSERT INTO margin.position (account_id, contract, quantity, entry_price) VALUES (14, 'FUT', 0.4, 100);
 SET CONSTRAINTS ALL IMMEDIATE;
 ROLLBACK;
+-- every table that the market is read from tells of its changes, and when its next rows become valid
+CREATE TEMP VIEW reference AS
+SELECT DISTINCT c.oid::regclass AS relation
+  FROM pg_proc AS p, regexp_matches(p.prosrc, '(?:FROM|JOIN)\s+margin\.(\w+)', 'g') AS m JOIN pg_class AS c ON c.relname = m[1]
+ WHERE p.oid = 'margin.stored_market(timestamptz, timestamptz)'::regprocedure AND c.relnamespace = 'margin'::regnamespace;
+SELECT count(*) >= 8 AS enough FROM reference;
+SELECT relation AS silent FROM reference
+ WHERE (SELECT count(*) FROM pg_trigger WHERE tgrelid = relation AND tgfoid = 'margin.market_changed'::regproc AND tgenabled = 'A') <> 2;
+SELECT relation AS unforeseen FROM reference JOIN pg_attribute ON attrelid = relation AND attname = 'valid_from'
+ WHERE strpos(pg_get_functiondef('margin.market_expiry'::regproc), relation::text) = 0;
 -- what becomes valid, and what expires, while the market is kept and the transaction goes on
 BEGIN;
 UPDATE margin.asset SET max_age = interval '1 second' WHERE asset = 'COIN';
@@ -610,5 +620,6 @@ ALTER TABLE margin.level_event DISABLE TRIGGER level_event_append_only;
 TRUNCATE margin.guard_exception, margin.level_event, margin.account_level, margin.index_price_history, margin.mark_price_history;
 ALTER TABLE margin.guard_exception ENABLE TRIGGER guard_exception_append_only;
 ALTER TABLE margin.level_event ENABLE TRIGGER level_event_append_only;
-TRUNCATE margin.balance, margin.position, margin.level_threshold,
-    margin.mark_price, margin.risk_tier, margin.contract, margin.index_price, margin.collateral_tier, margin.liability_tier, margin.asset;
+DELETE FROM margin.contract;
+DELETE FROM margin.asset;
+TRUNCATE margin.balance, margin.position, margin.level_threshold;

@@ -232,7 +232,8 @@ DROP SCHEMA regress_margin_uuid CASCADE;
 DROP OWNED BY regress_margin_keeper;
 DROP ROLE regress_margin_keeper;
 ALTER TABLE margin.level_event DISABLE TRIGGER level_event_append_only;
-TRUNCATE margin.asset, margin.collateral_tier, margin.liability_tier, margin.index_price, margin.contract,
-    margin.risk_tier, margin.mark_price, margin.level_threshold, margin.balance, margin.position,
-    margin.account_level, margin.level_event, margin.index_price_history, margin.mark_price_history, margin.cover_rule;
+TRUNCATE margin.level_event, margin.account_level, margin.balance, margin.position, margin.level_threshold,
+    margin.index_price_history, margin.mark_price_history, margin.price_retention;
 ALTER TABLE margin.level_event ENABLE TRIGGER level_event_append_only;
+DELETE FROM margin.contract;
+DELETE FROM margin.asset;

@@ -120,4 +120,4 @@ DROP OWNED BY regress_margin_nobody;
 DROP ROLE regress_margin_nobody;
 
 TRUNCATE margin.asset, margin.collateral_tier, margin.liability_tier, margin.index_price, margin.contract,
-    margin.risk_tier, margin.mark_price, margin.level_threshold, margin.balance, margin.position;
+    margin.risk_tier, margin.mark_price, margin.level_threshold, margin.balance, margin.position, margin.cover_rule;

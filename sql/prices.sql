@@ -1,5 +1,7 @@
 -- Prices in batches, their history and its retention
 \set SHOW_CONTEXT never
+-- what other tests have left
+TRUNCATE margin.index_price_history, margin.mark_price_history;
 
 INSERT INTO margin.asset (asset) VALUES ('BTC'), ('USDT'), ('ETH');
 INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) SELECT asset, 0, 1 FROM margin.asset;
@@ -200,7 +202,8 @@ SELECT * FROM margin.set_prices('{"assets": {"USDT": 2}}', refresh => true);
 SELECT account_id, level FROM margin.account_level ORDER BY 1;
 
 ALTER TABLE margin.level_event DISABLE TRIGGER level_event_append_only;
-TRUNCATE margin.asset, margin.collateral_tier, margin.liability_tier, margin.index_price, margin.contract,
-    margin.risk_tier, margin.mark_price, margin.level_threshold, margin.balance, margin.position,
-    margin.account_level, margin.level_event, margin.index_price_history, margin.mark_price_history, margin.price_retention;
+TRUNCATE margin.level_event, margin.account_level, margin.balance, margin.position, margin.level_threshold,
+    margin.index_price_history, margin.mark_price_history, margin.price_retention;
 ALTER TABLE margin.level_event ENABLE TRIGGER level_event_append_only;
+DELETE FROM margin.contract;
+DELETE FROM margin.asset;

@@ -238,4 +238,4 @@ SELECT count(*) = cardinality(e.extconfig) AND bool_and(c.oid = ANY (e.extconfig
  GROUP BY e.oid;
 
 TRUNCATE margin.asset, margin.collateral_tier, margin.liability_tier, margin.index_price, margin.contract,
-    margin.risk_tier, margin.mark_price, margin.level_threshold, margin.balance, margin.position;
+    margin.risk_tier, margin.mark_price, margin.level_threshold, margin.balance, margin.position, margin.cover_rule;

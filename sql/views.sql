@@ -156,7 +156,7 @@ BEGIN;
 SELECT sum(equity) FROM margin.account_margin;
 SELECT sum(net_asset_value) FROM margin.account_collateral;
 SELECT sum(equity) FROM (VALUES (1), (2), (3)) AS l (id), LATERAL margin.account_margin(id);
-SELECT pg_stat_get_xact_function_calls('margin.market(timestamptz)'::regprocedure) AS markets_read_by_three_queries;
+SELECT pg_stat_get_xact_function_calls('margin.stored_market(timestamptz,timestamptz)'::regprocedure) AS markets_read_by_three_queries;
 COMMIT;
 RESET track_functions;
 
@@ -179,7 +179,7 @@ SELECT * FROM margin.account_margin;
 SELECT account_id, level FROM margin.account_margin(3, '{}');
 RESET ROLE;
 GRANT SELECT ON margin.asset, margin.collateral_tier, margin.liability_tier, margin.index_price, margin.contract,
-    margin.risk_tier, margin.mark_price, margin.level_threshold TO regress_margin_reader;
+    margin.risk_tier, margin.mark_price, margin.level_threshold, margin.asset_change, margin.contract_change TO regress_margin_reader;
 SET ROLE regress_margin_reader;
 SELECT count(*) FROM margin.account_margin;
 INSERT INTO margin.balance VALUES (3, 'BTC', 1000);
@@ -204,4 +204,4 @@ DROP OWNED BY regress_margin_reader;
 DROP ROLE regress_margin_reader;
 
 TRUNCATE margin.asset, margin.collateral_tier, margin.liability_tier, margin.index_price, margin.contract,
-    margin.risk_tier, margin.mark_price, margin.level_threshold, margin.balance, margin.position;
+    margin.risk_tier, margin.mark_price, margin.level_threshold, margin.balance, margin.position, margin.cover_rule;

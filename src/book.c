@@ -227,27 +227,26 @@ compare_locks(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-static int
-compare_oids(const ListCell *a, const ListCell *b)
-{
-	return lfirst_oid(a) < lfirst_oid(b) ? -1 : lfirst_oid(a) > lfirst_oid(b);
-}
-
+/* Their books, in the order of their OIDs; there are hardly ever two. */
 static void
 lock_books(const AccountLock *locks, int count, LOCKMODE mode)
 {
-	List	   *views = NIL;
-	ListCell   *cell;
+	Oid			last = InvalidOid;
 
-	for (int i = 0; i < count; i++)
+	for (;;)
 	{
-		if (i == 0 || locks[i].holding != locks[i - 1].holding)
-			views = list_append_unique_oid(views, locks[i].holding);
+		Oid			next = InvalidOid;
+
+		for (int i = 0; i < count; i++)
+		{
+			if (locks[i].holding > last && (next == InvalidOid || locks[i].holding < next))
+				next = locks[i].holding;
+		}
+		if (next == InvalidOid)
+			return;
+		LockRelationOid(next, mode);
+		last = next;
 	}
-	list_sort(views, compare_oids);
-	foreach(cell, views)
-		LockRelationOid(lfirst_oid(cell), mode);
-	list_free(views);
 }
 
 /* Locks accounts until the end of the transaction; sorts the list. */

@@ -286,4 +286,4 @@ DROP VIEW %1$I.holding, %1$I.account_margin, %1$I.undercollateralized, %1$I.unpr
 $book$, book, account);
 END
 $$;
-COMMENT ON FUNCTION margin.drop_views(name) IS 'drops what create_views() has made in a schema; an error if it has made nothing there, or if something else depends on it';
+COMMENT ON FUNCTION margin.drop_views(name) IS 'drops what create_views() has made in a schema; an error if it has made nothing there, or if something else depends on it. Tables under guard or levels refuse writes until their book has its views again or unguard_table() frees them';

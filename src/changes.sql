@@ -25,7 +25,7 @@ COMMENT ON TABLE margin.contract_change IS 'terms of contracts from an instant o
 COMMENT ON COLUMN margin.contract_change.valid_from IS 'the latest terms not after the instant of a market apply';
 COMMENT ON CONSTRAINT contract_change_valid_from_finite ON margin.contract_change IS 'the terms without a beginning are those in margin.contract';
 
-CREATE FUNCTION margin.change_known() RETURNS trigger
+CREATE FUNCTION margin.symbols_known() RETURNS trigger
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -48,71 +48,84 @@ BEGIN
     IF unknown IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'foreign_key_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME,
-            MESSAGE = format('%s, valid from %s: %s is unknown', TG_TABLE_NAME, NEW.valid_from, unknown),
+            MESSAGE = format('%s names %s, which is unknown', TG_TABLE_NAME, unknown),
             HINT = format('Enter it in margin.%s first.', split_part(unknown, ' ', 1));
     END IF;
     RETURN NULL;
 END
 $$;
-ALTER FUNCTION margin.change_known() OWNER TO @extowner@;
-REVOKE ALL ON FUNCTION margin.change_known() FROM PUBLIC;
-COMMENT ON FUNCTION margin.change_known() IS 'trigger: a change is of an asset or contract that exists, and names assets that exist';
+ALTER FUNCTION margin.symbols_known() OWNER TO @extowner@;
+REVOKE ALL ON FUNCTION margin.symbols_known() FROM PUBLIC;
+COMMENT ON FUNCTION margin.symbols_known() IS 'trigger: a row names an asset or contract that exists, in whichever columns it has for them';
 
 CREATE CONSTRAINT TRIGGER asset_change_known
     AFTER INSERT OR UPDATE ON margin.asset_change
     DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW EXECUTE FUNCTION margin.change_known();
+    FOR EACH ROW EXECUTE FUNCTION margin.symbols_known();
 COMMENT ON TRIGGER asset_change_known ON margin.asset_change IS 'the asset exists';
 CREATE CONSTRAINT TRIGGER contract_change_known
     AFTER INSERT OR UPDATE ON margin.contract_change
     DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW EXECUTE FUNCTION margin.change_known();
+    FOR EACH ROW EXECUTE FUNCTION margin.symbols_known();
 COMMENT ON TRIGGER contract_change_known ON margin.contract_change IS 'the contract exists, and so do its assets';
 
-CREATE FUNCTION margin.changes_follow() RETURNS trigger
+CREATE FUNCTION margin.follow_symbol() RETURNS trigger
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    follower name := TG_ARGV[0];
+    col name := TG_ARGV[1];
+    used boolean;
 BEGIN
-    IF TG_TABLE_NAME = 'asset' AND TG_OP = 'UPDATE' THEN
-        UPDATE margin.asset_change AS c SET asset = NEW.asset WHERE c.asset = OLD.asset;
-        UPDATE margin.contract_change AS c SET settle_asset = NEW.asset WHERE c.settle_asset = OLD.asset;
-        UPDATE margin.contract_change AS c SET base_asset = NEW.asset WHERE c.base_asset = OLD.asset;
-    ELSIF TG_TABLE_NAME = 'asset' AND TG_OP = 'DELETE' THEN
-        DELETE FROM margin.asset_change AS c WHERE c.asset = OLD.asset;
-        IF EXISTS (SELECT FROM margin.contract_change AS c WHERE OLD.asset IN (c.settle_asset, c.base_asset)) THEN
+    -- The column that holds the symbol is named as its table, asset or contract.
+    IF TG_OP = 'UPDATE' THEN
+        EXECUTE format('UPDATE margin.%I SET %I = $1 WHERE %2$I = $2', follower, col)
+          USING to_jsonb(NEW) ->> TG_TABLE_NAME, to_jsonb(OLD) ->> TG_TABLE_NAME;
+    ELSIF TG_OP = 'TRUNCATE' THEN
+        EXECUTE format('DELETE FROM margin.%I', follower);
+    ELSIF TG_ARGV[2] = 'cascade' THEN
+        EXECUTE format('DELETE FROM margin.%I WHERE %I = $1', follower, col) USING to_jsonb(OLD) ->> TG_TABLE_NAME;
+    ELSE
+        EXECUTE format('SELECT EXISTS (SELECT FROM margin.%I WHERE %I = $1)', follower, col)
+           INTO used USING to_jsonb(OLD) ->> TG_TABLE_NAME;
+        IF used THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'foreign_key_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME,
-                MESSAGE = format('asset "%s" is still named in margin.contract_change', OLD.asset);
+                MESSAGE = format('%s "%s" is still named in margin.%I', TG_TABLE_NAME, to_jsonb(OLD) ->> TG_TABLE_NAME, follower);
         END IF;
-    ELSIF TG_TABLE_NAME = 'asset' THEN
-        DELETE FROM margin.asset_change;
-    ELSIF TG_OP = 'UPDATE' THEN
-        UPDATE margin.contract_change AS c SET contract = NEW.contract WHERE c.contract = OLD.contract;
-    ELSIF TG_OP = 'DELETE' THEN
-        DELETE FROM margin.contract_change AS c WHERE c.contract = OLD.contract;
-    ELSE
-        DELETE FROM margin.contract_change;
     END IF;
     RETURN NULL;
 END
 $$;
-ALTER FUNCTION margin.changes_follow() OWNER TO @extowner@;
-REVOKE ALL ON FUNCTION margin.changes_follow() FROM PUBLIC;
-COMMENT ON FUNCTION margin.changes_follow() IS 'trigger: changes take the new name of their asset or contract, and go with it';
+ALTER FUNCTION margin.follow_symbol() OWNER TO @extowner@;
+REVOKE ALL ON FUNCTION margin.follow_symbol() FROM PUBLIC;
+COMMENT ON FUNCTION margin.follow_symbol() IS 'trigger on asset or contract, with arguments (table, column, cascade or restrict): rows of that table take the new name of their symbol, and go with it or hold it';
 
-CREATE TRIGGER asset_changes_follow AFTER DELETE OR UPDATE OF asset ON margin.asset
-    FOR EACH ROW EXECUTE FUNCTION margin.changes_follow();
-COMMENT ON TRIGGER asset_changes_follow ON margin.asset IS 'the changes of an asset take its new name and go with it';
-CREATE TRIGGER asset_changes_truncated AFTER TRUNCATE ON margin.asset
-    FOR EACH STATEMENT EXECUTE FUNCTION margin.changes_follow();
-COMMENT ON TRIGGER asset_changes_truncated ON margin.asset IS 'the changes of all assets go with them';
-CREATE TRIGGER contract_changes_follow AFTER DELETE OR UPDATE OF contract ON margin.contract
-    FOR EACH ROW EXECUTE FUNCTION margin.changes_follow();
-COMMENT ON TRIGGER contract_changes_follow ON margin.contract IS 'the changes of a contract take its new name and go with it';
-CREATE TRIGGER contract_changes_truncated AFTER TRUNCATE ON margin.contract
-    FOR EACH STATEMENT EXECUTE FUNCTION margin.changes_follow();
-COMMENT ON TRIGGER contract_changes_truncated ON margin.contract IS 'the changes of all contracts go with them';
+DO $$
+DECLARE
+    follower record;
+BEGIN
+    FOR follower IN
+        SELECT * FROM (VALUES ('asset', 'asset_change', 'asset', 'cascade'),
+                              ('asset', 'contract_change', 'settle_asset', 'restrict'),
+                              ('asset', 'contract_change', 'base_asset', 'restrict'),
+                              ('contract', 'contract_change', 'contract', 'cascade')) AS f (symbol, name, col, action)
+    LOOP
+        EXECUTE format('CREATE TRIGGER %2$s_%3$s_follows AFTER DELETE OR UPDATE OF %1$s ON margin.%1$s
+                        FOR EACH ROW EXECUTE FUNCTION margin.follow_symbol(%2$L, %3$L, %4$L)',
+                       follower.symbol, follower.name, follower.col, follower.action);
+        EXECUTE format('COMMENT ON TRIGGER %2$s_%3$s_follows ON margin.%1$s IS ''rows of %2$s go by its new name''',
+                       follower.symbol, follower.name, follower.col);
+    END LOOP;
+END
+$$;
+CREATE TRIGGER asset_change_truncated AFTER TRUNCATE ON margin.asset
+    FOR EACH STATEMENT EXECUTE FUNCTION margin.follow_symbol('asset_change');
+COMMENT ON TRIGGER asset_change_truncated ON margin.asset IS 'the changes of all assets go with them';
+CREATE TRIGGER contract_change_truncated AFTER TRUNCATE ON margin.contract
+    FOR EACH STATEMENT EXECUTE FUNCTION margin.follow_symbol('contract_change');
+COMMENT ON TRIGGER contract_change_truncated ON margin.contract IS 'the changes of all contracts go with them';
 
 CREATE VIEW margin.planned_change WITH (security_invoker) AS
 SELECT valid_from, 'asset' AS parameter, asset AS symbol FROM margin.asset_change WHERE valid_from > now()
@@ -214,6 +227,10 @@ $$;
 ALTER TABLE margin.asset_change OWNER TO @extowner@;
 ALTER TABLE margin.contract_change OWNER TO @extowner@;
 ALTER TABLE margin.parameter_event OWNER TO @extowner@;
+
+-- Whoever may use the schema may read these two: market() looks there, and
+-- rights on the tables of parameters shall be all that it takes.
+GRANT SELECT ON margin.asset_change, margin.contract_change TO PUBLIC;
 ALTER VIEW margin.planned_change OWNER TO @extowner@;
 
 SELECT pg_catalog.pg_extension_config_dump('margin.asset_change', '');

@@ -20,8 +20,6 @@ CREATE TABLE margin.cover_rule (
     threshold            numeric,
     repayment_ratio      numeric NOT NULL DEFAULT 1,
     CONSTRAINT cover_rule_pkey PRIMARY KEY (asset),
-    CONSTRAINT cover_rule_asset_fkey FOREIGN KEY (asset) REFERENCES margin.asset
-        ON UPDATE CASCADE ON DELETE CASCADE,
     CONSTRAINT cover_rule_conversion_discount_range
         CHECK (margin.is_amount(conversion_discount) AND conversion_discount BETWEEN 0 AND 1),
     CONSTRAINT cover_rule_threshold_range CHECK (margin.is_amount(threshold) AND threshold >= 0),
@@ -29,6 +27,17 @@ CREATE TABLE margin.cover_rule (
         CHECK (margin.is_amount(repayment_ratio) AND repayment_ratio BETWEEN 0 AND 1)
 );
 ALTER TABLE margin.cover_rule OWNER TO @extowner@;
+CREATE CONSTRAINT TRIGGER cover_rule_known
+    AFTER INSERT OR UPDATE ON margin.cover_rule
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION margin.symbols_known();
+CREATE TRIGGER cover_rule_asset_follows AFTER DELETE OR UPDATE OF asset ON margin.asset
+    FOR EACH ROW EXECUTE FUNCTION margin.follow_symbol('cover_rule', 'asset', 'cascade');
+CREATE TRIGGER cover_rule_truncated AFTER TRUNCATE ON margin.asset
+    FOR EACH STATEMENT EXECUTE FUNCTION margin.follow_symbol('cover_rule');
+COMMENT ON TRIGGER cover_rule_known ON margin.cover_rule IS 'the asset exists';
+COMMENT ON TRIGGER cover_rule_asset_follows ON margin.asset IS 'rows of cover_rule go by its new name';
+COMMENT ON TRIGGER cover_rule_truncated ON margin.asset IS 'the rules of all assets go with them';
 SELECT pg_catalog.pg_extension_config_dump('margin.cover_rule', '');
 COMMENT ON TABLE margin.cover_rule IS 'how an asset pays the debts of its account, and how a debt in it is repaid; an asset without a row pays at index price after those with a rank, if it is collateral at all, and a debt in it is repaid whole. Its row type is what cover_plan() takes, null columns meaning the defaults';
 COMMENT ON COLUMN margin.cover_rule.asset IS 'the asset, as payer and as debt';
@@ -36,7 +45,6 @@ COMMENT ON COLUMN margin.cover_rule.rank IS 'the lowest pays first; NULL: after 
 COMMENT ON COLUMN margin.cover_rule.conversion_discount IS 'part of its index price at which it is converted, 0 to 1; 0: it never pays';
 COMMENT ON COLUMN margin.cover_rule.threshold IS 'a debt is due only where it is above this, in units of the asset; NULL: always, and whole';
 COMMENT ON COLUMN margin.cover_rule.repayment_ratio IS 'a debt above its threshold is repaid down to threshold * (1 - this); 1: whole; means nothing without a threshold';
-COMMENT ON CONSTRAINT cover_rule_asset_fkey ON margin.cover_rule IS 'the asset exists; its rule goes with it';
 COMMENT ON CONSTRAINT cover_rule_conversion_discount_range ON margin.cover_rule IS 'a conversion never brings more than the index price';
 COMMENT ON CONSTRAINT cover_rule_threshold_range ON margin.cover_rule IS 'a debt is an amount above 0';
 COMMENT ON CONSTRAINT cover_rule_repayment_ratio_range ON margin.cover_rule IS 'none of the threshold, all of it, or something between';

@@ -1,7 +1,8 @@
 # README.md says what happens: its SQL is run from top to bottom in one empty
 # database.  A block of sql followed by one of text prints exactly that text,
 # as psql does by default; one without prints what it likes but fails nowhere.
-# A block whose first line is "-- not run" is not run.
+# A block whose first line is "-- not run" is not run; one that begins with
+# "-- refused" must fail, with exactly the error printed below it.
 
 use strict;
 use warnings;
@@ -138,8 +139,16 @@ for my $block (@blocks)
 	my $done = run_log(
 		[ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('readme') ],
 		'<', \$block->{text}, '>', \$out, '2>', \$err);
-	ok($done, "$name runs");
-	is($err, '', "$name complains about nothing");
+	if ($block->{text} =~ /\A-- refused\b/)
+	{
+		ok(!$done, "$name is refused");
+		$out = $err;
+	}
+	else
+	{
+		ok($done, "$name runs");
+		is($err, '', "$name complains about nothing");
+	}
 	next unless defined $block->{result};
 	my ($expected, $got) = ([ trimmed($block->{result}) ], [ trimmed($out) ]);
 	ok("@$expected" ne '' && join("\n", @$expected) eq join("\n", @$got), "$name gives what is printed below it")

@@ -146,7 +146,7 @@ CREATE POLICY everything ON "Bank".trade FOR SELECT TO analyst USING (true);
 GRANT USAGE ON SCHEMA margin, "Bank" TO customer, analyst;
 GRANT SELECT ON ALL TABLES IN SCHEMA "Bank" TO customer, analyst;
 GRANT SELECT ON margin.asset, margin.collateral_tier, margin.liability_tier, margin.index_price,
-	margin.contract, margin.risk_tier, margin.mark_price, margin.level_threshold TO customer, analyst;
+	margin.contract, margin.risk_tier, margin.mark_price, margin.level_threshold, margin.asset_change, margin.contract_change TO customer, analyst;
 SQL
 
 my @all = as('keeper', 'shop', q{SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
@@ -332,7 +332,7 @@ my $described = q{
 	  FROM pg_class c WHERE c.relkind = 'v' AND c.relnamespace::regnamespace::text IN ('"Bank"', 'fund') ORDER BY c.oid::regclass::text;
 	SELECT p.oid::regprocedure, p.proowner::regrole, pg_get_functiondef(p.oid), obj_description(p.oid, 'pg_proc')
 	  FROM pg_proc p WHERE p.proname = 'account_margin' AND p.pronamespace <> 'margin'::regnamespace ORDER BY p.oid::regprocedure::text;
-	SELECT relation, account_column, book, guard, levels FROM margin.guarded_table ORDER BY relation::text;
+	SELECT relation, account_column, book, guard, levels FROM margin.guarded_tables() ORDER BY relation::text;
 	SELECT polname, polrelid::regclass, pg_get_expr(polqual, polrelid) FROM pg_policy ORDER BY 1, 2;
 };
 my $before = as('keeper', 'shop', $described);

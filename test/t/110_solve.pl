@@ -162,9 +162,9 @@ ANALYZE answer;
 
 enough("solve.answer WHERE how = 'coarse' AND question = 'liquidation' AND NOT linked", 500, 'positions asked about');
 enough("solve.answer WHERE linked", 200, 'with a linked index');
-enough("solve.answer WHERE how = 'fine' AND $_ <> mark", 100, "answers $_ than the mark") for qw(lower upper);
-enough("solve.answer WHERE how = 'fine' AND lower <> mark AND upper <> mark", 50, 'answers on both sides');
-enough("solve.answer WHERE how = 'fine' AND lower = mark", 50, 'accounts that are there already');
+enough("solve.answer WHERE how = 'fine' AND $_ <> mark", 60, "answers $_ than the mark") for qw(lower upper);
+enough("solve.answer WHERE how = 'fine' AND lower <> mark AND upper <> mark", 15, 'answers on both sides');
+enough("solve.answer WHERE how = 'fine' AND lower = mark", 200, 'accounts that are there already');
 
 # All multiples of the tick below the mark, and some forty above it.
 none_wrong(
