@@ -254,6 +254,20 @@ SELECT margin.drop_snapshots(date_trunc('day', now(), 'UTC')) AS days;
 SELECT account_id, portfolio FROM margin.portfolios('infinity') ORDER BY 1;
 ROLLBACK;
 
+---------------------------------------------------------------- a clock set back
+BEGIN;
+INSERT INTO margin.balance VALUES (1, 'USDT', 1), (2, 'USDT', 2), (3, 'USDT', 3);
+SELECT margin.prepare_snapshots(1);
+SELECT margin.take_snapshot('portfolios') IS NOT NULL AS taken;
+SELECT margin.take_snapshot('changes') IS NOT NULL AS taken;
+-- as if the latest had been taken at the end of the day
+UPDATE margin.snapshot SET taken_at = date_trunc('day', now(), 'UTC') + interval '1 day - 1 microsecond' WHERE form = 'changes';
+UPDATE margin.balance SET quantity = 20 WHERE account_id = 2;
+SELECT margin.take_snapshot('changes') IS NOT NULL AS taken;
+SELECT form, base = taken_at AS anew, (SELECT string_agg(p.portfolio::text, ' ' ORDER BY p.account_id) FROM margin.portfolios(taken_at) AS p) AS portfolios
+  FROM margin.snapshot ORDER BY taken_at;
+ROLLBACK;
+
 ---------------------------------------------------------------- progress
 SELECT count(*) FROM margin.progress WHERE pid = pg_backend_pid();
 BEGIN;

@@ -392,16 +392,23 @@ SET row_security = off
 SET application_name = 'margin: snapshot'
 AS $$
 DECLARE
+    -- whether every statement sees what the first one of the transaction saw
+    frozen boolean := current_setting('transaction_isolation') IN ('repeatable read', 'serializable');
     taken timestamptz;
     today date;
     latest record;
     expected bigint;
 BEGIN
+    IF form = 'changes' AND frozen THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+            MESSAGE = format('a snapshot of changes cannot be taken at isolation level %s', current_setting('transaction_isolation')),
+            HINT = 'Such a transaction may not see the snapshot before it. Take it at READ COMMITTED, or a snapshot of another form.';
+    END IF;
+
     -- One at a time: changes are told from the snapshot before.
     PERFORM pg_advisory_xact_lock('margin.snapshot'::regclass::oid::integer, 0);
 
-    -- At READ COMMITTED the statement below sees what is there when it begins.
-    taken := CASE WHEN current_setting('transaction_isolation') = 'read committed' THEN clock_timestamp() ELSE now() END;
+    taken := CASE WHEN frozen THEN now() ELSE clock_timestamp() END;
     today := (taken AT TIME ZONE 'UTC')::date;
     IF NOT EXISTS (SELECT FROM margin.snapshot_days() AS d WHERE d.day = today) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -410,20 +417,16 @@ BEGIN
     END IF;
 
     SELECT s.taken_at, s.base, s.form, s.accounts INTO latest
-      FROM margin.snapshot AS s WHERE s.taken_at <= taken ORDER BY s.taken_at DESC LIMIT 1;
+      FROM margin.snapshot AS s ORDER BY s.taken_at DESC LIMIT 1;
     expected := coalesce(latest.accounts, (SELECT count(*) FROM (SELECT FROM (SELECT h.account_id FROM margin.holding AS h ORDER BY h.account_id) AS h
                                                                   GROUP BY h.account_id) AS account));
 
     -- A day is dropped whole, so changes do not reach beyond it; nor are there
-    -- ever more of them to be read than accounts.
-    IF form = 'changes' AND (latest.taken_at AT TIME ZONE 'UTC')::date = today
+    -- ever more of them to be read than accounts; nor do they come between
+    -- others when the clock is set back.
+    IF form = 'changes' AND latest.taken_at < taken AND (latest.taken_at AT TIME ZONE 'UTC')::date = today
        AND (SELECT count(*) FROM margin.account_snapshot AS a WHERE a.taken_at > latest.base AND a.taken_at <= latest.taken_at) < latest.accounts
     THEN
-        IF current_setting('transaction_isolation') <> 'read committed' THEN
-            RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-                MESSAGE = format('a snapshot of changes cannot be taken at isolation level %s', current_setting('transaction_isolation')),
-                HINT = 'Such a transaction may not see the snapshot before it. Take it at READ COMMITTED, or a snapshot of another form.';
-        END IF;
         WITH taking AS (
             INSERT INTO margin.snapshot (taken_at, form, base, market, accounts, levels)
             VALUES (taken, form, latest.base, margin.market(), 0, '{}'))
