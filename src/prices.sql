@@ -114,17 +114,16 @@ CREATE TRIGGER mark_price_history_append_only BEFORE UPDATE ON margin.mark_price
 COMMENT ON TRIGGER index_price_history_append_only ON margin.index_price_history IS 'what was applied is not rewritten, only pruned';
 COMMENT ON TRIGGER mark_price_history_append_only ON margin.mark_price_history IS 'what was applied is not rewritten, only pruned';
 
--- An age is judged by the terms of as_of, as market() does it.
-CREATE FUNCTION margin.market(as_of timestamptz, prices_at timestamptz) RETURNS margin.market
+CREATE FUNCTION margin.past_market(as_of timestamptz) RETURNS margin.market
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
     SELECT margin.market(
         ARRAY(
             SELECT ROW(a.asset,
-                       (SELECT CASE WHEN (prices_at - h.updated_at > coalesce(ch.max_age, CASE WHEN ch.asset IS NULL THEN t.max_age END)) IS NOT TRUE
+                       (SELECT CASE WHEN (as_of - h.updated_at > coalesce(ch.max_age, CASE WHEN ch.asset IS NULL THEN t.max_age END)) IS NOT TRUE
                                     THEN h.price END
                           FROM margin.index_price_history AS h
-                         WHERE h.asset = a.asset AND h.recorded_at <= prices_at
+                         WHERE h.asset = a.asset AND h.recorded_at <= as_of
                          ORDER BY h.recorded_at DESC LIMIT 1),
                        a.tiers, a.basis, a.liability_weight, a.requirement_weight, a.liability_maintenance)::margin.asset_terms
               FROM margin.assets(parameters.m) AS a
@@ -134,10 +133,10 @@ BEGIN ATOMIC
                                   ORDER BY c.valid_from DESC LIMIT 1) AS ch ON true),
         ARRAY(
             SELECT ROW(a.contract, a.settle_asset, a.base_asset, a.size,
-                       (SELECT CASE WHEN (prices_at - h.updated_at > coalesce(ch.max_age, CASE WHEN ch.contract IS NULL THEN t.max_age END)) IS NOT TRUE
+                       (SELECT CASE WHEN (as_of - h.updated_at > coalesce(ch.max_age, CASE WHEN ch.contract IS NULL THEN t.max_age END)) IS NOT TRUE
                                     THEN h.price END
                           FROM margin.mark_price_history AS h
-                         WHERE h.contract = a.contract AND h.recorded_at <= prices_at
+                         WHERE h.contract = a.contract AND h.recorded_at <= as_of
                          ORDER BY h.recorded_at DESC LIMIT 1),
                        a.maintenance, a.initial, a.netting, a.closing_fee)::margin.contract_terms
               FROM margin.contracts(parameters.m) AS a
@@ -150,7 +149,7 @@ BEGIN ATOMIC
         (SELECT l.margin_ratio FROM margin.levels(parameters.m) AS l WHERE l.level = 'liquidation'))
       FROM (SELECT margin.market(as_of) AS m OFFSET 0) AS parameters;
 END;
-COMMENT ON FUNCTION margin.market(timestamptz, timestamptz) IS 'the parameters valid at as_of with the prices that stood at prices_at, from the price histories, those left out that were older than their max_age then: market(t, t) is the market of that time, as far back as price_retention reaches; before that there are no prices, and accounts are unpriced. What was edited in place instead of entered with a valid_from counts as it is now. Null for null';
+COMMENT ON FUNCTION margin.past_market(timestamptz) IS 'the market of a past instant: the parameters valid then with the prices that stood then, from the price histories, those left out that were older than their max_age; as far back as price_retention lets the histories reach: before that there are no prices, and accounts are unpriced. A parameter edited in place instead of entered with a valid_from counts as it is now. Null for null';
 
 CREATE FUNCTION margin.prune_price_history(keep interval DEFAULT NULL) RETURNS bigint
 LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
