@@ -75,8 +75,8 @@ my $why_not;
 	local $ENV{HOME} = $modules;
 	my ($out, $err) = ('', '');
 	$why_not = 'npm is not installed' if !eval { IPC::Run::run([ 'npm', '--version' ], '>', \$out, '2>', \$err) };
-	$why_not //= 'npm cannot install pg'
-	  if !IPC::Run::run([ 'npm', 'install', '--silent', '--no-audit', '--no-fund', '--ignore-scripts', '--prefix', $modules, 'pg' ],
+	$why_not = 'npm cannot install pg'
+	  if !$why_not && !IPC::Run::run([ 'npm', 'install', '--silent', '--no-audit', '--no-fund', '--ignore-scripts', '--prefix', $modules, 'pg' ],
 		'>', \$out, '2>', \$err, IPC::Run::timeout(90));
 }
 SKIP:
