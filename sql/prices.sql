@@ -151,8 +151,9 @@ INSERT INTO margin.mark_price_history (contract, price, updated_at, forced, reco
 SELECT 'BTC_USDT', n, now() - n * interval '1 day', false, now() - n * interval '1 day' FROM generate_series(1, 10) AS n;
 UPDATE margin.index_price AS p SET price = h.price, updated_at = h.updated_at FROM margin.index_price_history AS h
  WHERE p.asset = 'BTC' AND h.asset = 'BTC' AND h.price = 9;
--- the present price, 9, is kept, however old; it was recorded twice
+-- what stood at the horizon is kept, however old
 SELECT margin.prune_price_history();
+SELECT margin.prune_price_history(interval '-1 second');
 SELECT margin.prune_price_history(interval '7 days 12 hours');
 SELECT asset, array_agg(price ORDER BY price) FROM margin.index_price_history GROUP BY 1;
 INSERT INTO margin.price_retention VALUES ('5 days 12 hours');
@@ -227,6 +228,20 @@ INSERT INTO margin.level_threshold VALUES ('warning', 0.6);
 SELECT margin.past_market(clock_timestamp()) OPERATOR(margin.=) margin.market() AS as_now;
 DELETE FROM margin.level_threshold;
 DELETE FROM margin.collateral_tier WHERE valid_from > '-infinity';
+-- a price that is renamed, deleted, truncated; the end of time
+UPDATE margin.asset SET asset = 'XBT' WHERE asset = 'BTC';
+DELETE FROM margin.index_price WHERE asset = 'ETH';
+SELECT asset, price FROM margin.assets(margin.past_market(clock_timestamp())) ORDER BY 1;
+SELECT margin.past_market(clock_timestamp()) OPERATOR(margin.=) margin.market() AS as_now,
+       margin.past_market('infinity') OPERATOR(margin.=) margin.market() AS ever;
+TRUNCATE margin.mark_price;
+SELECT contract, mark_price FROM margin.contracts(margin.past_market(clock_timestamp())) ORDER BY 1;
+-- pruning leaves what any instant since needs
+CREATE TEMP TABLE stood AS
+SELECT at, margin.past_market(at) AS m FROM unnest(ARRAY[clock_timestamp(), '2026-01-01 11:30+00', '2026-01-01 12:00+00']) AS at;
+SELECT margin.prune_price_history(now() - '2026-01-01 11:30+00') > 0 AS pruned;
+SELECT count(*) FROM stood WHERE margin.past_market(at) OPERATOR(margin.<>) m;
+UPDATE margin.asset SET asset = 'BTC' WHERE asset = 'XBT';
 
 -- ---------------------------------------------------------------------------
 -- With the levels of holders: 0.1 USDT and a contract of 0.001 bought at 1000, so

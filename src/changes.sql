@@ -33,18 +33,19 @@ DECLARE
     changed jsonb := to_jsonb(NEW);
     unknown text;
 BEGIN
-    -- The rows stay until this transaction ends, as they do for a foreign key.
+    -- The rows stay until this transaction ends, as they do for a foreign key:
+    -- they are locked first, and looked for by another statement, which sees
+    -- what whoever held them has made of them.
+    PERFORM FROM margin.asset AS a
+      WHERE a.asset IN (changed ->> 'asset', changed ->> 'settle_asset', changed ->> 'base_asset') ORDER BY a.asset FOR KEY SHARE;
     PERFORM FROM margin.contract AS c WHERE c.contract = changed ->> 'contract' FOR KEY SHARE;
-    IF NOT FOUND AND TG_TABLE_NAME = 'contract_change' THEN
-        unknown := format('contract "%s"', changed ->> 'contract');
-    ELSE
-        SELECT format('asset "%s"', named.asset) INTO unknown
-          FROM unnest(ARRAY[changed ->> 'asset', changed ->> 'settle_asset', changed ->> 'base_asset']) AS named (asset)
-         WHERE named.asset IS NOT NULL AND NOT EXISTS (SELECT FROM margin.asset AS a WHERE a.asset = named.asset)
-         LIMIT 1;
-        PERFORM FROM margin.asset AS a
-          WHERE a.asset IN (changed ->> 'asset', changed ->> 'settle_asset', changed ->> 'base_asset') ORDER BY a.asset FOR KEY SHARE;
-    END IF;
+    SELECT format('%s "%s"', named.kind, named.symbol) INTO unknown
+      FROM (VALUES ('asset', changed ->> 'asset'), ('asset', changed ->> 'settle_asset'), ('asset', changed ->> 'base_asset'),
+                   ('contract', changed ->> 'contract')) AS named (kind, symbol)
+     WHERE named.symbol IS NOT NULL
+       AND NOT EXISTS (SELECT FROM margin.asset AS a WHERE named.kind = 'asset' AND a.asset = named.symbol)
+       AND NOT EXISTS (SELECT FROM margin.contract AS c WHERE named.kind = 'contract' AND c.contract = named.symbol)
+     LIMIT 1;
     IF unknown IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'foreign_key_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME,
@@ -209,24 +210,24 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE format('CREATE TRIGGER %1$s_journal AFTER INSERT OR UPDATE OR DELETE ON margin.%1$I FOR EACH ROW
-                    WHEN (NOT margin.is_restoring()) EXECUTE FUNCTION margin.record_parameter_event(%2$L)', parameter, symbol);
-    EXECUTE format('CREATE TRIGGER %1$s_journal_truncate BEFORE TRUNCATE ON margin.%1$I FOR EACH STATEMENT
-                    EXECUTE FUNCTION margin.record_parameter_event(%2$L)', parameter, symbol);
-    EXECUTE format('COMMENT ON TRIGGER %1$s_journal ON margin.%1$I IS ''every edit leaves a row in parameter_event''', parameter);
-    EXECUTE format('COMMENT ON TRIGGER %1$s_journal_truncate ON margin.%1$I IS ''every edit leaves a row in parameter_event''', parameter);
+    EXECUTE format('CREATE TRIGGER %3$I AFTER INSERT OR UPDATE OR DELETE ON margin.%1$I FOR EACH ROW
+                    WHEN (NOT margin.is_restoring()) EXECUTE FUNCTION margin.record_parameter_event(%2$L)', parameter, symbol, parameter || '_journal');
+    EXECUTE format('CREATE TRIGGER %3$I BEFORE TRUNCATE ON margin.%1$I FOR EACH STATEMENT
+                    EXECUTE FUNCTION margin.record_parameter_event(%2$L)', parameter, symbol, parameter || '_journal_truncate');
+    EXECUTE format('COMMENT ON TRIGGER %2$I ON margin.%1$I IS ''every edit leaves a row in parameter_event''', parameter, parameter || '_journal');
+    EXECUTE format('COMMENT ON TRIGGER %2$I ON margin.%1$I IS ''every edit leaves a row in parameter_event''', parameter, parameter || '_journal_truncate');
 END
 $$;
 COMMENT ON PROCEDURE margin.keep_journal(name, name) IS 'lets every edit of a table of margin leave a row in parameter_event, under the symbol in that column; for the owner of the tables';
 
-CALL margin.keep_journal('asset', 'asset');
-CALL margin.keep_journal('asset_change', 'asset');
-CALL margin.keep_journal('collateral_tier', 'asset');
-CALL margin.keep_journal('liability_tier', 'asset');
-CALL margin.keep_journal('contract', 'contract');
-CALL margin.keep_journal('contract_change', 'contract');
-CALL margin.keep_journal('risk_tier', 'contract');
-CALL margin.keep_journal('level_threshold', 'level');
+CALL margin.keep_journal('asset'::name, 'asset'::name);
+CALL margin.keep_journal('asset_change'::name, 'asset'::name);
+CALL margin.keep_journal('collateral_tier'::name, 'asset'::name);
+CALL margin.keep_journal('liability_tier'::name, 'asset'::name);
+CALL margin.keep_journal('contract'::name, 'contract'::name);
+CALL margin.keep_journal('contract_change'::name, 'contract'::name);
+CALL margin.keep_journal('risk_tier'::name, 'contract'::name);
+CALL margin.keep_journal('level_threshold'::name, 'level'::name);
 
 ALTER TABLE margin.asset_change OWNER TO @extowner@;
 ALTER TABLE margin.contract_change OWNER TO @extowner@;

@@ -324,7 +324,8 @@ END
 $$;
 COMMENT ON FUNCTION margin.add_triggers(regclass, name, name) IS
 'puts the triggers of guard and levels on a table, disabled; use guard_table(), which checks and enables them; nothing for null';
-SELECT margin.add_triggers('margin.balance', 'account_id', 'margin'), margin.add_triggers('margin.position', 'account_id', 'margin');
+SELECT margin.add_triggers('margin.balance'::regclass, 'account_id'::name, 'margin'::name),
+       margin.add_triggers('margin.position'::regclass, 'account_id'::name, 'margin'::name);
 
 CREATE FUNCTION margin.guard_table(target regclass, account_column name, book name) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE

@@ -273,6 +273,7 @@ AS $$
 DECLARE
     key text := margin.key_type(book);
     everyone boolean := assets IS NULL AND contracts IS NULL;
+    present margin.market;
     candidates text[];
     expected bigint;
 BEGIN
@@ -285,6 +286,8 @@ BEGIN
     END IF;
 
     -- Everyone, without locks on accounts; one without a row enters as healthy.
+    -- Rows without an account are nobody's level.
+    present := margin.market();
     EXECUTE format('
         WITH judged AS MATERIALIZED (
             SELECT account_id, kept, held
@@ -296,7 +299,7 @@ BEGIN
                       FROM (SELECT account_id, p, margin.level(p, $1) AS judged
                               FROM (SELECT account_id, margin.portfolio(symbol, quantity, entry_price, leverage) AS p,
                                            row_number() OVER () AS n
-                                      FROM (SELECT * FROM %1$I.holding ORDER BY account_id) AS h
+                                      FROM (SELECT * FROM %1$I.holding WHERE account_id IS NOT NULL ORDER BY account_id) AS h
                                      GROUP BY account_id %2$s) AS a
                              WHERE n %% 1000 <> 0 OR margin.report_progress($5, n, $6)
                             OFFSET 0) AS h
@@ -312,10 +315,10 @@ BEGIN
         CASE WHEN NOT everyone THEN 'HAVING bool_or(symbol = ANY (CASE WHEN entry_price IS NULL THEN $3 ELSE $4 END))' END,
         CASE WHEN everyone THEN 'FULL' ELSE 'LEFT' END)
        INTO candidates
-      USING margin.market(), margin.release_ratios(), coalesce(assets, '{}'),
-            ARRAY(SELECT c.contract FROM margin.contract AS c
+      USING present, margin.release_ratios(), coalesce(assets, '{}'),
+            ARRAY(SELECT c.contract FROM margin.contracts(present) AS c
                    WHERE c.contract = ANY (contracts) OR c.settle_asset = ANY (assets)),
-            'refresh ' || book, expected;
+            'refresh ' || left(book, 20), expected;
 
     -- Those that changed, under their locks.
     RETURN CASE WHEN candidates IS NULL THEN 0 ELSE margin.refresh_account_levels(book, candidates, cause) END;
@@ -324,7 +327,7 @@ $$;
 COMMENT ON FUNCTION margin.refresh_levels(name, text[], text[], text) IS 'judges every account of a book in the present market, or only those that hold one of the assets, one of the contracts, or a contract settled in one of the assets; then those whose level would change again as refresh_account_levels() does, and returns how many changed; no change writes nothing; waits for other refreshes of the book to commit; margin.progress says how far it is; isolation levels and row security as there';
 
 -- The built-in book.
-SELECT margin.create_levels('margin');
+SELECT margin.create_levels('margin'::name);
 ALTER TABLE margin.account_level OWNER TO @extowner@;
 ALTER TABLE margin.level_event OWNER TO @extowner@;
 SELECT pg_catalog.pg_extension_config_dump('margin.account_level', '');

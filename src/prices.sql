@@ -7,7 +7,7 @@
 
 CREATE TABLE margin.index_price_history (
     asset        text NOT NULL,
-    price        numeric NOT NULL,
+    price        numeric,
     updated_at   timestamptz NOT NULL,
     forced       boolean NOT NULL,
     recorded_by  name NOT NULL DEFAULT margin.acting_user(),
@@ -16,7 +16,7 @@ CREATE TABLE margin.index_price_history (
 CREATE INDEX index_price_history_idx ON margin.index_price_history (asset, recorded_at);
 COMMENT ON TABLE margin.index_price_history IS 'every index price that was applied, those still kept by price_retention';
 COMMENT ON COLUMN margin.index_price_history.asset IS 'the asset priced';
-COMMENT ON COLUMN margin.index_price_history.price IS 'USD per unit of the asset';
+COMMENT ON COLUMN margin.index_price_history.price IS 'USD per unit of the asset; null: the price was deleted';
 COMMENT ON COLUMN margin.index_price_history.updated_at IS 'when the price was observed';
 COMMENT ON COLUMN margin.index_price_history.forced IS 'whether it replaced a price observed later: a correction';
 COMMENT ON COLUMN margin.index_price_history.recorded_by IS 'the role that applied it';
@@ -25,7 +25,7 @@ COMMENT ON INDEX margin.index_price_history_idx IS 'the price of an asset at a t
 
 CREATE TABLE margin.mark_price_history (
     contract     text NOT NULL,
-    price        numeric NOT NULL,
+    price        numeric,
     updated_at   timestamptz NOT NULL,
     forced       boolean NOT NULL,
     recorded_by  name NOT NULL DEFAULT margin.acting_user(),
@@ -34,7 +34,7 @@ CREATE TABLE margin.mark_price_history (
 CREATE INDEX mark_price_history_idx ON margin.mark_price_history (contract, recorded_at);
 COMMENT ON TABLE margin.mark_price_history IS 'every mark price that was applied, those still kept by price_retention';
 COMMENT ON COLUMN margin.mark_price_history.contract IS 'the contract priced';
-COMMENT ON COLUMN margin.mark_price_history.price IS 'settlement asset per unit of the underlying';
+COMMENT ON COLUMN margin.mark_price_history.price IS 'settlement asset per unit of the underlying; null: the price was deleted';
 COMMENT ON COLUMN margin.mark_price_history.updated_at IS 'when the price was observed';
 COMMENT ON COLUMN margin.mark_price_history.forced IS 'whether it replaced a price observed later: a correction';
 COMMENT ON COLUMN margin.mark_price_history.recorded_by IS 'the role that applied it';
@@ -72,17 +72,16 @@ LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE format(CASE TG_OP
-        WHEN 'INSERT' THEN '
-            INSERT INTO margin.%1$I (%2$I, price, updated_at, forced)
-            SELECT n.%2$I, n.price, n.updated_at, false
-              FROM applied AS n'
-        ELSE '
-            INSERT INTO margin.%1$I (%2$I, price, updated_at, forced)
-            SELECT n.%2$I, n.price, n.updated_at, n.updated_at < o.updated_at
-              FROM applied AS n JOIN replaced AS o ON o.%2$I = n.%2$I
-             WHERE (n.price, n.updated_at) IS DISTINCT FROM (o.price, o.updated_at)'
-        END, TG_TABLE_NAME || '_history', TG_ARGV[0]);
+    EXECUTE format('INSERT INTO margin.%1$I (%2$I, price, updated_at, forced) ' || CASE TG_OP
+        WHEN 'INSERT' THEN 'SELECT n.%2$I, n.price, n.updated_at, false FROM applied AS n'
+        WHEN 'UPDATE' THEN
+            -- a symbol that was renamed goes on under its new name
+            'SELECT n.%2$I, n.price, n.updated_at, coalesce(n.updated_at < o.updated_at, false)
+               FROM applied AS n LEFT JOIN replaced AS o ON o.%2$I = n.%2$I
+              WHERE (n.price, n.updated_at) IS DISTINCT FROM (o.price, o.updated_at)'
+        WHEN 'DELETE' THEN 'SELECT o.%2$I, NULL, o.updated_at, false FROM replaced AS o'
+        ELSE 'SELECT o.%2$I, NULL, o.updated_at, false FROM margin.%3$I AS o'
+        END, TG_TABLE_NAME || '_history', TG_ARGV[0], TG_TABLE_NAME);
     RETURN NULL;
 END
 $$;
@@ -96,16 +95,30 @@ CREATE TRIGGER index_price_record_insert AFTER INSERT ON margin.index_price
 CREATE TRIGGER index_price_record_update AFTER UPDATE ON margin.index_price
     REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
     FOR EACH STATEMENT WHEN (NOT margin.is_restoring()) EXECUTE FUNCTION margin.price_record('asset');
+CREATE TRIGGER index_price_record_delete AFTER DELETE ON margin.index_price
+    REFERENCING OLD TABLE AS replaced
+    FOR EACH STATEMENT EXECUTE FUNCTION margin.price_record('asset');
+CREATE TRIGGER index_price_record_truncate BEFORE TRUNCATE ON margin.index_price
+    FOR EACH STATEMENT EXECUTE FUNCTION margin.price_record('asset');
+COMMENT ON TRIGGER index_price_record_insert ON margin.index_price IS 'each price applied is appended to the history';
+COMMENT ON TRIGGER index_price_record_update ON margin.index_price IS 'each price applied is appended to the history';
+COMMENT ON TRIGGER index_price_record_delete ON margin.index_price IS 'that there is no price any more is appended to the history';
+COMMENT ON TRIGGER index_price_record_truncate ON margin.index_price IS 'that there is no price any more is appended to the history';
 CREATE TRIGGER mark_price_record_insert AFTER INSERT ON margin.mark_price
     REFERENCING NEW TABLE AS applied
     FOR EACH STATEMENT WHEN (NOT margin.is_restoring()) EXECUTE FUNCTION margin.price_record('contract');
 CREATE TRIGGER mark_price_record_update AFTER UPDATE ON margin.mark_price
     REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
     FOR EACH STATEMENT WHEN (NOT margin.is_restoring()) EXECUTE FUNCTION margin.price_record('contract');
-COMMENT ON TRIGGER index_price_record_insert ON margin.index_price IS 'each price applied is appended to the history';
-COMMENT ON TRIGGER index_price_record_update ON margin.index_price IS 'each price applied is appended to the history';
+CREATE TRIGGER mark_price_record_delete AFTER DELETE ON margin.mark_price
+    REFERENCING OLD TABLE AS replaced
+    FOR EACH STATEMENT EXECUTE FUNCTION margin.price_record('contract');
+CREATE TRIGGER mark_price_record_truncate BEFORE TRUNCATE ON margin.mark_price
+    FOR EACH STATEMENT EXECUTE FUNCTION margin.price_record('contract');
 COMMENT ON TRIGGER mark_price_record_insert ON margin.mark_price IS 'each price applied is appended to the history';
 COMMENT ON TRIGGER mark_price_record_update ON margin.mark_price IS 'each price applied is appended to the history';
+COMMENT ON TRIGGER mark_price_record_delete ON margin.mark_price IS 'that there is no price any more is appended to the history';
+COMMENT ON TRIGGER mark_price_record_truncate ON margin.mark_price IS 'that there is no price any more is appended to the history';
 
 CREATE TRIGGER index_price_history_append_only BEFORE UPDATE ON margin.index_price_history
     FOR EACH STATEMENT EXECUTE FUNCTION margin.journal_append_only();
@@ -120,7 +133,7 @@ BEGIN ATOMIC
     SELECT margin.market(
         ARRAY(
             SELECT ROW(a.asset,
-                       (SELECT CASE WHEN (as_of - h.updated_at > coalesce(ch.max_age, CASE WHEN ch.asset IS NULL THEN t.max_age END)) IS NOT TRUE
+                       (SELECT CASE WHEN (least(as_of, clock_timestamp()) - h.updated_at > coalesce(ch.max_age, CASE WHEN ch.asset IS NULL THEN t.max_age END)) IS NOT TRUE
                                     THEN h.price END
                           FROM margin.index_price_history AS h
                          WHERE h.asset = a.asset AND h.recorded_at <= as_of
@@ -133,7 +146,7 @@ BEGIN ATOMIC
                                   ORDER BY c.valid_from DESC LIMIT 1) AS ch ON true),
         ARRAY(
             SELECT ROW(a.contract, a.settle_asset, a.base_asset, a.size,
-                       (SELECT CASE WHEN (as_of - h.updated_at > coalesce(ch.max_age, CASE WHEN ch.contract IS NULL THEN t.max_age END)) IS NOT TRUE
+                       (SELECT CASE WHEN (least(as_of, clock_timestamp()) - h.updated_at > coalesce(ch.max_age, CASE WHEN ch.contract IS NULL THEN t.max_age END)) IS NOT TRUE
                                     THEN h.price END
                           FROM margin.mark_price_history AS h
                          WHERE h.contract = a.contract AND h.recorded_at <= as_of
@@ -152,26 +165,35 @@ END;
 COMMENT ON FUNCTION margin.past_market(timestamptz) IS 'the market of a past instant: the parameters valid then with the prices that stood then, from the price histories, those left out that were older than their max_age; as far back as price_retention lets the histories reach: before that there are no prices, and accounts are unpriced. A parameter edited in place instead of entered with a valid_from counts as it is now. Null for null';
 
 CREATE FUNCTION margin.prune_price_history(keep interval DEFAULT NULL) RETURNS bigint
-LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
-BEGIN ATOMIC
-    WITH horizon AS (
-        SELECT now() - coalesce(prune_price_history.keep, (SELECT r.keep FROM margin.price_retention AS r)) AS at
-    ), index_price AS (
-        DELETE FROM margin.index_price_history AS h USING horizon
-         WHERE h.recorded_at < horizon.at
-           AND NOT EXISTS (SELECT FROM margin.index_price AS p
-                            WHERE p.asset = h.asset AND p.price = h.price AND p.updated_at = h.updated_at)
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    horizon timestamptz := now() - coalesce(keep, (SELECT r.keep FROM margin.price_retention AS r));
+    pruned bigint;
+BEGIN
+    IF keep < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('prices cannot be kept for %s', keep);
+    END IF;
+    -- The price that stood at the horizon stays, however old.
+    WITH index_price AS (
+        DELETE FROM margin.index_price_history AS h
+         WHERE h.recorded_at < horizon
+           AND EXISTS (SELECT FROM margin.index_price_history AS later
+                        WHERE later.asset = h.asset AND later.recorded_at > h.recorded_at AND later.recorded_at <= horizon)
         RETURNING 1
     ), mark_price AS (
-        DELETE FROM margin.mark_price_history AS h USING horizon
-         WHERE h.recorded_at < horizon.at
-           AND NOT EXISTS (SELECT FROM margin.mark_price AS p
-                            WHERE p.contract = h.contract AND p.price = h.price AND p.updated_at = h.updated_at)
+        DELETE FROM margin.mark_price_history AS h
+         WHERE h.recorded_at < horizon
+           AND EXISTS (SELECT FROM margin.mark_price_history AS later
+                        WHERE later.contract = h.contract AND later.recorded_at > h.recorded_at AND later.recorded_at <= horizon)
         RETURNING 1
     )
-    SELECT (SELECT count(*) FROM index_price) + (SELECT count(*) FROM mark_price);
-END;
-COMMENT ON FUNCTION margin.prune_price_history(interval) IS 'deletes from the price histories what was recorded longer ago than keep, or for null than price_retention says (nothing where that is empty), but no present price; returns how many rows';
+    SELECT (SELECT count(*) FROM index_price) + (SELECT count(*) FROM mark_price) INTO pruned;
+    RETURN pruned;
+END
+$$;
+COMMENT ON FUNCTION margin.prune_price_history(interval) IS 'deletes from the price histories what is not needed to tell the prices of any instant since keep ago, or for null since price_retention says (nothing where that is empty); returns how many rows; an error if keep is below 0';
 
 -- ---------------------------------------------------------------------------
 -- Setting prices

@@ -44,6 +44,29 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION margin.report_worst(timestamptz, bigint) IS 'the accounts at warning or above whose equity is least against their maintenance margin (USD), so many (null: all), each explained in the sentences of explain_text(), a line each: of the latest snapshot at or before as_of; an error if there is none; null: now';
 
+-- A scenario that names what a market lacks, as one of before an asset was
+-- listed, must not keep the rest from being told.
+CREATE FUNCTION margin.report_known_stress(
+    as_of timestamptz DEFAULT NULL,
+    OUT scenario text, OUT accounts bigint, OUT warning bigint, OUT margin_call bigint, OUT liquidation bigint, OUT bankrupt bigint, OUT unpriced bigint,
+    OUT equity numeric, OUT maintenance_margin numeric, OUT loss numeric
+) RETURNS SETOF record
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 20
+BEGIN ATOMIC
+    WITH lacking AS MATERIALIZED (
+        SELECT DISTINCT s.scenario FROM margin.scenario AS s
+         WHERE s.asset IS NOT NULL
+               AND NOT EXISTS (SELECT FROM margin.assets((SELECT margin.market_at(as_of))) AS a WHERE a.asset = s.asset)
+            OR s.contract IS NOT NULL
+               AND NOT EXISTS (SELECT FROM margin.contracts((SELECT margin.market_at(as_of))) AS c WHERE c.contract = s.contract)
+    )
+    SELECT * FROM margin.report_stress(as_of, (SELECT ARRAY(SELECT s FROM margin.scenario AS s
+                                                             WHERE s.scenario NOT IN (SELECT l.scenario FROM lacking AS l))))
+    UNION ALL
+    SELECT l.scenario, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM lacking AS l;
+END;
+COMMENT ON FUNCTION margin.report_known_stress(timestamptz) IS 'report_stress(as_of) of the scenarios whose assets and contracts its market has; a row of nulls for each of the others';
+
 -- ---------------------------------------------------------------------------
 -- For machines
 -- ---------------------------------------------------------------------------
@@ -59,7 +82,7 @@ BEGIN
         WHEN 'losses' THEN RETURN QUERY SELECT row_to_json(r) FROM margin.report_losses(as_of) AS r;
         WHEN 'concentration' THEN RETURN QUERY SELECT row_to_json(r) FROM margin.report_concentration(as_of) AS r;
         WHEN 'exposure' THEN RETURN QUERY SELECT row_to_json(r) FROM margin.report_exposure(as_of) AS r;
-        WHEN 'stress' THEN RETURN QUERY SELECT row_to_json(r) FROM margin.report_stress(as_of) AS r;
+        WHEN 'stress' THEN RETURN QUERY SELECT row_to_json(r) FROM margin.report_known_stress(as_of) AS r;
         WHEN 'unpriced' THEN RETURN QUERY SELECT row_to_json(r) FROM margin.report_unpriced(as_of) AS r;
         WHEN 'worst' THEN RETURN QUERY SELECT row_to_json(r) FROM margin.report_worst(as_of) AS r;
         WHEN 'history' THEN RETURN QUERY SELECT row_to_json(r) FROM margin.report_history(as_of) AS r;
@@ -290,12 +313,13 @@ $$, to_char(stated, 'YYYY-MM-DD HH24:MI:SS'), CASE WHEN as_of IS NULL THEN 'The 
                                                           margin.html_amount(s.bankrupt, 0), margin.html_amount(s.unpriced, 0), margin.html_amount(s.equity),
                                                           margin.html_amount(s.maintenance_margin), margin.html_amount(s.loss)] ORDER BY s.n), '{}'),
                                  'There are no scenarios; margin.load_scenarios() enters some.')
-          FROM (SELECT *, row_number() OVER () AS n FROM margin.report_stress(as_of)) AS s) || E'\n';
+          FROM (SELECT *, row_number() OVER () AS n FROM margin.report_known_stress(as_of)) AS s) || E'\n';
 
     page := page || E'<h2>Unpriced</h2>\n' || (
-        SELECT margin.html_table('{Account,Lacks}', coalesce(array_agg(ARRAY[u.account_id::text, array_to_string(u.missing, ', ')] ORDER BY u.account_id), '{}'),
+        SELECT CASE WHEN max(u.total) > 100 THEN format('<p>The first 100 of %s.</p>', margin.html_amount(max(u.total), 0)) ELSE '' END ||
+               margin.html_table('{Account,Lacks}', coalesce(array_agg(ARRAY[u.account_id::text, array_to_string(u.missing, ', ')] ORDER BY u.account_id), '{}'),
                                  'Every account could be valued.')
-          FROM margin.report_unpriced(as_of) AS u) || E'\n';
+          FROM (SELECT r.account_id, r.missing, count(*) OVER () AS total FROM margin.report_unpriced(as_of) AS r ORDER BY r.account_id LIMIT 100) AS u) || E'\n';
 
     page := page || E'<h2>Positions by contract</h2>\n' || (
         SELECT margin.html_table('{Contract,Settles in,Accounts,Mark,Long,Short,Net,Unrealized PnL,Maintenance margin}',

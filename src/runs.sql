@@ -56,6 +56,8 @@ DECLARE
     code text;
     failure text;
 BEGIN
+    -- An error here, inside of a transaction block, comes before the lock.
+    COMMIT;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     IF NOT pg_try_advisory_lock('margin.report_run'::regclass::oid::integer, 0) THEN
         INSERT INTO margin.report_run (finished_at, status) VALUES (clock_timestamp(), 'skipped');
@@ -82,6 +84,8 @@ BEGIN
                     dropped := margin.prune_snapshots();
                     pruned := margin.prune_price_history();
             END CASE;
+            -- what would fail at COMMIT fails here
+            SET CONSTRAINTS ALL IMMEDIATE;
         EXCEPTION WHEN query_canceled OR OTHERS THEN
             GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, failure = MESSAGE_TEXT;
         END;
@@ -103,6 +107,8 @@ BEGIN
     END IF;
 END
 $$;
+REVOKE ALL ON PROCEDURE margin.run_reports(margin.snapshot_form) FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE margin.run_reports(margin.snapshot_form) TO @extowner@ WITH GRANT OPTION;
 COMMENT ON PROCEDURE margin.run_reports(margin.snapshot_form) IS
 'what a schedule calls: makes the partitions of the coming days, refreshes levels, takes a snapshot in that form, and drops the snapshots and prices that snapshot_retention and price_retention no longer keep; a transaction each, each noted in margin.report_run. A call while another runs is skipped with a warning; an error is noted, ends the run, and is raised again. For the owner of the tables, not inside of a transaction block';
 

@@ -173,6 +173,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('days ahead must be between 0 and 366, not %s', days);
     END IF;
+    PERFORM pg_advisory_xact_lock('margin.snapshot'::regclass::oid::integer, 1);
     FOR wanted IN
         SELECT d::date FROM generate_series(current_date::timestamp, current_date + days, interval '1 day') AS d
         EXCEPT SELECT s.day FROM margin.snapshot_days() AS s
@@ -207,7 +208,25 @@ AS $$
 DECLARE
     dropped integer := 0;
     old record;
+    began CONSTANT timestamptz := clock_timestamp();
+    patience CONSTANT interval := nullif(current_setting('lock_timeout')::interval, interval '0');
 BEGIN
+    IF NOT EXISTS (SELECT FROM margin.snapshot_days() AS d WHERE (d.day + 1)::timestamp AT TIME ZONE 'UTC' <= before) THEN
+        RETURN 0;
+    END IF;
+    -- Both or none: whoever waits for the one while holding the other can
+    -- deadlock with readers, and readers queue behind whoever waits.
+    LOOP
+        BEGIN
+            LOCK TABLE margin.snapshot, margin.account_snapshot IN ACCESS EXCLUSIVE MODE NOWAIT;
+            EXIT;
+        EXCEPTION WHEN lock_not_available THEN
+            IF clock_timestamp() - began > patience THEN
+                RAISE;
+            END IF;
+            PERFORM pg_sleep(0.05);
+        END;
+    END LOOP;
     FOR old IN
         SELECT d.snapshot, d.account_snapshot FROM margin.snapshot_days() AS d
          WHERE (d.day + 1)::timestamp AT TIME ZONE 'UTC' <= before
@@ -429,7 +448,7 @@ BEGIN
     THEN
         WITH taking AS (
             INSERT INTO margin.snapshot (taken_at, form, base, market, accounts, levels)
-            VALUES (taken, form, latest.base, margin.market(), 0, '{}'))
+            VALUES (taken, form, latest.base, margin.stored_market(taken, taken), 0, '{}'))
         INSERT INTO margin.account_snapshot (taken_at, account_id, portfolio)
         SELECT taken, account_id, portfolio
           FROM (SELECT account_id, new.portfolio, old.portfolio AS before, row_number() OVER () AS n
@@ -439,7 +458,7 @@ BEGIN
            AND (portfolio OPERATOR(margin.=) before) IS NOT TRUE;
     ELSE
         WITH present AS MATERIALIZED (
-            SELECT margin.market() AS market),
+            SELECT margin.stored_market(taken, taken) AS market),
         taking AS (
             INSERT INTO margin.snapshot (taken_at, form, base, market, accounts, levels)
             SELECT taken, take_snapshot.form, taken, present.market, 0, '{}' FROM present)

@@ -37,7 +37,13 @@ COMMENT ON CONSTRAINT scenario_relative_range ON margin.scenario IS 'a price sta
 COMMENT ON CONSTRAINT scenario_price_positive ON margin.scenario IS 'a price stays above 0';
 COMMENT ON CONSTRAINT scenario_all_relative ON margin.scenario IS 'one price cannot be that of all assets';
 ALTER TABLE margin.scenario OWNER TO @extowner@;
-CALL margin.keep_journal('scenario', 'scenario');
+CREATE TRIGGER scenario_asset_follows AFTER DELETE OR UPDATE OF asset ON margin.asset
+    FOR EACH ROW EXECUTE FUNCTION margin.follow_symbol('scenario', 'asset', 'cascade');
+CREATE TRIGGER scenario_contract_follows AFTER DELETE OR UPDATE OF contract ON margin.contract
+    FOR EACH ROW EXECUTE FUNCTION margin.follow_symbol('scenario', 'contract', 'cascade');
+COMMENT ON TRIGGER scenario_asset_follows ON margin.asset IS 'rows of scenario go by its new name';
+COMMENT ON TRIGGER scenario_contract_follows ON margin.contract IS 'rows of scenario go by its new name';
+CALL margin.keep_journal('scenario'::name, 'scenario'::name);
 SELECT pg_catalog.pg_extension_config_dump('margin.scenario', '');
 
 CREATE FUNCTION margin.scenarios() RETURNS margin.scenario[]

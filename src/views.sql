@@ -2,7 +2,7 @@
 -- margin.market().  They are the book that everybody has; books.sql says what
 -- is in it.
 
-SELECT margin.create_views('margin', 'margin.balance', 'margin.position');
+SELECT margin.create_views('margin'::name, 'margin.balance'::regclass, 'margin.position'::regclass);
 
 ALTER VIEW margin.holding OWNER TO @extowner@;
 ALTER VIEW margin.account_margin OWNER TO @extowner@;

@@ -539,8 +539,20 @@ is(as('keeper', 'trap', q{
 	SELECT format('%s %s', name 'a', name 'b') || ' ' || (oid '1' = 'pg_class'::regclass)}),
 	'a b true', 'decoys fit better');
 ok($node->log_contains('decoy runs as keeper'), 'and say so');
-is(refusal('keeper', 'trap', 'CREATE EXTENSION margin'), 'accepted', 'CREATE EXTENSION among decoys');
-ok(!$node->log_contains("decoy runs as $superuser"), 'ran none of them as superuser');
+is(refusal('keeper', 'trap', 'CREATE EXTENSION margin'), '55000', 'no CREATE EXTENSION among decoys');
+ok(!$node->log_contains("decoy runs as $superuser"), 'none of them has run as superuser');
+# one that fits a call of ours better than ours does
+as('keeper', 'trap', q{DROP SCHEMA margin CASCADE; CREATE SCHEMA margin});
+for my $decoy ('PROCEDURE margin.keep_journal(text, text)', 'FUNCTION margin.create_levels(text) RETURNS void', 'FUNCTION margin.create_views(text, text, text) RETURNS void',
+	'FUNCTION margin.add_triggers(text, text, text) RETURNS void', 'OPERATOR margin.=', 'TYPE margin.level')
+{
+	as('keeper', 'trap', $decoy =~ /OPERATOR/ ? 'CREATE OPERATOR margin.= (LEFTARG = name, RIGHTARG = text, FUNCTION = nameeqtext)'
+		: $decoy =~ /TYPE/ ? "CREATE $decoy AS ENUM ()" : "CREATE $decoy LANGUAGE plpgsql AS 'BEGIN ALTER ROLE keeper SUPERUSER; END'");
+	is(refusal('keeper', 'trap', 'CREATE EXTENSION margin'), '55000', "nor beside a $decoy");
+	as('keeper', 'trap', q{DROP SCHEMA margin CASCADE; CREATE SCHEMA margin});
+}
+is(as('keeper', 'trap', q{SELECT rolsuper FROM pg_roles WHERE rolname = 'keeper'}), 'f', 'nobody has become superuser');
+is(refusal('keeper', 'trap', 'CREATE EXTENSION margin'), 'accepted', 'an empty schema will do');
 is(refusal('keeper', 'trap', 'SELECT margin.load_published()'), 'accepted', 'and works');
 
 $node->stop;
