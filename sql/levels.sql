@@ -108,6 +108,22 @@ ROLLBACK;
 SELECT margin.refresh_account_levels('margin', NULL);
 SELECT margin.refresh_account_levels('margin', '{}');
 SELECT margin.refresh_account_levels('margin', '{one}');
+-- who holds a contract is concerned by the asset it settles in now, not by the
+-- one it settled in before its terms changed: 10 short from 100 at a mark of 102
+-- have lost 20 ETH, 20 USD of 10000 first, then 20000
+BEGIN;
+DELETE FROM margin.balance;
+DELETE FROM margin.position;
+INSERT INTO margin.contract_change (contract, valid_from, settle_asset, size) VALUES ('C', '2020-01-01 00:00+00', 'ETH', 1);
+INSERT INTO margin.balance VALUES (3, 'USD', 10000);
+INSERT INTO margin.position (account_id, contract, quantity, entry_price) VALUES (3, 'C', -10, 100);
+UPDATE margin.mark_price SET price = 102 WHERE contract = 'C';
+UPDATE margin.index_price SET price = 1 WHERE asset = 'ETH';
+SELECT margin.refresh_levels();
+SELECT level, equity FROM margin.account_margin;
+SELECT level_changes FROM margin.set_prices(ARRAY['ETH'], ARRAY[1000], refresh => true);
+SELECT a.level, a.equity, l.level AS kept FROM margin.account_margin AS a JOIN margin.account_level AS l USING (account_id);
+ROLLBACK;
 SELECT margin.refresh_levels('nowhere');
 SELECT margin.refresh_levels(NULL);
 

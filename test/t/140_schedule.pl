@@ -120,9 +120,25 @@ is(sql(q{SELECT status FROM margin.report_run ORDER BY id DESC LIMIT 2}), "skipp
 ($code, $stdout, $stderr) = $node->psql('postgres', 'BEGIN; CALL margin.run_reports();');
 like($stderr, qr/invalid transaction termination/, 'not inside of a transaction block');
 
+# nor is the lock left behind by one that failed there
+$blocker->query('BEGIN; CALL margin.run_reports()');
+$blocker->query('ROLLBACK');
+sql('CALL margin.run_reports()');
+is(sql(q{SELECT status FROM margin.report_run ORDER BY id DESC LIMIT 1}), 'done', 'and the next run is not skipped');
+
+# what would fail at commit is noted, too
+sql(q{CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'not at the end either'; END$$;
+      CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON margin.snapshot DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()});
+($code, $stdout, $stderr) = $node->psql('postgres', "CALL margin.run_reports();\nDROP FUNCTION refuse() CASCADE;\nCALL margin.run_reports()", on_error_stop => 0);
+is(sql(q{SELECT status, step, error FROM margin.report_run ORDER BY id DESC LIMIT 2}), "done||\nfailed|snapshot|not at the end either", 'a failure at commit');
+
 sql(q{CREATE ROLE somebody LOGIN; GRANT USAGE ON SCHEMA margin TO somebody});
 ($code, $stdout, $stderr) = $node->psql('postgres', 'CALL margin.run_reports()', extra_params => [ '-U', 'somebody' ]);
 like($stderr, qr/permission denied/, 'not for everybody');
+$blocker->query(q{SET ROLE somebody; CALL margin.run_reports()});
+$blocker->query('RESET ROLE');
+sql('CALL margin.run_reports()');
+is(sql(q{SELECT status FROM margin.report_run ORDER BY id DESC LIMIT 1}), 'done', 'who may not call it cannot hold it up');
 
 # ---------------------------------------------------------------------------
 # By pg_cron
