@@ -58,7 +58,8 @@ sql(q{CREATE TABLE margin.snapshot_20010101 (LIKE margin.snapshot); CREATE TABLE
       ALTER TABLE margin.snapshot ATTACH PARTITION margin.snapshot_20010101 FOR VALUES FROM ('2001-01-01 00:00+00') TO ('2001-01-02 00:00+00');
       ALTER TABLE margin.account_snapshot ATTACH PARTITION margin.account_snapshot_20010101 FOR VALUES FROM ('2001-01-01 00:00+00') TO ('2001-01-02 00:00+00');
       INSERT INTO margin.snapshot_retention VALUES ('30 days'); INSERT INTO margin.price_retention VALUES ('30 days');
-      INSERT INTO margin.index_price_history (asset, price, updated_at, forced, recorded_at) VALUES ('USDT', 2, '2001-01-01 UTC', false, '2001-01-01 UTC');
+      INSERT INTO margin.index_price_history (asset, price, updated_at, forced, recorded_at) VALUES ('USDT', 2, '2001-01-01 UTC', false, '2001-01-01 UTC'),
+          ('USDT', 3, '2001-01-02 UTC', false, '2001-01-02 UTC');
       CALL margin.run_reports()});
 is((split /\n/, sql($runs))[1] =~ s/\|[^|]*$//r, 'done||0|t|1|1|||t', 'snapshots and prices are kept as long as the settings say');
 sql('DELETE FROM margin.report_run WHERE id = 2; ALTER TABLE margin.report_run ALTER id RESTART WITH 2');
@@ -94,6 +95,7 @@ sub in_background
 	return ($run, \$err);
 }
 my $blocker = $node->background_psql('postgres');
+my $clumsy = $node->background_psql('postgres', on_error_stop => 0);
 $blocker->query_safe('BEGIN; LOCK TABLE margin.balance IN ACCESS EXCLUSIVE MODE');
 my ($killed) = in_background('CALL margin.run_reports()');
 my $running = q{SELECT status, step FROM margin.report_run ORDER BY id DESC LIMIT 1};
@@ -121,8 +123,8 @@ is(sql(q{SELECT status FROM margin.report_run ORDER BY id DESC LIMIT 2}), "skipp
 like($stderr, qr/invalid transaction termination/, 'not inside of a transaction block');
 
 # nor is the lock left behind by one that failed there
-$blocker->query('BEGIN; CALL margin.run_reports()');
-$blocker->query('ROLLBACK');
+$clumsy->query('BEGIN; CALL margin.run_reports()');
+$clumsy->query('ROLLBACK');
 sql('CALL margin.run_reports()');
 is(sql(q{SELECT status FROM margin.report_run ORDER BY id DESC LIMIT 1}), 'done', 'and the next run is not skipped');
 
@@ -135,8 +137,8 @@ is(sql(q{SELECT status, step, error FROM margin.report_run ORDER BY id DESC LIMI
 sql(q{CREATE ROLE somebody LOGIN; GRANT USAGE ON SCHEMA margin TO somebody});
 ($code, $stdout, $stderr) = $node->psql('postgres', 'CALL margin.run_reports()', extra_params => [ '-U', 'somebody' ]);
 like($stderr, qr/permission denied/, 'not for everybody');
-$blocker->query(q{SET ROLE somebody; CALL margin.run_reports()});
-$blocker->query('RESET ROLE');
+$clumsy->query(q{SET ROLE somebody; CALL margin.run_reports()});
+$clumsy->query('RESET ROLE');
 sql('CALL margin.run_reports()');
 is(sql(q{SELECT status FROM margin.report_run ORDER BY id DESC LIMIT 1}), 'done', 'who may not call it cannot hold it up');
 
@@ -178,4 +180,5 @@ SKIP:
 }
 
 $blocker->quit;
+$clumsy->quit;
 done_testing();
