@@ -576,7 +576,7 @@ refuse(const Account *account, const Valuation *after, const Valuation *before, 
 				(errcode(ERRCODE_UNPRICED_ACCOUNT),
 				 errmsg("account \"%s\" of book \"%s\" cannot be valued: no price or parameters for %s",
 						account->key, book, symbol_list(after->missing, after->nmissing)),
-				 errdetail("While an account cannot be valued, no balance of it may fall and no leg of a position may grow."),
+				 errdetail("While an account cannot be valued, no balance of it may fall and no leg of a position may grow or change its entry price or leverage for the worse."),
 				 errhint("Enter what is missing into the reference tables, or leave the account's balances and positions as they are.")));
 
 	requirement_of(after, market, &required, &lack);
