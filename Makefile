@@ -17,7 +17,7 @@ OBJS = \
 	src/market_io.o \
 	src/valuation.o \
 	src/valuation_sql.o \
-	src/books.o \
+	src/create_views.o \
 	src/explain.o \
 	src/whatif.o \
 	src/solve.o \
@@ -48,7 +48,7 @@ SQL_PARTS = \
 	src/changes.sql \
 	src/market_tables.sql \
 	src/published.sql \
-	src/books.sql \
+	src/create_views.sql \
 	src/progress.sql \
 	src/views.sql \
 	src/explain.sql \

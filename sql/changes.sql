@@ -116,6 +116,13 @@ SELECT parameter, symbol, before->>'liability_weight' AS before, after->>'liabil
        changed_by, changed_at = now() AS now, txid = pg_current_xact_id() AS this_transaction
   FROM margin.parameter_event WHERE changed_by = 'regress_margin_editor' ORDER BY id;
 ROLLBACK;
+-- no table of parameters without a journal
+SELECT c.relname AS not_journaled FROM pg_catalog.pg_class AS c
+ WHERE c.relnamespace = 'margin'::regnamespace AND c.relkind = 'r'
+   AND c.relname NOT IN ('balance', 'position', 'account_level', 'switch',  -- facts, and what is switched on
+                         'index_price', 'mark_price', 'report_run', 'price_retention', 'snapshot_retention')
+   AND c.relname !~ '_(event|entry|exception|history)$'
+   AND (SELECT count(*) FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgfoid = 'margin.record_parameter_event'::regproc) <> 2;
 -- which the editor can neither see nor touch, nor switch off
 SET ROLE regress_margin_editor;
 TABLE margin.parameter_event;

@@ -166,13 +166,13 @@ SELECT contract, array_agg(price ORDER BY price) FROM margin.mark_price_history 
 -- A restore brings each row once, whichever table comes first
 -- ---------------------------------------------------------------------------
 
-CREATE TEMP TABLE kept_price AS SELECT * FROM margin.index_price;
 TRUNCATE margin.index_price_history;
 UPDATE margin.index_price SET updated_at = '2026-03-01 00:00+00', price = price + 1;
 UPDATE margin.index_price SET updated_at = '2026-02-01 00:00+00';
 CREATE TEMP TABLE kept AS TABLE margin.index_price;
 CREATE TEMP TABLE kept_history AS TABLE margin.index_price_history;
 SELECT count(*) FROM kept_history;
+SET check_function_bodies = off;
 DELETE FROM margin.index_price;
 TRUNCATE margin.index_price_history;
 INSERT INTO margin.index_price TABLE kept;
@@ -185,6 +185,48 @@ INSERT INTO margin.index_price_history TABLE kept_history;
 INSERT INTO margin.index_price TABLE kept;
 SELECT count(*) FROM (TABLE margin.index_price_history EXCEPT ALL TABLE kept_history) AS d;
 SELECT count(*) FROM margin.index_price_history;
+
+RESET check_function_bodies;
+
+-- ---------------------------------------------------------------------------
+-- The market of a past instant: the prices that stood then, not the ones that
+-- were observed then
+-- ---------------------------------------------------------------------------
+
+TRUNCATE margin.index_price_history, margin.mark_price_history;
+INSERT INTO margin.index_price_history (asset, price, updated_at, forced, recorded_at) VALUES
+    ('BTC', 100, '2026-01-01 10:00+00', false, '2026-01-01 10:00:01+00'), ('BTC', 110, '2026-01-01 11:00+00', false, '2026-01-01 11:00:01+00'),
+    ('BTC', 105, '2026-01-01 10:30+00', true, '2026-01-01 12:00+00'), ('USDT', 1, '2026-01-01 10:00+00', false, '2026-01-01 10:00+00');
+INSERT INTO margin.mark_price_history (contract, price, updated_at, forced, recorded_at) VALUES
+    ('BTC_USDT', 101, '2026-01-01 10:00+00', false, '2026-01-01 10:00:01+00');
+CREATE VIEW pg_temp.past AS
+SELECT n, (SELECT price FROM margin.assets(m) WHERE asset = 'BTC') AS btc, (SELECT price FROM margin.assets(m) WHERE asset = 'USDT') AS usdt,
+       (SELECT price FROM margin.assets(m) WHERE asset = 'ETH') AS eth, (SELECT mark_price FROM margin.contracts(m) WHERE contract = 'BTC_USDT') AS mark
+  FROM unnest('{2026-01-01 09:59:59.999999+00, 2026-01-01 10:00+00, 2026-01-01 10:00:01+00, 2026-01-01 11:00+00, 2026-01-01 11:30+00,
+                2026-01-01 11:30:00.000001+00, 2026-01-01 12:00+00}'::timestamptz[]) WITH ORDINALITY AS t (at, n),
+       LATERAL (SELECT margin.past_market(at) AS m OFFSET 0) AS past;
+SELECT * FROM pg_temp.past ORDER BY n;
+-- a price expires by the terms of then
+BEGIN;
+UPDATE margin.asset SET max_age = '30 minutes' WHERE asset = 'BTC';
+UPDATE margin.contract SET max_age = '1 hour' WHERE contract = 'BTC_USDT';
+SELECT * FROM pg_temp.past ORDER BY n;
+INSERT INTO margin.asset_change (asset, valid_from) VALUES ('BTC', '2026-01-01 11:30:00.000001+00');
+INSERT INTO margin.contract_change (contract, valid_from, settle_asset, size, max_age) VALUES ('BTC_USDT', '2026-01-01 11:30+00', 'USDT', 0.001, '90 minutes');
+SELECT * FROM pg_temp.past ORDER BY n;
+ROLLBACK;
+-- parameters of then too, and all of the market of now
+INSERT INTO margin.collateral_tier (asset, valid_from, lower_bound, ratio) VALUES ('BTC', '2026-01-01 11:00+00', 0, 0.5);
+SELECT (SELECT tiers FROM margin.assets(margin.past_market('2026-01-01 10:59:59+00')) WHERE asset = 'BTC') AS before,
+       (SELECT tiers FROM margin.assets(margin.past_market('2026-01-01 11:00+00')) WHERE asset = 'BTC') AS after,
+       margin.past_market(NULL) IS NULL AS null_for_null;
+DELETE FROM margin.index_price;
+DELETE FROM margin.mark_price;
+SELECT applied FROM margin.set_prices('{"assets": {"BTC": 1000.10, "USDT": 1, "ETH": 30}, "contracts": {"BTC_USDT": 1000, "ETH_USDT": 31}}');
+INSERT INTO margin.level_threshold VALUES ('warning', 0.6);
+SELECT margin.past_market(clock_timestamp()) OPERATOR(margin.=) margin.market() AS as_now;
+DELETE FROM margin.level_threshold;
+DELETE FROM margin.collateral_tier WHERE valid_from > '-infinity';
 
 -- ---------------------------------------------------------------------------
 -- With the levels of holders: 0.1 USDT and a contract of 0.001 bought at 1000, so

@@ -163,7 +163,7 @@ COMMENT ON INDEX margin.parameter_event_symbol IS 'the history of one symbol';
 COMMENT ON SEQUENCE margin.parameter_event_id_seq IS 'numbers of parameter_event';
 COMMENT ON COLUMN margin.parameter_event.id IS 'in the order of the edits';
 COMMENT ON COLUMN margin.parameter_event.parameter IS 'the table edited';
-COMMENT ON COLUMN margin.parameter_event.symbol IS 'asset, contract or level that the row is about';
+COMMENT ON COLUMN margin.parameter_event.symbol IS 'asset, contract, level or scenario that the row is about';
 COMMENT ON COLUMN margin.parameter_event.before IS 'the row as it was; null: there was none';
 COMMENT ON COLUMN margin.parameter_event.after IS 'the row as it is since; null: there is none';
 COMMENT ON COLUMN margin.parameter_event.changed_by IS 'the role that acted';
@@ -204,25 +204,29 @@ ALTER FUNCTION margin.record_parameter_event() OWNER TO @extowner@;
 REVOKE ALL ON FUNCTION margin.record_parameter_event() FROM PUBLIC;
 COMMENT ON FUNCTION margin.record_parameter_event() IS 'trigger: journals an edit of a parameter table; its argument is the column that holds the symbol';
 
-DO $$
-DECLARE
-    edited record;
+CREATE PROCEDURE margin.keep_journal(parameter name, symbol name)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
 BEGIN
-    FOR edited IN
-        SELECT * FROM (VALUES ('asset', 'asset'), ('asset_change', 'asset'), ('collateral_tier', 'asset'), ('liability_tier', 'asset'),
-                              ('contract', 'contract'), ('contract_change', 'contract'), ('risk_tier', 'contract'),
-                              ('level_threshold', 'level')) AS t (name, symbol)
-    LOOP
-        EXECUTE format('CREATE TRIGGER %1$s_journal AFTER INSERT OR UPDATE OR DELETE ON margin.%1$s FOR EACH ROW
-                        WHEN (NOT margin.is_restoring()) EXECUTE FUNCTION margin.record_parameter_event(%2$L)',
-                       edited.name, edited.symbol);
-        EXECUTE format('CREATE TRIGGER %1$s_journal_truncate BEFORE TRUNCATE ON margin.%1$s FOR EACH STATEMENT
-                        EXECUTE FUNCTION margin.record_parameter_event(%2$L)', edited.name, edited.symbol);
-        EXECUTE format('COMMENT ON TRIGGER %1$s_journal ON margin.%1$s IS ''every edit leaves a row in parameter_event''', edited.name);
-        EXECUTE format('COMMENT ON TRIGGER %1$s_journal_truncate ON margin.%1$s IS ''every edit leaves a row in parameter_event''', edited.name);
-    END LOOP;
+    EXECUTE format('CREATE TRIGGER %1$s_journal AFTER INSERT OR UPDATE OR DELETE ON margin.%1$I FOR EACH ROW
+                    WHEN (NOT margin.is_restoring()) EXECUTE FUNCTION margin.record_parameter_event(%2$L)', parameter, symbol);
+    EXECUTE format('CREATE TRIGGER %1$s_journal_truncate BEFORE TRUNCATE ON margin.%1$I FOR EACH STATEMENT
+                    EXECUTE FUNCTION margin.record_parameter_event(%2$L)', parameter, symbol);
+    EXECUTE format('COMMENT ON TRIGGER %1$s_journal ON margin.%1$I IS ''every edit leaves a row in parameter_event''', parameter);
+    EXECUTE format('COMMENT ON TRIGGER %1$s_journal_truncate ON margin.%1$I IS ''every edit leaves a row in parameter_event''', parameter);
 END
 $$;
+COMMENT ON PROCEDURE margin.keep_journal(name, name) IS 'lets every edit of a table of margin leave a row in parameter_event, under the symbol in that column; for the owner of the tables';
+
+CALL margin.keep_journal('asset', 'asset');
+CALL margin.keep_journal('asset_change', 'asset');
+CALL margin.keep_journal('collateral_tier', 'asset');
+CALL margin.keep_journal('liability_tier', 'asset');
+CALL margin.keep_journal('contract', 'contract');
+CALL margin.keep_journal('contract_change', 'contract');
+CALL margin.keep_journal('risk_tier', 'contract');
+CALL margin.keep_journal('level_threshold', 'level');
 
 ALTER TABLE margin.asset_change OWNER TO @extowner@;
 ALTER TABLE margin.contract_change OWNER TO @extowner@;

@@ -35,6 +35,7 @@ CREATE TRIGGER cover_rule_asset_follows AFTER DELETE OR UPDATE OF asset ON margi
     FOR EACH ROW EXECUTE FUNCTION margin.follow_symbol('cover_rule', 'asset', 'cascade');
 CREATE TRIGGER cover_rule_truncated AFTER TRUNCATE ON margin.asset
     FOR EACH STATEMENT EXECUTE FUNCTION margin.follow_symbol('cover_rule');
+CALL margin.keep_journal('cover_rule', 'asset');
 COMMENT ON TRIGGER cover_rule_known ON margin.cover_rule IS 'the asset exists';
 COMMENT ON TRIGGER cover_rule_asset_follows ON margin.asset IS 'rows of cover_rule go by its new name';
 COMMENT ON TRIGGER cover_rule_truncated ON margin.asset IS 'the rules of all assets go with them';

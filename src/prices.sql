@@ -13,7 +13,7 @@ CREATE TABLE margin.index_price_history (
     recorded_by  name NOT NULL DEFAULT margin.acting_user(),
     recorded_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE INDEX index_price_history_idx ON margin.index_price_history (asset, updated_at);
+CREATE INDEX index_price_history_idx ON margin.index_price_history (asset, recorded_at);
 COMMENT ON TABLE margin.index_price_history IS 'every index price that was applied, those still kept by price_retention';
 COMMENT ON COLUMN margin.index_price_history.asset IS 'the asset priced';
 COMMENT ON COLUMN margin.index_price_history.price IS 'USD per unit of the asset';
@@ -21,7 +21,7 @@ COMMENT ON COLUMN margin.index_price_history.updated_at IS 'when the price was o
 COMMENT ON COLUMN margin.index_price_history.forced IS 'whether it replaced a price observed later: a correction';
 COMMENT ON COLUMN margin.index_price_history.recorded_by IS 'the role that applied it';
 COMMENT ON COLUMN margin.index_price_history.recorded_at IS 'when it was applied';
-COMMENT ON INDEX margin.index_price_history_idx IS 'the prices of an asset in the order of their observation';
+COMMENT ON INDEX margin.index_price_history_idx IS 'the price of an asset at a time';
 
 CREATE TABLE margin.mark_price_history (
     contract     text NOT NULL,
@@ -31,7 +31,7 @@ CREATE TABLE margin.mark_price_history (
     recorded_by  name NOT NULL DEFAULT margin.acting_user(),
     recorded_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE INDEX mark_price_history_idx ON margin.mark_price_history (contract, updated_at);
+CREATE INDEX mark_price_history_idx ON margin.mark_price_history (contract, recorded_at);
 COMMENT ON TABLE margin.mark_price_history IS 'every mark price that was applied, those still kept by price_retention';
 COMMENT ON COLUMN margin.mark_price_history.contract IS 'the contract priced';
 COMMENT ON COLUMN margin.mark_price_history.price IS 'settlement asset per unit of the underlying';
@@ -39,7 +39,7 @@ COMMENT ON COLUMN margin.mark_price_history.updated_at IS 'when the price was ob
 COMMENT ON COLUMN margin.mark_price_history.forced IS 'whether it replaced a price observed later: a correction';
 COMMENT ON COLUMN margin.mark_price_history.recorded_by IS 'the role that applied it';
 COMMENT ON COLUMN margin.mark_price_history.recorded_at IS 'when it was applied';
-COMMENT ON INDEX margin.mark_price_history_idx IS 'the prices of a contract in the order of their observation';
+COMMENT ON INDEX margin.mark_price_history_idx IS 'the price of a contract at a time';
 
 CREATE TABLE margin.price_retention (
     keep      interval NOT NULL,
@@ -64,9 +64,7 @@ SELECT pg_catalog.pg_extension_config_dump('margin.price_retention', '');
 -- ---------------------------------------------------------------------------
 -- Recording
 --
--- A restore fills prices and histories in any order.  A price whose history is
--- there already is not recorded again; and where the price came first, the row
--- of the history replaces the one recorded while restoring.
+-- A restore brings the histories along, and records nothing.
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION margin.price_record() RETURNS trigger
@@ -78,9 +76,7 @@ BEGIN
         WHEN 'INSERT' THEN '
             INSERT INTO margin.%1$I (%2$I, price, updated_at, forced)
             SELECT n.%2$I, n.price, n.updated_at, false
-              FROM applied AS n
-             WHERE NOT EXISTS (SELECT FROM margin.%1$I AS h
-                                WHERE h.%2$I = n.%2$I AND h.updated_at = n.updated_at AND h.price = n.price)'
+              FROM applied AS n'
         ELSE '
             INSERT INTO margin.%1$I (%2$I, price, updated_at, forced)
             SELECT n.%2$I, n.price, n.updated_at, n.updated_at < o.updated_at
@@ -96,50 +92,64 @@ COMMENT ON FUNCTION margin.price_record() IS 'trigger: appends the prices applie
 
 CREATE TRIGGER index_price_record_insert AFTER INSERT ON margin.index_price
     REFERENCING NEW TABLE AS applied
-    FOR EACH STATEMENT EXECUTE FUNCTION margin.price_record('asset');
+    FOR EACH STATEMENT WHEN (NOT margin.is_restoring()) EXECUTE FUNCTION margin.price_record('asset');
 CREATE TRIGGER index_price_record_update AFTER UPDATE ON margin.index_price
     REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
-    FOR EACH STATEMENT EXECUTE FUNCTION margin.price_record('asset');
+    FOR EACH STATEMENT WHEN (NOT margin.is_restoring()) EXECUTE FUNCTION margin.price_record('asset');
 CREATE TRIGGER mark_price_record_insert AFTER INSERT ON margin.mark_price
     REFERENCING NEW TABLE AS applied
-    FOR EACH STATEMENT EXECUTE FUNCTION margin.price_record('contract');
+    FOR EACH STATEMENT WHEN (NOT margin.is_restoring()) EXECUTE FUNCTION margin.price_record('contract');
 CREATE TRIGGER mark_price_record_update AFTER UPDATE ON margin.mark_price
     REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
-    FOR EACH STATEMENT EXECUTE FUNCTION margin.price_record('contract');
+    FOR EACH STATEMENT WHEN (NOT margin.is_restoring()) EXECUTE FUNCTION margin.price_record('contract');
 COMMENT ON TRIGGER index_price_record_insert ON margin.index_price IS 'each price applied is appended to the history';
 COMMENT ON TRIGGER index_price_record_update ON margin.index_price IS 'each price applied is appended to the history';
 COMMENT ON TRIGGER mark_price_record_insert ON margin.mark_price IS 'each price applied is appended to the history';
 COMMENT ON TRIGGER mark_price_record_update ON margin.mark_price IS 'each price applied is appended to the history';
 
-CREATE FUNCTION margin.price_history_restore() RETURNS trigger
-LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF TG_TABLE_NAME = 'index_price_history' THEN
-        DELETE FROM margin.index_price_history AS h
-         WHERE h.asset = NEW.asset AND h.updated_at = NEW.updated_at AND h.price = NEW.price AND h.recorded_at > NEW.recorded_at;
-    ELSE
-        DELETE FROM margin.mark_price_history AS h
-         WHERE h.contract = NEW.contract AND h.updated_at = NEW.updated_at AND h.price = NEW.price AND h.recorded_at > NEW.recorded_at;
-    END IF;
-    RETURN NEW;
-END
-$$;
-COMMENT ON FUNCTION margin.price_history_restore() IS 'trigger: a restored row of a price history replaces the one that restoring the price has recorded';
-
-CREATE TRIGGER index_price_history_restore BEFORE INSERT ON margin.index_price_history
-    FOR EACH ROW WHEN (NEW.recorded_at < now()) EXECUTE FUNCTION margin.price_history_restore();
-CREATE TRIGGER mark_price_history_restore BEFORE INSERT ON margin.mark_price_history
-    FOR EACH ROW WHEN (NEW.recorded_at < now()) EXECUTE FUNCTION margin.price_history_restore();
 CREATE TRIGGER index_price_history_append_only BEFORE UPDATE ON margin.index_price_history
     FOR EACH STATEMENT EXECUTE FUNCTION margin.journal_append_only();
 CREATE TRIGGER mark_price_history_append_only BEFORE UPDATE ON margin.mark_price_history
     FOR EACH STATEMENT EXECUTE FUNCTION margin.journal_append_only();
-COMMENT ON TRIGGER index_price_history_restore ON margin.index_price_history IS 'a restore brings each row once';
-COMMENT ON TRIGGER mark_price_history_restore ON margin.mark_price_history IS 'a restore brings each row once';
 COMMENT ON TRIGGER index_price_history_append_only ON margin.index_price_history IS 'what was applied is not rewritten, only pruned';
 COMMENT ON TRIGGER mark_price_history_append_only ON margin.mark_price_history IS 'what was applied is not rewritten, only pruned';
+
+CREATE FUNCTION margin.past_market(as_of timestamptz) RETURNS margin.market
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT margin.market(
+        ARRAY(
+            SELECT ROW(a.asset,
+                       (SELECT CASE WHEN (as_of - h.updated_at > coalesce(ch.max_age, CASE WHEN ch.asset IS NULL THEN t.max_age END)) IS NOT TRUE
+                                    THEN h.price END
+                          FROM margin.index_price_history AS h
+                         WHERE h.asset = a.asset AND h.recorded_at <= as_of
+                         ORDER BY h.recorded_at DESC LIMIT 1),
+                       a.tiers, a.basis, a.liability_weight, a.requirement_weight, a.liability_maintenance)::margin.asset_terms
+              FROM margin.assets(parameters.m) AS a
+              JOIN margin.asset AS t ON t.asset = a.asset
+              LEFT JOIN LATERAL (SELECT c.asset, c.max_age FROM margin.asset_change AS c
+                                  WHERE c.asset = a.asset AND c.valid_from <= as_of
+                                  ORDER BY c.valid_from DESC LIMIT 1) AS ch ON true),
+        ARRAY(
+            SELECT ROW(a.contract, a.settle_asset, a.base_asset, a.size,
+                       (SELECT CASE WHEN (as_of - h.updated_at > coalesce(ch.max_age, CASE WHEN ch.contract IS NULL THEN t.max_age END)) IS NOT TRUE
+                                    THEN h.price END
+                          FROM margin.mark_price_history AS h
+                         WHERE h.contract = a.contract AND h.recorded_at <= as_of
+                         ORDER BY h.recorded_at DESC LIMIT 1),
+                       a.maintenance, a.initial, a.netting, a.closing_fee)::margin.contract_terms
+              FROM margin.contracts(parameters.m) AS a
+              JOIN margin.contract AS t ON t.contract = a.contract
+              LEFT JOIN LATERAL (SELECT c.contract, c.max_age FROM margin.contract_change AS c
+                                  WHERE c.contract = a.contract AND c.valid_from <= as_of
+                                  ORDER BY c.valid_from DESC LIMIT 1) AS ch ON true),
+        (SELECT l.margin_ratio FROM margin.levels(parameters.m) AS l WHERE l.level = 'warning'),
+        (SELECT l.margin_ratio FROM margin.levels(parameters.m) AS l WHERE l.level = 'margin_call'),
+        (SELECT l.margin_ratio FROM margin.levels(parameters.m) AS l WHERE l.level = 'liquidation'))
+      FROM (SELECT margin.market(as_of) AS m OFFSET 0) AS parameters;
+END;
+COMMENT ON FUNCTION margin.past_market(timestamptz) IS 'the market of a past instant: the parameters valid then with the prices that stood then, from the price histories, those left out that were older than their max_age; as far back as price_retention lets the histories reach: before that there are no prices, and accounts are unpriced. A parameter edited in place instead of entered with a valid_from counts as it is now. Null for null';
 
 CREATE FUNCTION margin.prune_price_history(keep interval DEFAULT NULL) RETURNS bigint
 LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE

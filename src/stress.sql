@@ -37,6 +37,7 @@ COMMENT ON CONSTRAINT scenario_relative_range ON margin.scenario IS 'a price sta
 COMMENT ON CONSTRAINT scenario_price_positive ON margin.scenario IS 'a price stays above 0';
 COMMENT ON CONSTRAINT scenario_all_relative ON margin.scenario IS 'one price cannot be that of all assets';
 ALTER TABLE margin.scenario OWNER TO @extowner@;
+CALL margin.keep_journal('scenario', 'scenario');
 SELECT pg_catalog.pg_extension_config_dump('margin.scenario', '');
 
 CREATE FUNCTION margin.scenarios() RETURNS margin.scenario[]

@@ -1,5 +1,5 @@
 /*
- * books.c
+ * create_views.c
  *		A column of one's own table, or an expression over it, made fit for the
  *		definition of a view.
  *

@@ -1,4 +1,4 @@
--- books: the views, over any tables that hold balances and positions.
+-- create_views: the views, over any tables that hold balances and positions.
 --
 -- A book is a schema with these views in it.  Schema margin is one, over the
 -- tables of the extension (views.sql); create_views() makes others over tables
