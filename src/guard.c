@@ -290,7 +290,7 @@ account_column(Relation table, const char *name, const Book *book)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of table \"%s\" cannot name accounts of book \"%s\"",
-						name, RelationGetRelationName(table), get_namespace_name(book->schema)),
+						name, RelationGetRelationName(table), NameStr(book->name)),
 				 errdetail("It is of another type than account_id of the view holding.")));
 	return column;
 }
@@ -346,6 +346,8 @@ margin_collect_account(PG_FUNCTION_ARGS)
 	}
 	return PointerGetDatum(NULL);
 }
+
+/* ---------- what a book's view is asked ---------- */
 
 /*
  * What a volatile function reads may be newer than the query that calls it: the
@@ -492,7 +494,7 @@ ask(const Court *court, const Account *account, SPIPlanPtr *plan, const char *wh
 	}
 	court->snapshot->curcid = command;
 	if (SPI_execute_snapshot(*plan, &key, NULL, court->snapshot, InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "cannot read \"%s\" of book \"%s\"", relation, get_namespace_name(book->schema));
+		elog(ERROR, "cannot read \"%s\" of book \"%s\"", relation, NameStr(book->name));
 	court->snapshot->curcid = court->present;
 	/* SPI has switched to a context of its own, which lives too long */
 	MemoryContextSwitchTo(caller);
@@ -567,7 +569,7 @@ requirement_of(const Valuation *v, const Market *market, Decimal *required, Deci
 static pg_noreturn void
 refuse(const Account *account, const Valuation *after, const Valuation *before, const Market *market)
 {
-	const char *book = get_namespace_name(account->book->schema);
+	const char *book = NameStr(account->book->name);
 	Decimal		required;
 	Decimal		lack;
 
@@ -656,7 +658,7 @@ record_exception(const Account *account, const Valuation *after, const Valuation
 		missing[i] = symbol_text(&after->missing[i]);
 	{
 		Argument	arguments[] = {
-			text_argument(get_namespace_name(account->book->schema)),
+			text_argument(NameStr(account->book->name)),
 			text_argument(account->key),
 			text_argument(level_names[after->level]),
 			amount_argument(&after->equity, valued),
@@ -837,7 +839,7 @@ refresh_levels(Court *court)
 		}
 		{
 			Argument	arguments[] = {
-				text_argument(get_namespace_name(book->schema)),
+				text_argument(NameStr(book->name)),
 				list_argument(keys, count),
 				{market_type, PointerGetDatum(court->market), false},
 				{NUMERICARRAYOID, ratios, false}

@@ -295,6 +295,8 @@ is(outcome('team_a', q{INSERT INTO moved.wallet VALUES ('ann', 'USD', -5000)}), 
 # ---------------------------------------------------------------------------
 
 is(outcome('keeper', "BEGIN; $withdraw; PREPARE TRANSACTION 'one'"), 'MG001', 'judged when prepared');
+is(outcome('keeper', q{BEGIN; UPDATE margin.balance SET quantity = quantity - 40 WHERE account_id = 1; SET CONSTRAINTS ALL IMMEDIATE;
+	UPDATE margin.mark_price SET price = 96 WHERE contract = 'FUT'; PREPARE TRANSACTION 'one'}), 'MG001', 'also if it was judged before, in another market');
 is(as('keeper', 'SELECT count(*) FROM pg_prepared_xacts'), 0, 'and not prepared then');
 as('keeper', q{BEGIN; UPDATE margin.balance SET quantity = quantity - 40 WHERE account_id = 1; PREPARE TRANSACTION 'one'});
 is(outcome('keeper', 'UPDATE margin.position SET quantity = 11 WHERE account_id = 1'), '55P03', 'prepared: other writers of the account wait');
