@@ -248,6 +248,21 @@ BEGIN; DELETE FROM margin.balance WHERE (account_id, asset) = (4, 'NOWHERE'); DE
 -- if it does not pass then: only what reduces
 BEGIN; DELETE FROM margin.balance WHERE account_id = 4; INSERT INTO margin.balance VALUES (4, 'USD', -5); DELETE FROM margin.position WHERE account_id = 4; COMMIT;
 INSERT INTO margin.balance VALUES (10, 'USD', -5), (10, 'NOWHERE', -5) ON CONFLICT DO NOTHING;
+-- a leg that remains is not made worse by its entry price or leverage: 2 long at 100
+UPDATE margin.position SET entry_price = 101 WHERE account_id = 4;
+UPDATE margin.position SET quantity = 1, entry_price = 201 WHERE account_id = 4;
+UPDATE margin.position SET leverage = 2 WHERE account_id = 4;
+UPDATE margin.position SET leverage = 4 WHERE account_id = 4;
+UPDATE margin.position SET leverage = NULL WHERE account_id = 4;
+UPDATE margin.position SET entry_price = 99, leverage = 1 WHERE account_id = 4;
+UPDATE margin.position SET quantity = 1, leverage = 4 WHERE account_id = 4;
+SELECT margin.disable_guard();
+INSERT INTO margin.position (account_id, contract, quantity, entry_price) VALUES (15, 'DARK', -2, 100);
+SELECT margin.enable_guard();
+UPDATE margin.position SET entry_price = 99 WHERE account_id = 15;
+UPDATE margin.position SET entry_price = 101 WHERE account_id = 15;
+UPDATE margin.position SET quantity = -1 WHERE account_id = 15;
+DELETE FROM margin.position WHERE account_id = 15;
 SELECT margin.disable_guard();
 INSERT INTO margin.balance VALUES (10, 'USD', -5), (10, 'NOWHERE', -5);
 SELECT margin.enable_guard();
@@ -287,6 +302,41 @@ UPDATE margin.index_price SET price = 50 WHERE asset = 'COIN';
 UPDATE margin.balance SET quantity = quantity + 0.01 WHERE (account_id, asset) = (11, 'USD');
 COMMIT;
 UPDATE margin.index_price SET price = 100 WHERE asset = 'COIN';
+-- judged before: judged again at commit if the market has changed since, not if it has not
+BEGIN;
+INSERT INTO margin.balance VALUES (16, 'COIN', 1), (16, 'USD', -500);
+UPDATE margin.index_price SET price = 1000 WHERE asset = 'COIN';
+SET CONSTRAINTS ALL IMMEDIATE;
+UPDATE margin.index_price SET price = 100 WHERE asset = 'COIN';
+COMMIT;
+BEGIN;
+INSERT INTO margin.balance VALUES (16, 'COIN', 1), (16, 'USD', -80);
+SET CONSTRAINTS ALL IMMEDIATE;
+SAVEPOINT s;
+UPDATE margin.index_price SET price = 99 WHERE asset = 'COIN';
+INSERT INTO margin.balance VALUES (17, 'COIN', 1);
+ROLLBACK TO s;
+COMMIT;
+BEGIN;
+SET LOCAL margin.guard = record;
+UPDATE margin.balance SET quantity = -81 WHERE (account_id, asset) = (16, 'USD');
+SET CONSTRAINTS ALL IMMEDIATE;
+UPDATE margin.balance SET quantity = quantity WHERE account_id = 5;
+COMMIT;
+SELECT account_id, available_margin FROM margin.guard_exception;
+BEGIN;
+SET LOCAL margin.guard = record;
+UPDATE margin.balance SET quantity = -82 WHERE (account_id, asset) = (16, 'USD');
+SET CONSTRAINTS ALL IMMEDIATE;
+UPDATE margin.index_price SET price = 90 WHERE asset = 'COIN';
+COMMIT;
+SELECT account_id, available_margin FROM margin.guard_exception ORDER BY judged_at;
+UPDATE margin.index_price SET price = 100 WHERE asset = 'COIN';
+DELETE FROM margin.balance WHERE account_id = 16 AND asset = 'USD';
+DELETE FROM margin.balance WHERE account_id = 16;
+ALTER TABLE margin.guard_exception DISABLE TRIGGER guard_exception_append_only;
+TRUNCATE margin.guard_exception;
+ALTER TABLE margin.guard_exception ENABLE TRIGGER guard_exception_append_only;
 -- each reference table counts
 CREATE FUNCTION pg_temp.after(change text, account bigint) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -469,6 +519,44 @@ SELECT margin.guard_table('wallet', 'who', 'Own "Book');
 UPDATE wallet SET amount = amount + 1 WHERE who = 'ann';
 DROP VIEW holding;
 UPDATE wallet SET amount = amount + 1;
+-- replaced or renamed by a transaction that has written: asked as it is at commit
+CREATE VIEW holding AS
+SELECT who AS account_id, coin AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM wallet
+UNION ALL SELECT owner, what, lots, price, NULL FROM trade;
+BEGIN;
+UPDATE wallet SET amount = amount - 1 WHERE who = 'ann';
+DROP VIEW holding;
+COMMIT;
+BEGIN;
+UPDATE wallet SET amount = amount + 1 WHERE who = 'ann';
+DROP VIEW holding;
+CREATE VIEW holding AS
+SELECT who AS account_id, coin AS symbol, -amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM wallet;
+COMMIT;
+BEGIN;
+UPDATE wallet SET amount = amount - 1000 WHERE who = 'ann';
+ALTER SCHEMA "Own ""Book" RENAME TO regress_margin_renamed;
+COMMIT;
+-- volatile functions may read what is newer than the question
+CREATE FUNCTION same(numeric) RETURNS numeric LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
+BEGIN;
+CREATE OR REPLACE VIEW holding AS
+SELECT who AS account_id, coin AS symbol, "Own ""Book".same(amount) AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM wallet
+UNION ALL SELECT owner, what, lots, price, NULL FROM trade;
+SELECT margin.guard_table('wallet', 'who', 'Own "Book');
+ROLLBACK;
+BEGIN;
+ALTER FUNCTION same STABLE;
+CREATE OR REPLACE VIEW holding AS
+SELECT who AS account_id, coin AS symbol, "Own ""Book".same(amount) AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM wallet
+UNION ALL SELECT owner, what, lots, price, NULL FROM trade;
+SELECT margin.guard_table('wallet', 'who', 'Own "Book');
+UPDATE wallet SET amount = amount + 1 WHERE who = 'ann';
+SET CONSTRAINTS ALL IMMEDIATE;
+ALTER FUNCTION same VOLATILE;
+UPDATE wallet SET amount = amount + 1 WHERE who = 'ann';
+ROLLBACK;
+DROP VIEW holding;
 -- keys of another type
 CREATE VIEW holding AS SELECT gen_random_uuid() AS account_id, 'USD' AS symbol, 1 AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage;
 UPDATE wallet SET amount = amount + 1;
@@ -502,7 +590,9 @@ CREATE TRIGGER wrong AFTER INSERT ON purse EXECUTE FUNCTION margin.check_account
 INSERT INTO purse VALUES (NULL, 2, 'USD', 1);
 SELECT margin.collect_account();
 RESET search_path;
+SET client_min_messages = warning;
 DROP SCHEMA "Own ""Book" CASCADE;
+RESET client_min_messages;
 
 ---------------------------------------------------------------------------
 -- levels follow writes

@@ -27,6 +27,7 @@
 /* ---------- books ---------- */
 
 static HTAB *books;
+bool		book_plans_run;
 
 static Book *
 book_entry(Oid schema)
@@ -46,6 +47,7 @@ book_entry(Oid schema)
 		book->holding = InvalidOid;
 		book->portfolio = NULL;
 		book->level = NULL;
+		book->checked = 0;
 	}
 	return book;
 }
@@ -66,7 +68,13 @@ book_learn(Book *book, Oid holding, const char *name)
 {
 	AttrNumber	column = get_attnum(holding, "account_id");
 
+	if (book_plans_run && OidIsValid(book->holding))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("book \"%s\" was changed while its accounts are judged", name),
+				 errhint("Retry the transaction.")));
 	book->holding = InvalidOid;
+	book->checked = 0;
 	forget_plan(&book->portfolio);
 	forget_plan(&book->level);
 	if (get_rel_relkind(holding) != RELKIND_VIEW || column == InvalidAttrNumber)
@@ -75,7 +83,28 @@ book_learn(Book *book, Oid holding, const char *name)
 				 errmsg("\"%s.holding\" is not a view with a column account_id", name),
 				 errhint("A book is a schema with a view holding(account_id, symbol, quantity, entry_price, leverage).")));
 	book->keys = book_key_kind(holding, column);
+	namestrcpy(&book->name, name);
 	book->holding = holding;
+}
+
+static Oid
+find_holding(Oid schema, const char *name)
+{
+	Oid			holding = OidIsValid(schema) ? get_relname_relid("holding", schema) : InvalidOid;
+
+	if (!OidIsValid(holding))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no book \"%s\"", name),
+				 errdetail("A book is a schema with a view holding(account_id, symbol, quantity, entry_price, leverage).")));
+	return holding;
+}
+
+static void
+book_follow(Book *book, Oid holding, const char *name)
+{
+	if (unlikely(book->holding != holding || strcmp(NameStr(book->name), name) != 0))
+		book_learn(book, holding, name);
 }
 
 /* The book in a schema; good until the next look into the catalogs. */
@@ -83,18 +112,25 @@ Book *
 book_open(const char *name)
 {
 	Oid			schema = get_namespace_oid(name, true);
-	Oid			holding = OidIsValid(schema) ? get_relname_relid("holding", schema) : InvalidOid;
-	Book	   *book;
+	Oid			holding = find_holding(schema, name);
+	Book	   *book = book_entry(schema);
 
-	if (!OidIsValid(holding))
+	book_follow(book, holding, name);
+	return book;
+}
+
+/* The same after another look: its view may have been replaced, its schema renamed. */
+void
+book_reopen(Book *book)
+{
+	char	   *name = get_namespace_name(book->schema);
+
+	if (name == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("there is no book \"%s\"", name),
-				 errdetail("A book is a schema with a view holding(account_id, symbol, quantity, entry_price, leverage).")));
-	book = book_entry(schema);
-	if (unlikely(book->holding != holding))
-		book_learn(book, holding, name);
-	return book;
+				 errmsg("book \"%s\" was dropped", NameStr(book->name))));
+	book_follow(book, find_holding(book->schema, name), name);
+	pfree(name);
 }
 
 /* Whoever owns the view owns the book. */

@@ -23,11 +23,13 @@ typedef enum KeyKind
 typedef struct Book
 {
 	Oid			schema;			/* first: a hash table finds books by it */
+	NameData	name;			/* of the schema, as it is in the plans */
 	Oid			holding;		/* the view; InvalidOid: to be looked up */
 	KeyKind		keys;
 	/* the guard's queries about one account */
 	SPIPlanPtr	portfolio;
 	SPIPlanPtr	level;
+	int			checked;		/* the generation of the former's plan that is known to be stable */
 } Book;
 
 /* What stands for an account in a lock: accounts that share it share the lock, too. */
@@ -37,7 +39,11 @@ typedef struct AccountLock
 	Oid			holding;
 } AccountLock;
 
+/* Whether plans of books may be running, so that none is forgotten. */
+extern bool book_plans_run;
+
 extern Book *book_open(const char *name);
+extern void book_reopen(Book *book);
 extern Oid	book_owner(const Book *book);
 extern KeyKind book_key_kind(Oid relation, AttrNumber column);
 extern char *book_key_text(KeyKind kind, Oid type, Datum key);

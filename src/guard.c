@@ -2,21 +2,23 @@
  * guard.c
  *		Writes that would break an account.
  *
- * Row triggers note which accounts a transaction touches; a deferred one
- * judges them, each once, when the transaction is about to commit, or at SET
- * CONSTRAINTS.  It first locks all of them, in one order that is everybody's,
- * and only then takes the snapshot it judges by: of two transactions that
- * touch one account the second sees what the first one left, whatever the
- * isolation level.
+ * Row triggers note which accounts a transaction touches.  They are judged,
+ * each once, when the transaction commits or is prepared and all its deferred
+ * triggers are done; a constraint trigger judges them before that, at SET
+ * CONSTRAINTS, and they are judged again if they are written after it or the
+ * market has changed.  A judgement first locks all of them, in one order that
+ * is everybody's, and only then takes the snapshot it judges by: of two
+ * transactions that touch one account the second sees what the first one left,
+ * whatever the isolation level.
  *
  * The account as the transaction found it is what that same snapshot shows
  * when it is set back to the transaction's first command, which hides the
  * transaction's own changes, those in its subtransactions too.
  *
  * Queries run as the owner of the book's view, as whoever wrote the view: the
- * code in it gets nobody else's rights.  As in checks of foreign keys, row
- * security hides nothing: that of the owner's tables does not apply, that of
- * other tables is an error.
+ * code in it gets nobody else's rights, and may write no account while others
+ * are judged.  As in checks of foreign keys, row security hides nothing: that
+ * of the owner's tables does not apply, that of other tables is an error.
  */
 #include "postgres.h"
 
@@ -29,6 +31,8 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "tcop/pquery.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -36,6 +40,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -43,11 +48,15 @@
 
 #include "book.h"
 #include "market_copy.h"
+#include "notice.h"
 #include "options.h"
 #include "valuation.h"
 
 #define ERRCODE_INSUFFICIENT_MARGIN MAKE_SQLSTATE('M', 'G', '0', '0', '1')
 #define ERRCODE_UNPRICED_ACCOUNT MAKE_SQLSTATE('M', 'G', '0', '0', '2')
+
+/* What the guard asks a book's view. */
+#define HOLDINGS "margin.portfolio(symbol, quantity, entry_price, leverage)"
 
 /* What a table's triggers ask for. */
 #define FEATURE_GUARD	0x01
@@ -129,9 +138,13 @@ typedef struct Touched
 	AccountList alive;			/* in order of their first write */
 	AccountList pending;		/* in any; some may be rolled back */
 	int			judged_level;	/* nesting level at which accounts were judged last, 0: none or undone */
+	uint64		reading;		/* of the market that they were judged in, 0: in several */
 } Touched;
 
 static Touched *touched;
+
+/* The last judgement is done, or under way. */
+static bool closing;
 
 static void
 append(AccountList *list, Account *account)
@@ -216,18 +229,11 @@ subtransaction_ends(SubXactEvent event, SubTransactionId id, SubTransactionId pa
 		alive->accounts[--alive->count]->nest_level = 0;
 	if (touched->judged_level >= level)
 	{
-		/* their check was rolled back with it; the server fires it again */
+		/* their verdict was rolled back with it */
 		for (int i = 0; i < alive->count; i++)
 			make_pending(alive->accounts[i]);
 		touched->judged_level = 0;
 	}
-}
-
-static void
-transaction_ends(XactEvent event, void *arg)
-{
-	if (event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PARALLEL_PRE_COMMIT && event != XACT_EVENT_PRE_PREPARE)
-		touched = NULL;
 }
 
 /* ---------- collecting ---------- */
@@ -284,7 +290,7 @@ account_column(Relation table, const char *name, const Book *book)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of table \"%s\" cannot name accounts of book \"%s\"",
-						name, RelationGetRelationName(table), get_namespace_name(book->schema)),
+						name, RelationGetRelationName(table), NameStr(book->name)),
 				 errdetail("It is of another type than account_id of the view holding.")));
 	return column;
 }
@@ -317,6 +323,11 @@ margin_collect_account(PG_FUNCTION_ARGS)
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(event->tg_event) || !TRIGGER_FIRED_FOR_ROW(event->tg_event) ||
 		event->tg_trigger->tgnargs != 3)
 		not_as_trigger("collect_account");
+	if (closing || book_plans_run)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("cannot write table \"%s\" while accounts are judged", RelationGetRelationName(event->tg_relation)),
+				 errdetail("The write comes from a function in a view or from a trigger on the tables of levels, and would not be judged.")));
 	table = event->tg_relation;
 	arguments = event->tg_trigger->tgargs;
 	book = book_of_table(table, arguments[0]);
@@ -336,6 +347,46 @@ margin_collect_account(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
+/* ---------- what a book's view is asked ---------- */
+
+/*
+ * What a volatile function reads may be newer than the query that calls it: the
+ * account before the transaction would show what the transaction wrote.
+ */
+static void
+check_stable(const Book *book, const CachedPlanSource *query)
+{
+	if (contain_volatile_functions((Node *) query->query_list))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the view \"%s.holding\" calls a volatile function", NameStr(book->name)),
+				 errdetail("Such a view cannot be asked what an account held before a transaction."),
+				 errhint("Declare functions that only read as STABLE or IMMUTABLE; now() is stable, clock_timestamp() is not.")));
+}
+
+static SPIPlanPtr
+prepare_question(const Book *book, const char *what, const char *relation)
+{
+	Oid			type = book_key_type(book->keys);
+	const char *sql = psprintf("SELECT %s FROM %s WHERE account_id OPERATOR(pg_catalog.=) $1",
+							   what, quote_qualified_identifier(NameStr(book->name), relation));
+	SPIPlanPtr	plan = SPI_prepare_cursor(sql, 1, &type, CURSOR_OPT_GENERIC_PLAN);
+
+	if (plan == NULL)
+		elog(ERROR, "cannot prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+	return plan;
+}
+
+/* Whether a book's view can be asked at all. */
+static void
+check_view(const Book *book)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "cannot connect to SPI");
+	check_stable(book, linitial(SPI_plan_get_plan_sources(prepare_question(book, HOLDINGS, "holding"))));
+	SPI_finish();
+}
+
 PG_FUNCTION_INFO_V1(margin_check_guardable);
 
 /* check_guardable(target regclass, account_column name, book name): what collect_account() would stumble over */
@@ -347,6 +398,7 @@ margin_check_guardable(PG_FUNCTION_ARGS)
 
 	(void) account_column(table, NameStr(*PG_GETARG_NAME(1)), book);
 	relation_close(table, AccessShareLock);
+	check_view(book);
 	PG_RETURN_VOID();
 }
 
@@ -406,6 +458,7 @@ typedef struct Court
 	TimestampTz clock;
 	const Market *market;
 	MemoryContext context;		/* reset for each account */
+	uint64		reading;		/* of that market */
 	Account   **moved;			/* whose level is no longer what is kept */
 	int			nmoved;
 } Court;
@@ -433,18 +486,15 @@ ask(const Court *court, const Account *account, SPIPlanPtr *plan, const char *wh
 
 	if (*plan == NULL)
 	{
-		Oid			type = book_key_type(book->keys);
-		const char *sql = psprintf("SELECT %s FROM %s WHERE account_id OPERATOR(pg_catalog.=) $1",
-								   what, quote_qualified_identifier(get_namespace_name(book->schema), relation));
-		SPIPlanPtr	fresh = SPI_prepare_cursor(sql, 1, &type, CURSOR_OPT_GENERIC_PLAN);
+		SPIPlanPtr	fresh = prepare_question(book, what, relation);
 
-		if (fresh == NULL || SPI_keepplan(fresh) != 0)
-			elog(ERROR, "cannot prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+		if (SPI_keepplan(fresh) != 0)
+			elog(ERROR, "cannot keep the plan for \"%s\": %s", relation, SPI_result_code_string(SPI_result));
 		*plan = fresh;
 	}
 	court->snapshot->curcid = command;
 	if (SPI_execute_snapshot(*plan, &key, NULL, court->snapshot, InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "cannot read \"%s\" of book \"%s\"", relation, get_namespace_name(book->schema));
+		elog(ERROR, "cannot read \"%s\" of book \"%s\"", relation, NameStr(book->name));
 	court->snapshot->curcid = court->present;
 	/* SPI has switched to a context of its own, which lives too long */
 	MemoryContextSwitchTo(caller);
@@ -465,12 +515,18 @@ ask(const Court *court, const Account *account, SPIPlanPtr *plan, const char *wh
 static struct varlena *
 portfolio_of(const Court *court, const Account *account, CommandId command)
 {
+	Book	   *book = account->book;
 	Datum		portfolio;
+	bool		known = ask(court, account, &book->portfolio, HOLDINGS, "holding", command, &portfolio);
+	const CachedPlanSource *query = linitial(SPI_plan_get_plan_sources(book->portfolio));
 
-	if (!ask(court, account, &account->book->portfolio, "margin.portfolio(symbol, quantity, entry_price, leverage)", "holding",
-			 command, &portfolio))
-		return empty_portfolio();
-	return PG_DETOAST_DATUM_PACKED(portfolio);
+	/* planned again: a function in it may be another one now */
+	if (query->generation != book->checked)
+	{
+		check_stable(book, query);
+		book->checked = query->generation;
+	}
+	return known ? PG_DETOAST_DATUM_PACKED(portfolio) : empty_portfolio();
 }
 
 /* The level that an account is kept at, -1 if it was never judged. */
@@ -513,7 +569,7 @@ requirement_of(const Valuation *v, const Market *market, Decimal *required, Deci
 static pg_noreturn void
 refuse(const Account *account, const Valuation *after, const Valuation *before, const Market *market)
 {
-	const char *book = get_namespace_name(account->book->schema);
+	const char *book = NameStr(account->book->name);
 	Decimal		required;
 	Decimal		lack;
 
@@ -522,7 +578,7 @@ refuse(const Account *account, const Valuation *after, const Valuation *before, 
 				(errcode(ERRCODE_UNPRICED_ACCOUNT),
 				 errmsg("account \"%s\" of book \"%s\" cannot be valued: no price or parameters for %s",
 						account->key, book, symbol_list(after->missing, after->nmissing)),
-				 errdetail("While an account cannot be valued, no balance of it may fall and no leg of a position may grow."),
+				 errdetail("While an account cannot be valued, no balance of it may fall and no leg of a position may grow or change its entry price or leverage for the worse."),
 				 errhint("Enter what is missing into the reference tables, or leave the account's balances and positions as they are.")));
 
 	requirement_of(after, market, &required, &lack);
@@ -569,11 +625,11 @@ list_argument(char **values, int count)
 	return (Argument) {TEXTARRAYOID, PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT)), count == 0};
 }
 
-/* Executes a statement that writes, as somebody. */
+/* Executes a statement that writes, as somebody whose triggers are not to act as whoever commits. */
 static void
 execute_as(Oid owner, const char *sql, const Argument *arguments, int count)
 {
-	Identity	mine = act_for(owner, SECURITY_NOFORCE_RLS);
+	Identity	mine = act_for(owner, SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
 	Oid		   *types = palloc(count * sizeof(Oid));
 	Datum	   *values = palloc(count * sizeof(Datum));
 	char	   *nulls = palloc(count);
@@ -602,7 +658,7 @@ record_exception(const Account *account, const Valuation *after, const Valuation
 		missing[i] = symbol_text(&after->missing[i]);
 	{
 		Argument	arguments[] = {
-			text_argument(get_namespace_name(account->book->schema)),
+			text_argument(NameStr(account->book->name)),
 			text_argument(account->key),
 			text_argument(level_names[after->level]),
 			amount_argument(&after->equity, valued),
@@ -657,9 +713,12 @@ static void
 judge_account(Court *court, Account *account)
 {
 	MemoryContext old = MemoryContextSwitchTo(court->context);
-	struct varlena *held = portfolio_of(court, account, court->present);
+	struct varlena *held;
 	Valuation	after;
 
+	/* of the view that is locked, under the name that it has */
+	book_reopen(account->book);
+	held = portfolio_of(court, account, court->present);
 	value_portfolio(&after, PointerGetDatum(held), court->market, VALUE_MARGINS);
 	if ((account->features & FEATURE_GUARD) != 0 && !valuation_passes(&after))
 		judge_change(court, account, held, &after);
@@ -707,6 +766,7 @@ lock_pending(void)
 			last->features |= account->features;
 			continue;
 		}
+		book_reopen(account->book);
 		locks[chosen.count] = (AccountLock) {account->hash, account->book->holding};
 		chosen.accounts[chosen.count++] = account;
 	}
@@ -732,12 +792,32 @@ open_court(Court *court)
 	mine = act_for(owner_of("asset"), FOR_READING);
 	court->market = present_market(court->snapshot, court->clock);
 	be(mine);
+	court->reading = market_reading(court->clock);
+}
+
+/* Release ratios, which whoever may judge accounts of his own need not be allowed to read. */
+static Datum
+release_ratios(void)
+{
+	Identity	mine = act_for(owner_of("level_threshold"), FOR_READING);
+	MemoryContext caller = CurrentMemoryContext;
+	bool		isnull;
+	Datum		ratios;
+
+	if (SPI_execute("SELECT margin.release_ratios()", false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "cannot read the release ratios");
+	MemoryContextSwitchTo(caller);
+	ratios = datumCopy(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull), false, -1);
+	SPI_freetuptable(SPI_tuptable);
+	be(mine);
+	return ratios;
 }
 
 /* Refreshes the levels of the accounts that moved, book by book. */
 static void
 refresh_levels(Court *court)
 {
+	Datum		ratios = release_ratios();
 	Oid			schema = get_namespace_oid("margin", false);
 	Oid			market_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("market"), ObjectIdGetDatum(schema));
 	char	  **keys = palloc(Max(court->nmoved, 1) * sizeof(char *));
@@ -759,46 +839,120 @@ refresh_levels(Court *court)
 		}
 		{
 			Argument	arguments[] = {
-				text_argument(get_namespace_name(book->schema)),
+				text_argument(NameStr(book->name)),
 				list_argument(keys, count),
-				{market_type, PointerGetDatum(court->market), false}
+				{market_type, PointerGetDatum(court->market), false},
+				{NUMERICARRAYOID, ratios, false}
 			};
 
-			execute_as(book_owner(book), "SELECT margin.write_account_levels($1::name, $2, 'write', $3)",
+			execute_as(book_owner(book), "SELECT margin.write_account_levels($1::name, $2, 'write', $3, $4)",
 					   arguments, lengthof(arguments));
 		}
 	}
 }
 
-static void
-judge_pending(void)
+/* Not inline: its variables are none of what catches its errors. */
+static pg_noinline void
+judge(const AccountList *accounts, bool first)
 {
-	int			settings;
-	AccountList accounts;
+	int			settings = pin_settings();
 	Court		court;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "cannot connect to SPI");
-	accounts = lock_pending();
-	settings = pin_settings();
 	open_court(&court);
-	court.moved = MemoryContextAllocHuge(CurrentMemoryContext, Max(accounts.count, 1) * sizeof(Account *));
+	touched->reading = first || touched->reading == court.reading ? court.reading : 0;
+	court.moved = MemoryContextAllocHuge(CurrentMemoryContext, Max(accounts->count, 1) * sizeof(Account *));
 	court.nmoved = 0;
-	for (int i = 0; i < accounts.count; i++)
+	for (int i = 0; i < accounts->count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		judge_account(&court, accounts.accounts[i]);
+		judge_account(&court, accounts->accounts[i]);
 	}
 	UnregisterSnapshot(court.snapshot);
 	if (court.nmoved > 0)
 		refresh_levels(&court);
 	AtEOXact_GUC(true, settings);
+}
+
+static void
+judge_pending(void)
+{
+	bool		first = touched->judged_level == 0;
+	AccountList accounts;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "cannot connect to SPI");
+	accounts = lock_pending();
+	book_plans_run = true;
+	PG_TRY();
+	{
+		judge(&accounts, first);
+	}
+	PG_FINALLY();
+	{
+		book_plans_run = false;
+	}
+	PG_END_TRY();
 	SPI_finish();
+}
+
+/* Makes what was judged before pending again, unless it was in the market of now. */
+static void
+review_verdicts(void)
+{
+	CommandCounterIncrement();
+	AcceptInvalidationMessages();
+	if (touched->reading != 0 && touched->reading == market_reading(GetCurrentTimestamp()))
+		return;
+	for (int i = 0; i < touched->alive.count; i++)
+		make_pending(touched->alive.accounts[i]);
+}
+
+/* All deferred triggers are done; from now on nothing is written that would have to be judged. */
+static void
+judge_at_end(void)
+{
+	closing = true;
+	if (touched == NULL)
+		return;
+	if (touched->judged_level > 0)
+		review_verdicts();
+	if (touched->pending.count == 0)
+		return;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	judge_pending();
+	PopActiveSnapshot();
+}
+
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			judge_at_end();
+			break;
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PREPARE:
+			touched = NULL;
+			closing = false;
+			break;
+		default:
+			break;
+	}
+	/* what the judgement did to levels is told, too */
+	notice_at_transaction_end(event);
 }
 
 PG_FUNCTION_INFO_V1(margin_check_accounts);
 
-/* constraint trigger, FOR EACH ROW: judges whatever accounts are pending, of all tables */
+/*
+ * constraint trigger, FOR EACH ROW: judges whatever accounts are pending, of all
+ * tables, at once.  Outside of any statement the transaction is about to end:
+ * then they are judged once the other deferred triggers are done, which may
+ * write or wait for locks.
+ */
 Datum
 margin_check_accounts(PG_FUNCTION_ARGS)
 {
@@ -806,7 +960,7 @@ margin_check_accounts(PG_FUNCTION_ARGS)
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(event->tg_event) || !TRIGGER_FIRED_FOR_ROW(event->tg_event))
 		not_as_trigger("check_accounts");
-	if (touched != NULL && touched->pending.count > 0)
+	if (ActivePortal != NULL && touched != NULL && touched->pending.count > 0)
 		judge_pending();
 	return PointerGetDatum(NULL);
 }

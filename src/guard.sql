@@ -1,7 +1,7 @@
 -- guard: writes that would break an account are refused when they commit
 --
 -- Triggers on the tables of a book note the accounts that a transaction
--- touches and judge each of them once at its end.  They are shipped with
+-- touches, and each of them is judged once at its end.  They are shipped with
 -- margin.balance and margin.position, disabled, which costs nothing at all;
 -- guard_table() puts the same on tables of one's own.  A feature is on where
 -- its trigger is enabled: PostgreSQL waits for writers before it enables one,
@@ -13,6 +13,8 @@
 
 CREATE FUNCTION margin.market_changed() RETURNS trigger
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'margin_market_changed';
+REVOKE ALL ON FUNCTION margin.market_changed() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION margin.market_changed() TO @extowner@ WITH GRANT OPTION;
 COMMENT ON FUNCTION margin.market_changed() IS 'trigger: sessions that keep the market read it again';
 
 DO $do$
@@ -75,7 +77,7 @@ COMMENT ON FUNCTION margin.collect_account() IS
 CREATE FUNCTION margin.check_accounts() RETURNS trigger
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'margin_check_accounts';
 COMMENT ON FUNCTION margin.check_accounts() IS
-'constraint trigger for each row: judges every account noted since the last judgement, once, in the market of this moment; SQLSTATE MG001 for insufficient margin, MG002 for an account that cannot be valued; margin.guard_table() sets it up';
+'constraint trigger for each row: judges every account noted since the last judgement, once, in the market of this moment, or leaves that to the end of the transaction where that has come; SQLSTATE MG001 for insufficient margin, MG002 for an account that cannot be valued; margin.guard_table() sets it up';
 
 CREATE FUNCTION margin.refuse_truncate() RETURNS trigger
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -93,7 +95,7 @@ COMMENT ON FUNCTION margin.refuse_truncate() IS 'trigger: TRUNCATE would pass by
 CREATE FUNCTION margin.check_guardable(target regclass, account_column name, book name) RETURNS void
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'margin_check_guardable';
 COMMENT ON FUNCTION margin.check_guardable(regclass, name, name) IS
-'an error unless the column of the table can name accounts of the book and the owner of the table has the rights of the owner of the book; nothing for null';
+'an error unless the column of the table can name accounts of the book, the owner of the table has the rights of the owner of the book, and the book''s view calls no volatile function; nothing for null';
 
 CREATE FUNCTION margin.guarded_tables(OUT relation regclass, OUT account_column name, OUT book name, OUT guard boolean, OUT levels boolean)
 RETURNS SETOF record
@@ -108,10 +110,15 @@ BEGIN ATOMIC
                    LATERAL (SELECT position('\x00'::bytea IN g.tgargs) - 1 AS length) AS b,
                    LATERAL (SELECT position('\x00'::bytea IN substring(g.tgargs FROM b.length + 2)) - 1 AS length) AS c
              WHERE g.tgfoid = 'margin.collect_account'::regproc AND g.tgnargs = 3 AND g.tgparentid = 0) AS t
+      JOIN pg_catalog.pg_class AS c ON c.oid = t.relation
+      -- anybody can put such a trigger on a table of his own and name a book in it
+      LEFT JOIN (pg_catalog.pg_namespace AS n LEFT JOIN pg_catalog.pg_class AS v ON v.relnamespace = n.oid AND v.relname = 'holding')
+             ON n.nspname = t.book
+     WHERE coalesce(pg_has_role(c.relowner, coalesce(v.relowner, n.nspowner), 'USAGE'), true)
      GROUP BY t.relation, t.account_column, t.book;
 END;
 COMMENT ON FUNCTION margin.guarded_tables() IS
-'the tables that carry the triggers of guard and levels: the column that names the account of a row, the book whose holding view the rows feed, and whether the guard and the refresh of levels are on';
+'the tables that carry the triggers of guard and levels and whose owner has the rights of the book''s owner: the column that names the account of a row, the book whose holding view the rows feed, and whether the guard and the refresh of levels are on';
 
 -- ---------------------------------------------------------------------------
 -- Tables
@@ -337,7 +344,7 @@ BEGIN
     PERFORM margin.check_guardable(target, account_column, book);
     SELECT bool_or(t.guard) AS guard, bool_or(t.levels) AS levels INTO present
       FROM margin.guarded_tables() AS t WHERE t.book = guard_table.book AND t.relation <> target;
-    IF EXISTS (SELECT FROM margin.guarded_tables() AS t WHERE t.relation = target) THEN
+    IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = target AND tgfoid = 'margin.collect_account'::regproc) THEN
         PERFORM margin.unguard_table(target);
     END IF;
     PERFORM margin.add_triggers(target, account_column, book);

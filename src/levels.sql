@@ -196,7 +196,7 @@ COMMENT ON FUNCTION margin.create_levels(name) IS 'creates account_level and lev
 -- Refresh
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION margin.write_account_levels(book name, accounts text[], cause text, market margin.market)
+CREATE FUNCTION margin.write_account_levels(book name, accounts text[], cause text, market margin.market, release_ratios numeric[])
 RETURNS integer
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -243,12 +243,12 @@ BEGIN
           FROM judged
          WHERE to_level <> from_level
          ORDER BY account_id', book, keys)
-      USING accounts, cause, coalesce(market, margin.market()), margin.release_ratios();
+      USING accounts, cause, coalesce(market, margin.market()), release_ratios;
     GET DIAGNOSTICS changes = ROW_COUNT;
     RETURN changes;
 END
 $$;
-COMMENT ON FUNCTION margin.write_account_levels(name, text[], text, margin.market) IS 'what refresh_account_levels() does with accounts that are locked; for those who hold their locks already';
+COMMENT ON FUNCTION margin.write_account_levels(name, text[], text, margin.market, numeric[]) IS 'what refresh_account_levels() does with accounts that are locked; for those who hold their locks already';
 
 CREATE FUNCTION margin.refresh_account_levels(book name, accounts text[], cause text DEFAULT 'refresh', market margin.market DEFAULT NULL)
 RETURNS integer
@@ -257,7 +257,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM margin.lock_accounts(book, accounts);
-    RETURN margin.write_account_levels(book, accounts, cause, market);
+    RETURN margin.write_account_levels(book, accounts, cause, market, margin.release_ratios());
 END
 $$;
 COMMENT ON FUNCTION margin.refresh_account_levels(name, text[], text, margin.market) IS 'locks the accounts (keys as text) as lock_accounts() does, judges them in a market (null: the present one), writes the levels that changed and an event for each with the cause, and returns how many; an account without holdings is healthy; at REPEATABLE READ and above it judges what the transaction sees, and fails with 40001 where another has changed a level since; an error where row security hides rows';

@@ -33,6 +33,7 @@ static Oid	messenger;			/* margin.switch, when the copy was made */
 static bool stale;
 static TimestampTz made;
 static TimestampTz expires;
+static uint64 reading;			/* how many there were */
 
 /* Nothing but a flag: this runs at any time, also in the middle of reading the market. */
 static void
@@ -76,7 +77,21 @@ read_market(Snapshot snapshot, TimestampTz clock)
 	MemoryContextSwitchTo(old);
 	expires = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	made = clock;
+	reading++;
 	SPI_freetuptable(SPI_tuptable);
+}
+
+static bool
+copy_holds(TimestampTz clock)
+{
+	return copy != NULL && !stale && clock >= made && clock < expires;
+}
+
+/* Which reading of the market holds at an instant; 0: it would have to be read again. */
+uint64
+market_reading(TimestampTz clock)
+{
+	return copy_holds(clock) ? reading : 0;
 }
 
 /*
@@ -87,7 +102,7 @@ read_market(Snapshot snapshot, TimestampTz clock)
 const Market *
 present_market(Snapshot snapshot, TimestampTz clock)
 {
-	if (likely(copy != NULL && !stale && clock >= made && clock < expires))
+	if (likely(copy_holds(clock)))
 		return copy;
 
 	if (copy_context == NULL)

@@ -11,5 +11,6 @@
 #include "market.h"
 
 extern const Market *present_market(Snapshot snapshot, TimestampTz clock);
+extern uint64 market_reading(TimestampTz clock);
 
 #endif							/* MARGIN_MARKET_COPY_H */

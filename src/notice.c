@@ -3,15 +3,14 @@
  *		One notification per transaction.
  *
  * A statement trigger notes which journals of level events the transaction
- * wrote.  At the end of the transaction, after every deferred trigger, each of
- * them is asked once for its notice, which goes out with the commit.  What was
- * undone by a rollback to a savepoint is no longer in the journal, so nothing
- * has to be kept per subtransaction.
+ * wrote.  At the end of the transaction, after every deferred trigger and after
+ * the guard, each of them is asked once for its notice, which goes out with the
+ * commit.  What was undone by a rollback to a savepoint is no longer in the
+ * journal, so nothing has to be kept per subtransaction.
  */
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/async.h"
 #include "commands/trigger.h"
@@ -22,6 +21,8 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "notice.h"
+
 #define CHANNEL "margin_level"
 
 /* Journals written by this transaction; in TopTransactionContext. */
@@ -29,7 +30,8 @@ static List *written = NIL;
 
 /*
  * Asks as the owner of the journal: whoever changes a level needs no right to
- * read it.
+ * read it.  Anybody may own a journal, and nothing but the answer is to remain
+ * of whatever code is in it: it is too late for deferred triggers to fire.
  */
 static void
 notify_of(Relation journal)
@@ -42,7 +44,7 @@ notify_of(Relation journal)
 
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(journal->rd_rel->relowner,
-						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (SPI_execute_with_args("SELECT margin.level_notice($1)", 1, &type, &argument, NULL, true, 1) != SPI_OK_SELECT)
@@ -61,6 +63,9 @@ notify_all(void)
 {
 	ListCell   *cell;
 
+	/* the last command may have written them */
+	if (written != NIL)
+		CommandCounterIncrement();
 	foreach(cell, written)
 	{
 		Relation	journal = try_relation_open(lfirst_oid(cell), AccessShareLock);
@@ -76,8 +81,8 @@ notify_all(void)
  * To prepare a transaction that notifies is an error that PostgreSQL raises by
  * itself, once there is a notification.
  */
-static void
-at_transaction_end(XactEvent event, void *arg)
+void
+notice_at_transaction_end(XactEvent event)
 {
 	switch (event)
 	{
@@ -99,7 +104,6 @@ PG_FUNCTION_INFO_V1(margin_notify_levels);
 Datum
 margin_notify_levels(PG_FUNCTION_ARGS)
 {
-	static bool registered = false;
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	MemoryContext caller;
 
@@ -107,11 +111,6 @@ margin_notify_levels(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("notify_levels() can only be called as a trigger after INSERT")));
-	if (!registered)
-	{
-		RegisterXactCallback(at_transaction_end, NULL);
-		registered = true;
-	}
 	caller = MemoryContextSwitchTo(TopTransactionContext);
 	written = list_append_unique_oid(written, RelationGetRelid(trigger->tg_relation));
 	MemoryContextSwitchTo(caller);

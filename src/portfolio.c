@@ -367,6 +367,22 @@ margin_portfolio_subtract(PG_FUNCTION_ARGS)
 
 /* ---------- comparison ---------- */
 
+/*
+ * Whether a leg is no larger and was not entered on terms that are worse now.
+ * Closing some of what it was netted from may leave any average price; but it
+ * cannot raise what a long has cost.
+ */
+static bool
+leg_only_reduces(PortfolioSide side, const PositionSide *before, const PositionSide *after)
+{
+	int			quantity = dec_cmp(&after->quantity, &before->quantity);
+	int			cost = dec_cmp(&after->cost, &before->cost);
+
+	if (quantity > 0 || (side == SIDE_LONG && cost > 0))
+		return false;
+	return quantity < 0 || ((side == SIDE_LONG || cost >= 0) && dec_cmp(&after->margin, &before->margin) >= 0);
+}
+
 /* Whether no balance fell and no leg grew, in entries of one kind. */
 static bool
 entries_only_reduce(PortfolioReader *rbefore, PortfolioReader *rafter, int namounts)
@@ -390,7 +406,7 @@ entries_only_reduce(PortfolioReader *rbefore, PortfolioReader *rafter, int namou
 		else
 		{
 			for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
-				reduced &= dec_cmp(&a->position.sides[i].quantity, &b->position.sides[i].quantity) <= 0;
+				reduced &= leg_only_reduces(i, &b->position.sides[i], &a->position.sides[i]);
 		}
 		if (order <= 0)
 			has_before = next_entry(rbefore, &before, namounts);
@@ -400,7 +416,7 @@ entries_only_reduce(PortfolioReader *rbefore, PortfolioReader *rafter, int namou
 	return reduced;
 }
 
-/* Whether "after" has no balance below that of "before" and no leg of a position above. */
+/* Whether "after" has no balance below that of "before", no leg of a position above, and none entered on worse terms. */
 bool
 portfolio_only_reduces(const struct varlena *before, const struct varlena *after)
 {

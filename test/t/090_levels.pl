@@ -201,6 +201,9 @@ transaction('a book dropped at once', q{
 	SELECT margin.refresh_levels('gone');
 	DROP SCHEMA gone CASCADE;
 	COMMIT});
+transaction('a single statement that writes the journal', q{
+	INSERT INTO margin.level_event (account_id, from_level, to_level, prices, cause) VALUES (3000000, 'healthy', 'warning', '{}', 'by hand')},
+	notice('margin', { warning => 1 }, { 3000000 => 'warning' }));
 transaction('more than fits', q{
 	UPDATE margin.balance SET quantity = -1 WHERE account_id > 10 AND asset = 'USD';
 	UPDATE margin.balance SET asset = 'MOON' WHERE account_id = 2000;

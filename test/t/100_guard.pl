@@ -12,9 +12,9 @@ my $node = PostgreSQL::Test::Cluster->new('guard');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->append_conf('postgresql.conf', "max_prepared_transactions = 5\nlog_statement = none\nlock_timeout = '3s'");
 $node->start;
-$node->safe_psql('postgres', 'CREATE ROLE keeper LOGIN; CREATE ROLE writer LOGIN; CREATE ROLE booker LOGIN; CREATE ROLE stranger LOGIN;
+$node->safe_psql('postgres', 'CREATE ROLE keeper LOGIN; CREATE ROLE writer LOGIN; CREATE ROLE booker LOGIN; CREATE ROLE stranger LOGIN; CREATE ROLE team; CREATE ROLE team_a LOGIN IN ROLE team; CREATE ROLE team_b LOGIN IN ROLE team;
 	CREATE DATABASE book OWNER keeper; CREATE DATABASE restored OWNER keeper; CREATE DATABASE replayed OWNER keeper');
-$node->safe_psql('book', 'GRANT CREATE ON DATABASE book TO stranger, writer');
+$node->safe_psql('book', 'GRANT CREATE ON DATABASE book TO stranger, writer, team, team_a');
 
 # Runs SQL as a role, which must succeed.
 sub as
@@ -46,7 +46,7 @@ INSERT INTO margin.mark_price (contract, price) VALUES ('FUT', 100);
 INSERT INTO margin.balance VALUES (1, 'USD', 150), (2, 'USD', -100), (2, 'EUR', 40), (3, 'MOON', 1);
 INSERT INTO margin.position (account_id, contract, quantity, entry_price) VALUES (1, 'FUT', 10, 100), (2, 'FUT', 1, 100);
 SELECT margin.enable_guard();
-GRANT USAGE ON SCHEMA margin TO writer, booker, stranger;
+GRANT USAGE ON SCHEMA margin TO writer, booker, stranger, team, team_a, team_b;
 GRANT SELECT, INSERT, UPDATE, DELETE ON margin.balance, margin.position TO writer, booker;
 SQL
 
@@ -145,7 +145,7 @@ is(outcome('writer', 'UPDATE desk.wallet SET amount = amount + 1'), 'accepted', 
 
 # a writer's functions and operators in the way of names that a book leaves open
 as('keeper', q{
-	CREATE FUNCTION desk.scaled(amount numeric) RETURNS numeric LANGUAGE plpgsql AS 'BEGIN RETURN factor() * amount; END';
+	CREATE FUNCTION desk.scaled(amount numeric) RETURNS numeric LANGUAGE plpgsql STABLE AS 'BEGIN RETURN factor() * amount; END';
 	CREATE FUNCTION desk.factor() RETURNS numeric LANGUAGE sql AS 'SELECT 1.0';
 	CREATE OR REPLACE VIEW desk.holding WITH (security_invoker = true) AS
 	SELECT client AS account_id, asset AS symbol, desk.scaled(amount) AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM desk.wallet});
@@ -160,7 +160,7 @@ as('writer', q{
 is(outcome('writer', 'SET search_path = trap, desk, pg_catalog; UPDATE desk.wallet SET amount = amount - 1 WHERE amount > 0'),
 	'42883', q{a function that the book's view leaves to the search path is not found in the writer's});
 is(as('writer', 'SELECT count(*) FROM trap.caught'), 0, 'nothing of the writer was called');
-as('keeper', q{CREATE OR REPLACE FUNCTION desk.scaled(amount numeric) RETURNS numeric LANGUAGE plpgsql AS 'BEGIN RETURN desk.factor() * amount; END'});
+as('keeper', q{CREATE OR REPLACE FUNCTION desk.scaled(amount numeric) RETURNS numeric LANGUAGE plpgsql STABLE AS 'BEGIN RETURN desk.factor() * amount; END'});
 is(outcome('writer', 'SET search_path = trap, desk, pg_catalog; UPDATE desk.wallet SET amount = amount - 100 WHERE amount OPERATOR(pg_catalog.>) 0'), 'MG001', 'operators of the writer change nothing');
 is(as('writer', 'SELECT count(*) FROM trap.caught'), 0, 'and are not called');
 
@@ -168,7 +168,8 @@ is(as('writer', 'SELECT count(*) FROM trap.caught'), 0, 'and are not called');
 as('stranger', q{
 	CREATE SCHEMA lure;
 	CREATE TABLE lure.caught (who name, session name);
-	CREATE FUNCTION lure.spy() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN INSERT INTO lure.caught VALUES (current_user, session_user); RETURN 1; END';
+	CREATE FUNCTION lure.note() RETURNS void LANGUAGE plpgsql AS 'BEGIN INSERT INTO lure.caught VALUES (current_user, session_user); END';
+	CREATE FUNCTION lure.spy() RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN PERFORM lure.note(); RETURN 1; END';
 	CREATE VIEW lure.holding AS
 	SELECT lure.spy() AS account_id, 'USD' AS symbol, 1 AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage;
 	GRANT ALL ON SCHEMA lure TO PUBLIC});
@@ -190,11 +191,112 @@ as('stranger', q{
 	CREATE CONSTRAINT TRIGGER later AFTER INSERT ON lure.caught DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION lure.later()});
 is(outcome($superuser, 'INSERT INTO lure.mine VALUES (1)'), '42501', 'and leaves no trigger behind that would run as the writer');
 
+# a judgement inside of a judgement: the code of a view that writes accounts
+as('stranger', q{
+	CREATE TABLE lure.wallet (c text, coin text, amount numeric);
+	CREATE TABLE lure.trip (c text);
+	CREATE FUNCTION lure.write() RETURNS void LANGUAGE plpgsql AS $$BEGIN INSERT INTO lure.trip VALUES ('b'); END$$;
+	CREATE FUNCTION lure.step(c text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$BEGIN IF c = 'a' THEN PERFORM lure.write(); END IF; RETURN true; END$$;
+	DROP TABLE lure.mine;
+	DROP VIEW lure.holding;
+	CREATE VIEW lure.holding AS
+	SELECT c AS account_id, coin AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM lure.wallet WHERE lure.step(c);
+	SELECT margin.guard_table('lure.wallet', 'c', 'lure');
+	CREATE TRIGGER a AFTER INSERT ON lure.trip FOR EACH ROW EXECUTE FUNCTION margin.collect_account('lure', 'c', 'guard');
+	CREATE TRIGGER b AFTER INSERT ON lure.trip FOR EACH ROW EXECUTE FUNCTION margin.check_accounts()});
+($state, $said) = outcome('stranger', q{INSERT INTO lure.wallet VALUES ('a', 'USD', 1), ('b', 'USD', 1)});
+is($state, '27000', 'no account is written while others are judged');
+like($said, qr/cannot write table "trip" while accounts are judged/, 'and the message says which table');
+is(outcome('stranger', q{BEGIN; INSERT INTO lure.wallet VALUES ('a', 'USD', 1); SAVEPOINT s; DO $$BEGIN SET CONSTRAINTS ALL IMMEDIATE; EXCEPTION WHEN triggered_data_change_violation THEN NULL; END$$;
+	INSERT INTO lure.wallet VALUES ('b', 'USD', 1); COMMIT}), '27000', 'nor at the end, after an error that was caught');
+is(outcome('stranger', q{BEGIN; INSERT INTO lure.wallet VALUES ('a', 'USD', 1); DO $$BEGIN SET CONSTRAINTS ALL IMMEDIATE; EXCEPTION WHEN triggered_data_change_violation THEN NULL; END$$;
+	DELETE FROM lure.wallet; INSERT INTO lure.wallet VALUES ('b', 'USD', 1); COMMIT}), 'accepted', 'after which the transaction may write');
+is(outcome('stranger', q{INSERT INTO lure.wallet VALUES ('b', 'USD', -2)}), 'MG001', 'and is judged as ever');
+is(outcome('stranger', 'CREATE TRIGGER m AFTER INSERT ON lure.trip FOR EACH ROW EXECUTE FUNCTION margin.market_changed()'), '42501',
+	'nobody else makes sessions drop their market');
+
+# code of a journal of levels that writes when all is judged
+as('writer', q{
+	CREATE SCHEMA late;
+	CREATE TYPE late.key AS (n int);
+	CREATE FUNCTION late.text(late.key) RETURNS text LANGUAGE plpgsql AS
+		$$BEGIN UPDATE margin.balance SET quantity = -1000000 WHERE account_id = 1; RETURN 'x'; END$$;
+	CREATE CAST (late.key AS text) WITH FUNCTION late.text(late.key);
+	CREATE TABLE late.journal (id int, account_id late.key, from_level int, to_level int,
+		changed_at timestamptz DEFAULT now(), txid xid8 DEFAULT pg_current_xact_id());
+	CREATE TRIGGER notify AFTER INSERT ON late.journal FOR EACH STATEMENT EXECUTE FUNCTION margin.notify_levels()});
+my $late = 'INSERT INTO late.journal (id, account_id, from_level, to_level) VALUES (1, ROW(1), 1, 2)';
+is(outcome('writer', $late), '42501', 'a journal of levels writes nothing that would have to be judged later');
+is(outcome('writer', "BEGIN; $late; COMMIT"), '42501', 'nor in a transaction block');
+is(outcome('writer', "BEGIN; UPDATE margin.balance SET quantity = quantity WHERE account_id = 1; SET CONSTRAINTS ALL IMMEDIATE; $late; COMMIT"), '27000', 'nor at once');
+is(as('keeper', 'SELECT quantity FROM margin.balance WHERE account_id = 1'), 150, 'the account is as it was');
+
+# somebody of the same team: triggers on the levels of a book do not fire as whoever writes
+as('team_a', q{
+	CREATE SCHEMA ours; GRANT USAGE ON SCHEMA ours TO team;
+	CREATE TABLE ours.wallet (c text, coin text, amount numeric); GRANT SELECT ON ours.wallet TO team;
+	GRANT USAGE ON SCHEMA ours TO PUBLIC; GRANT INSERT ON ours.wallet TO writer;
+	SET ROLE team;
+	CREATE SCHEMA team;
+	CREATE VIEW team.holding AS
+	SELECT c AS account_id, coin AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM ours.wallet;
+	SELECT margin.create_levels('team');
+	RESET ROLE;
+	SELECT margin.guard_table('ours.wallet', 'c', 'team'), margin.enable_levels('team')});
+is(outcome('writer', q{INSERT INTO ours.wallet VALUES ('x', 'USD', 1), ('y', 'NOPE', 1)}), 'accepted',
+	'levels of a book whose owner may not read the thresholds');
+is(as('team_a', 'SET ROLE team; SELECT account_id, level FROM team.account_level ORDER BY 1'), "x|healthy\ny|unpriced", 'are kept');
+as('team_b', q{
+	SET ROLE team;
+	CREATE TABLE team.bomb (c text);
+	CREATE FUNCTION team.boom() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN EXECUTE 'ALTER ROLE team_b SUPERUSER'; RETURN NULL; END$$;
+	CREATE CONSTRAINT TRIGGER boom AFTER INSERT ON team.bomb DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION team.boom();
+	CREATE FUNCTION team.lay() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO team.bomb VALUES ('x'); RETURN NULL; END$$;
+	CREATE TRIGGER lay AFTER INSERT ON team.account_level FOR EACH ROW EXECUTE FUNCTION team.lay()});
+is(outcome($superuser, q{INSERT INTO ours.wallet VALUES ('z', 'NOPE', 1)}), '42501', 'a deferred trigger cannot be left behind there');
+is(as('keeper', q{SELECT rolsuper FROM pg_roles WHERE rolname = 'team_b'}), 'f', 'and nobody became what he was not');
+
+# a table of somebody without rights names a book in its trigger
+as('stranger', q{
+	CREATE TRIGGER phantom AFTER INSERT ON lure.trip FOR EACH ROW EXECUTE FUNCTION margin.collect_account('mine', 'c', 'guard');
+	ALTER TABLE lure.trip DISABLE TRIGGER phantom});
+as('team_a', q{
+	CREATE SCHEMA mine;
+	CREATE TABLE mine.wallet (c text, coin text, amount numeric);
+	CREATE VIEW mine.holding AS
+	SELECT c AS account_id, coin AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM mine.wallet;
+	SELECT margin.guard_table('mine.wallet', 'c', 'mine')});
+is(as('team_a', q{SELECT relation, guard FROM margin.guarded_tables() WHERE book = 'mine'}), 'mine.wallet|t', q{a stranger's table does not count among those of a book});
+is(outcome('team_a', q{INSERT INTO mine.wallet VALUES ('x', 'USD', -1)}), 'MG001', 'and does not keep its guard off');
+is(outcome('team_a', q{SELECT margin.disable_guard('mine'), margin.enable_guard('mine')}), 'accepted', 'nor in the way of switching it');
+
+# a schema renamed while a session has plans for it, and its name taken by a stranger
+my $renamed = q{
+	INSERT INTO mine.wallet VALUES ('ann', 'USD', 1);
+	ALTER SCHEMA mine RENAME TO moved;
+	SELECT margin.guard_table('moved.wallet', 'c', 'moved');
+	INSERT INTO moved.wallet VALUES ('ann', 'USD', 1);
+	SET ROLE stranger;
+	CREATE SCHEMA mine; GRANT USAGE ON SCHEMA mine TO PUBLIC;
+	CREATE TABLE mine.caught (who name);
+	CREATE FUNCTION mine.note() RETURNS void LANGUAGE plpgsql AS 'BEGIN INSERT INTO mine.caught VALUES (current_user); END';
+	CREATE FUNCTION mine.spy() RETURNS numeric LANGUAGE plpgsql STABLE AS 'BEGIN PERFORM mine.note(); RETURN 1e9; END';
+	GRANT INSERT ON mine.caught TO PUBLIC;
+	CREATE VIEW mine.holding AS SELECT 'ann' AS account_id, 'USD' AS symbol, mine.spy() AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage;
+	GRANT SELECT ON mine.holding TO PUBLIC;
+	RESET ROLE;
+	INSERT INTO moved.wallet VALUES ('ann', 'USD', 1);
+	SELECT count(*) FROM mine.caught};
+is($node->safe_psql('book', $renamed) =~ s/^\n//r, 0, 'a book is asked under the name that its schema has now');
+is(outcome('team_a', q{INSERT INTO moved.wallet VALUES ('ann', 'USD', -5000)}), 'MG001', 'and guarded');
+
 # ---------------------------------------------------------------------------
 # Prepared transactions
 # ---------------------------------------------------------------------------
 
 is(outcome('keeper', "BEGIN; $withdraw; PREPARE TRANSACTION 'one'"), 'MG001', 'judged when prepared');
+is(outcome('keeper', q{BEGIN; UPDATE margin.balance SET quantity = quantity - 40 WHERE account_id = 1; SET CONSTRAINTS ALL IMMEDIATE;
+	UPDATE margin.mark_price SET price = 96 WHERE contract = 'FUT'; PREPARE TRANSACTION 'one'}), 'MG001', 'also if it was judged before, in another market');
 is(as('keeper', 'SELECT count(*) FROM pg_prepared_xacts'), 0, 'and not prepared then');
 as('keeper', q{BEGIN; UPDATE margin.balance SET quantity = quantity - 40 WHERE account_id = 1; PREPARE TRANSACTION 'one'});
 is(outcome('keeper', 'UPDATE margin.position SET quantity = 11 WHERE account_id = 1'), '55P03', 'prepared: other writers of the account wait');
@@ -237,7 +339,7 @@ as('keeper', q{
 	SELECT margin.disable_guard('quiet');
 	INSERT INTO quiet.wallet VALUES ('00000000-0000-0000-0000-000000000001', 'USD', -1);
 	SELECT margin.enable_levels()});
-$node->safe_psql('book', 'DROP SCHEMA lure CASCADE; DROP SCHEMA trap CASCADE; DROP TABLE public.elsewhere; DROP FUNCTION public.fill');
+$node->safe_psql('book', 'DROP SCHEMA lure, trap, late, ours, team, mine, moved CASCADE; DROP TABLE public.elsewhere; DROP FUNCTION public.fill');
 my $what = q{
 	SELECT relation, account_column, book, guard, levels FROM margin.guarded_tables() ORDER BY relation::text;
 	SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger WHERE tgname LIKE 'margin%' OR tgname LIKE 'market%' ORDER BY tgrelid::regclass::text, tgname;
