@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/memutils.h"
 
 #include "options.h"
 #include "plans.h"
@@ -145,6 +146,7 @@ typedef struct Cover
 	PlanRows	rows;
 	const Market *market;
 	Netting    *netting;
+	MemoryContext scratch;		/* of one valuation */
 	Level		level;
 	PayerOrder	order;
 	bool		forced;
@@ -498,7 +500,9 @@ convert(Cover *cover, PoolAsset *debt, PoolAsset *payer, Decimal *due)
 	Decimal		paid;
 	Decimal		repaid;
 	Valuation	v;
+	MemoryContext old;
 
+	MemoryContextReset(cover->scratch);
 	ask(cover, payer, due, &wanted);
 	payer->asked = true;
 	if (dec_is_zero(&wanted))
@@ -511,7 +515,9 @@ convert(Cover *cover, PoolAsset *debt, PoolAsset *payer, Decimal *due)
 		return;
 	}
 	book_conversion(cover, debt, payer, &paid, &repaid, false);
+	old = MemoryContextSwitchTo(cover->scratch);
 	plan_value(&v, cover->netting, cover->market, VALUE_MAINTENANCE | VALUE_LINES);
+	MemoryContextSwitchTo(old);
 	if (v.level > cover->level && !cover->forced)
 	{
 		book_conversion(cover, debt, payer, &paid, &repaid, true);
@@ -562,6 +568,7 @@ margin_cover_plan(PG_FUNCTION_ARGS)
 		cover.order = option_from_enum(PG_GETARG_OID(3), payer_order_names);
 	cover.forced = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
 	cover.market = market_of_call(fcinfo, 1);
+	cover.scratch = AllocSetContextCreate(CurrentMemoryContext, "cover plan", ALLOCSET_DEFAULT_SIZES);
 	cover.netting = netting_load(PG_GETARG_VARLENA_PP(0));
 
 	plan_value(&v, cover.netting, cover.market, VALUE_MAINTENANCE | VALUE_LINES);

@@ -515,11 +515,16 @@ all_in_place(const Decimal *const *numbers, int count)
 }
 
 static Market *
-replace_market(Market *market, const MarketTerms *terms)
+replace_market(Market *market, const MarketTerms *terms, MemoryContext caller)
 {
-	Market	   *result = market_flatten(terms);
+	MemoryContext own = CurrentMemoryContext;
+	Market	   *flat = market_flatten(terms);
+	Market	   *result;
 
+	MemoryContextSwitchTo(caller);
+	result = market_copy(flat);
 	pfree(market);
+	MemoryContextDelete(own);
 	return result;
 }
 
@@ -554,13 +559,16 @@ market_set_price(Market *market, int number, const Decimal *price)
 	else
 	{
 		MarketTerms all;
+		MemoryContext caller;
 		AssetTerms *record;
 
+		caller = CurrentMemoryContext;
+		MemoryContextSwitchTo(AllocSetContextCreate(caller, "margin market", ALLOCSET_DEFAULT_SIZES));
 		market_terms_read(&all, market);
 		record = symbol_table_record(&all.assets, number);
 		terms.symbol = record->symbol;
 		*record = terms;
-		market = replace_market(market, &all);
+		market = replace_market(market, &all, caller);
 	}
 	return market;
 }
@@ -586,14 +594,17 @@ market_set_mark(Market *market, int number, const Decimal *mark)
 	else
 	{
 		MarketTerms all;
+		MemoryContext caller;
 		ContractTerms *record;
 
+		caller = CurrentMemoryContext;
+		MemoryContextSwitchTo(AllocSetContextCreate(caller, "margin market", ALLOCSET_DEFAULT_SIZES));
 		market_terms_read(&all, market);
 		record = symbol_table_record(&all.contracts, number);
 		record->marked = true;
 		record->mark = canonical;
 		record->unit_notional = unit_notional;
-		market = replace_market(market, &all);
+		market = replace_market(market, &all, caller);
 	}
 	return market;
 }

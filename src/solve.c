@@ -15,10 +15,15 @@
 void
 account_bind(Account *account, Datum portfolio, const Market *market, int wanted)
 {
+	MemoryContext old;
+
 	account->portfolio = portfolio;
 	account->market = market;
 	account->wanted = wanted;
+	MemoryContextReset(account->binding);
+	old = MemoryContextSwitchTo(account->binding);
 	account->bound = bind_portfolio(&account->v, portfolio, market, wanted);
+	MemoryContextSwitchTo(old);
 }
 
 Account *
@@ -28,6 +33,7 @@ account_open(Datum portfolio, const Market *market, int wanted)
 
 	if (netting_from_datum(portfolio) == NULL)
 		portfolio = PointerGetDatum(PG_DETOAST_DATUM_PACKED(portfolio));
+	account->binding = AllocSetContextCreate(CurrentMemoryContext, "margin binding", ALLOCSET_DEFAULT_SIZES);
 	account->scratch = AllocSetContextCreate(CurrentMemoryContext, "margin valuation", ALLOCSET_DEFAULT_SIZES);
 	account_bind(account, portfolio, market, wanted);
 	return account;

@@ -23,6 +23,7 @@ typedef struct Account
 	int			wanted;
 	Valuation	v;
 	BoundPortfolio *bound;
+	MemoryContext binding;		/* of what the portfolio is read into */
 	MemoryContext scratch;		/* of one valuation's large amounts */
 } Account;
 

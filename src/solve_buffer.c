@@ -72,8 +72,8 @@ move_prices(BufferSearch *search, const Decimal *factor)
 			continue;
 		dec_mul(&price, dec_flat(&market_assets(search->market)[asset].price, search->market, &buffer), factor);
 		search->moved = market_set_price(search->moved, asset, &price);
-		account_market_changed(search->account, search->moved);
 	}
+	account_market_changed(search->account, search->moved);
 }
 
 /* The same with the marks. */
@@ -90,8 +90,8 @@ move_marks(BufferSearch *search, const Decimal *factor)
 
 		dec_mul(&mark, dec_flat(&market_contracts(search->market)[contract].mark, search->market, &buffer), factor);
 		search->moved = market_set_mark(search->moved, contract, &mark);
-		account_market_changed(search->account, search->moved);
 	}
+	account_market_changed(search->account, search->moved);
 }
 
 /* Values with all gains of what is long on balance turned into losses. */
@@ -185,7 +185,10 @@ note_present(BufferSearch *search)
 	search->balances = palloc(Max(v->nassets, 1) * sizeof(Decimal));
 	search->longs = palloc0(Max(v->nassets, 1) * sizeof(Decimal));
 	for (int i = 0; i < v->nassets; i++)
-		search->balances[i] = v->assets[i].balance;
+	{
+		search->balances[i] = DEC_ZERO;
+		dec_copy_into(&search->balances[i], &v->assets[i].balance, CurrentMemoryContext);
+	}
 	for (int i = 0; i < v->npositions; i++)
 	{
 		const PositionLine *line = &v->positions[i];

@@ -76,9 +76,10 @@ BEGIN ATOMIC
         SELECT scenario, asset, CASE WHEN is_stable THEN 0 ELSE major END, NULL
           FROM wide, known WHERE is_stable OR is_major AND major <> others
         UNION ALL
-        SELECT asset || ' -99.9 %', asset, -0.999, NULL FROM known
+        -- a name of 255 bytes leaves no room for one of its scenario
+        SELECT asset || ' -99.9 %', asset, -0.999, NULL FROM known WHERE octet_length(asset) <= 247
         UNION ALL
-        SELECT asset || ' at 0.9', asset, NULL, 0.9 FROM known WHERE is_stable
+        SELECT asset || ' at 0.9', asset, NULL, 0.9 FROM known WHERE is_stable AND octet_length(asset) <= 247
     ), loaded AS (
         INSERT INTO margin.scenario (scenario, asset, relative, price)
         SELECT scenario, asset, relative, price FROM move
@@ -88,7 +89,7 @@ BEGIN ATOMIC
     )
     SELECT count(DISTINCT scenario)::integer FROM loaded;
 END;
-COMMENT ON FUNCTION margin.load_scenarios(text[], text[]) IS 'enters a standard set of scenarios for the assets in margin.asset: all but stablecoins -10, -20, -40 %; altcoin crash: majors -30 %, all others -60 %; squeeze up: majors +25 %, all others +50 %; each asset -99.9 %; each stablecoin at 0.9 USD. The figures are illustrations, not forecasts. An asset is a stablecoin or a major if its symbol is in the array; null: none is. Leaves a scenario that is there already as it is; returns how many were entered';
+COMMENT ON FUNCTION margin.load_scenarios(text[], text[]) IS 'enters a standard set of scenarios for the assets in margin.asset: all but stablecoins -10, -20, -40 %; altcoin crash: majors -30 %, all others -60 %; squeeze up: majors +25 %, all others +50 %; each asset -99.9 %; each stablecoin at 0.9 USD (but for names above 247 bytes). The figures are illustrations, not forecasts. An asset is a stablecoin or a major if its symbol is in the array; null: none is. Leaves a scenario that is there already as it is; returns how many were entered';
 
 -- ---------------------------------------------------------------------------
 -- A market with moved prices
