@@ -1,5 +1,5 @@
--- market_tables: market(), the only way from the reference tables into a
--- valuation.
+-- market_tables: market(), the way from the reference tables into a valuation.
+-- (past_market() in prices.sql adds to it the prices of another time.)
 --
 -- One query, hence one snapshot.  For each symbol it goes straight to the
 -- latest terms and schedules, by the primary keys and backwards; so it costs

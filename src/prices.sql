@@ -14,7 +14,7 @@ CREATE TABLE margin.index_price_history (
     recorded_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX index_price_history_idx ON margin.index_price_history (asset, recorded_at);
-COMMENT ON TABLE margin.index_price_history IS 'every index price that was applied, those still kept by price_retention';
+COMMENT ON TABLE margin.index_price_history IS 'every index price that was applied or deleted, as far back as price_retention keeps them';
 COMMENT ON COLUMN margin.index_price_history.asset IS 'the asset priced';
 COMMENT ON COLUMN margin.index_price_history.price IS 'USD per unit of the asset; null: the price was deleted';
 COMMENT ON COLUMN margin.index_price_history.updated_at IS 'when the price was observed';
@@ -32,7 +32,7 @@ CREATE TABLE margin.mark_price_history (
     recorded_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX mark_price_history_idx ON margin.mark_price_history (contract, recorded_at);
-COMMENT ON TABLE margin.mark_price_history IS 'every mark price that was applied, those still kept by price_retention';
+COMMENT ON TABLE margin.mark_price_history IS 'every mark price that was applied or deleted, as far back as price_retention keeps them';
 COMMENT ON COLUMN margin.mark_price_history.contract IS 'the contract priced';
 COMMENT ON COLUMN margin.mark_price_history.price IS 'settlement asset per unit of the underlying; null: the price was deleted';
 COMMENT ON COLUMN margin.mark_price_history.updated_at IS 'when the price was observed';
@@ -49,7 +49,7 @@ CREATE TABLE margin.price_retention (
     CONSTRAINT price_retention_keep_range CHECK (keep >= interval '0')
 );
 COMMENT ON TABLE margin.price_retention IS 'how long price histories go back, in at most one row; none: for ever';
-COMMENT ON COLUMN margin.price_retention.keep IS 'prices recorded longer ago are deleted by prune_price_history()';
+COMMENT ON COLUMN margin.price_retention.keep IS 'prune_price_history() deletes what is not needed to tell the prices of any instant since then';
 COMMENT ON COLUMN margin.price_retention.only_row IS 'true';
 COMMENT ON CONSTRAINT price_retention_one_row ON margin.price_retention IS 'one setting for all';
 COMMENT ON CONSTRAINT price_retention_keep_range ON margin.price_retention IS 'what is yet to come is not pruned';
@@ -87,7 +87,7 @@ END
 $$;
 ALTER FUNCTION margin.price_record() OWNER TO @extowner@;
 REVOKE ALL ON FUNCTION margin.price_record() FROM PUBLIC;
-COMMENT ON FUNCTION margin.price_record() IS 'trigger: appends the prices applied to their history; the argument names the key column';
+COMMENT ON FUNCTION margin.price_record() IS 'trigger: appends the prices applied, and that a price was deleted, to their history; the argument names the key column';
 
 CREATE TRIGGER index_price_record_insert AFTER INSERT ON margin.index_price
     REFERENCING NEW TABLE AS applied

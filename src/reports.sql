@@ -17,8 +17,9 @@ BEGIN ATOMIC
                 FROM margin.assets(market) AS a LEFT JOIN margin.assets(prices) AS p ON p.asset = a.asset),
         ARRAY(SELECT ROW(c.contract, c.settle_asset, c.base_asset, c.size, p.mark_price, c.maintenance, c.initial, c.netting, c.closing_fee)::margin.contract_terms
                 FROM margin.contracts(market) AS c LEFT JOIN margin.contracts(prices) AS p ON p.contract = c.contract),
-        (level.threshold ->> 'warning')::numeric, (level.threshold ->> 'margin_call')::numeric, (level.threshold ->> 'liquidation')::numeric)
-      FROM (SELECT market::text::jsonb -> 'levels' AS threshold) AS level;
+        (SELECT l.margin_ratio FROM margin.levels(market) AS l WHERE l.level = 'warning'),
+        (SELECT l.margin_ratio FROM margin.levels(market) AS l WHERE l.level = 'margin_call'),
+        (SELECT l.margin_ratio FROM margin.levels(market) AS l WHERE l.level = 'liquidation'));
 END;
 COMMENT ON FUNCTION margin.with_prices(margin.market, margin.market) IS 'the parameters of one market at the index and mark prices of another: assets, contracts and levels are those of the first; what the second has no price for has none; null for null';
 

@@ -1,5 +1,5 @@
 -- views: every account of margin.balance and margin.position in the market of
--- margin.market().  They are the book that everybody has; books.sql says what
+-- margin.market().  They are the book that everybody has; create_views.sql says what
 -- is in it.
 
 SELECT margin.create_views('margin'::name, 'margin.balance'::regclass, 'margin.position'::regclass);
