@@ -86,7 +86,7 @@ SELECT count(*) AS wrong FROM (
 CREATE TEMP TABLE ratio AS
 SELECT a, b, margin_ratio(format('{"balances": {"A": %s}, "positions": {"C": {"long": 1, "long_cost": 1}}}', b)::portfolio,
                           format('{"assets": {"A": {"price": 1, "tiers": "{0: 1}"}},
-                                   "contracts": {"C": {"settle": "A", "size": 1, "mark": 1, "maintenance": "{0: %s}"}}}', a)::market) AS r
+                                   "contracts": {"C": {"settle": "A", "contract_size": 1, "mark": 1, "maintenance": "{0: %s}"}}}', a)::market) AS r
   FROM pair WHERE a > 0 AND b > 0;
 SELECT count(*) AS wrong FROM ratio
  WHERE r IS NULL OR scale(r) <> 8 OR NOT (2 * abs(r * b - a) <= b * 1e-8)
@@ -94,7 +94,7 @@ SELECT count(*) AS wrong FROM ratio
 -- exact ties
 SELECT DISTINCT margin_ratio('{"balances": {"A": 200000000}, "positions": {"C": {"long": 1, "long_cost": 1}}}',
                              format('{"assets": {"A": {"price": 1, "tiers": "{0: 1}"}},
-                                      "contracts": {"C": {"settle": "A", "size": 1, "mark": 1, "maintenance": "{0: %s}"}}}', m)::market)
+                                      "contracts": {"C": {"settle": "A", "contract_size": 1, "mark": 1, "maintenance": "{0: %s}"}}}', m)::market)
   FROM (VALUES (1), (2), (3), (5)) v (m) ORDER BY 1;
 
 -- numerics in every form a table may hold them: short header, plain, out of

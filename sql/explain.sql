@@ -3,7 +3,7 @@
 -- Netting "larger" and "net", tiers by quantity and by value, a debt, an asset
 -- that is no collateral and one without price, all three reasons of an
 -- initial margin; in EUR prices are doubled and requirements weigh 1.5.
-\set market '''{"levels": {"warning": 0.5}, "assets": {"USDT": {"price": 1, "tiers": "{0: 1}"}, "BTC": {"price": 60000, "basis": "value", "tiers": "{0: 0.975, 100000: 0.97}"}, "ETH": {"price": 2000, "tiers": "{0: 0.9, 1: 0.8, 5: 0}"}, "EUR": {"price": 2, "tiers": "{0: 0.5}", "liability_weight": 1.25, "requirement_weight": 1.5, "liability_maintenance": "whole {0: 0.01, 100: 0.02}"}, "JUNK": {"price": 3}, "GREY": {}}, "contracts": {"A": {"settle": "EUR", "size": 0.5, "mark": 100, "maintenance": "{0: 0.01, 1000: 0.02}", "closing_fee": 0.001, "netting": "larger"}, "B": {"settle": "USDT", "size": 1, "mark": 10, "maintenance": "whole {0: 0.01, 100: 0.02}", "initial": "whole {0: 0.03}", "netting": "net"}, "L": {"settle": "USDT", "size": 1, "mark": 10, "maintenance": "whole {0: 0.01, 100: 0.02}", "initial": "{0: 0.02, 100: 0.03}"}}}''::margin.market'
+\set market '''{"levels": {"warning": 0.5}, "assets": {"USDT": {"price": 1, "tiers": "{0: 1}"}, "BTC": {"price": 60000, "tier_unit": "value", "tiers": "{0: 0.975, 100000: 0.97}"}, "ETH": {"price": 2000, "tiers": "{0: 0.9, 1: 0.8, 5: 0}"}, "EUR": {"price": 2, "tiers": "{0: 0.5}", "liability_weight": 1.25, "requirement_weight": 1.5, "liability_maintenance": "whole {0: 0.01, 100: 0.02}"}, "JUNK": {"price": 3}, "GREY": {}}, "contracts": {"A": {"settle": "EUR", "contract_size": 0.5, "mark": 100, "maintenance": "{0: 0.01, 1000: 0.02}", "closing_fee": 0.001, "netting": "larger"}, "B": {"settle": "USDT", "contract_size": 1, "mark": 10, "maintenance": "whole {0: 0.01, 100: 0.02}", "initial": "whole {0: 0.03}", "netting": "net"}, "L": {"settle": "USDT", "contract_size": 1, "mark": 10, "maintenance": "whole {0: 0.01, 100: 0.02}", "initial": "{0: 0.02, 100: 0.03}"}}}''::margin.market'
 \set p '''{"balances": {"BTC": 2, "ETH": 7, "EUR": -200, "JUNK": 5, "GREY": 2}, "positions": {"A": {"long": 30, "long_cost": 3000, "long_margin": 10, "short": 20, "short_cost": 2100}, "B": {"long": 13, "long_cost": 120, "long_margin": 10, "short": 10, "short_cost": 110}, "L": {"long": 15, "long_cost": 150, "short": 5, "short_cost": 60, "short_margin": 1}}}''::margin.portfolio'
 
 SELECT * FROM margin.explain(:p, :market);
@@ -26,11 +26,11 @@ SELECT asset, item, lower_bound, upper_bound, amount, rate, value
 
 -- what decides an initial margin, one contract by itself: leverage, the
 -- initial rate, maintenance; of equals maintenance before rate before leverage
-\set alone '''{"assets": {"USDT": {"price": 1, "tiers": "{0: 1}"}}, "contracts": {"X": {"settle": "USDT", "size": 1, "mark": 10, "maintenance": "{0: 0.02}", "initial": "{0: 0.02, 100: 0.06}", "closing_fee": 0.01}}}''::margin.market'
+\set alone '''{"assets": {"USDT": {"price": 1, "tiers": "{0: 1}"}}, "contracts": {"X": {"settle": "USDT", "contract_size": 1, "mark": 10, "maintenance": "{0: 0.02}", "initial": "{0: 0.02, 100: 0.06}", "closing_fee": 0.01}}}''::margin.market'
 SELECT leverage, quantity, item, lower_bound, amount, rate, value
   FROM (VALUES (1, 20), (2, 25), (3, 25.1), (4, 33.34), (5, NULL)) AS t (n, leverage),
        (VALUES (1, 10), (2, 20), (3, 25), (4, -1)) AS q (m, quantity),
-       LATERAL margin.explain(margin.holding('X', quantity, 10, leverage), :alone) AS e
+       LATERAL margin.explain(margin.portfolio_of('X', quantity, 10, leverage), :alone) AS e
  WHERE field = 'initial_margin'
  ORDER BY n, m, lower_bound, item DESC;
 
@@ -41,44 +41,31 @@ SELECT field, symbol, side, item, amount, rate, value
 -- of "larger" the smaller side may open dearer than the larger one
 SELECT field, side, item, amount, rate, value
   FROM margin.explain('{"positions": {"A": {"long": 2, "long_cost": 200, "short": 3, "short_cost": 300}}}'
-                      OPERATOR(margin.+) margin.holding('A', 1, 100, 0.5), :market)
+                      OPERATOR(margin.+) margin.portfolio_of('A', 1, 100, 0.5), :market)
  WHERE field LIKE '%margin';
 
 -- every level
 SELECT balance, line
   FROM (VALUES (1, 1000), (2, 428), (3, 352), (4, 300), (5, 200), (6, 0), (7, -1)) AS t (n, balance),
-       LATERAL margin.explain_text(margin.holding('USDT', balance) OPERATOR(margin.+) margin.holding('X', 1000, 10), :alone)
+       LATERAL margin.explain_text(margin.portfolio_of('USDT', balance) OPERATOR(margin.+) margin.portfolio_of('X', 1000, 10), :alone)
                WITH ORDINALITY AS e (line, i)
  WHERE line ~ '^(Level|The margin ratio|Levels|Available)'
  ORDER BY n, i;
-SELECT * FROM margin.levels(:market);
-SELECT * FROM margin.levels(NULL);
+SELECT * FROM margin.thresholds(:market);
+SELECT * FROM margin.thresholds(NULL);
 
 -- what cannot be valued has no values, and says why
 SELECT * FROM margin.explain('{"balances": {"U": 1, "GREY": -2, "BTC": 1}, "positions": {"BTC": {"long": 1, "long_cost": 1}, "N": {"short": 2, "short_cost": 1}, "O": {"long": 1, "long_cost": 1, "short": 3, "short_cost": 1}, "P": {"long": 4, "long_cost": 1}}}',
-    '{"assets": {"BTC": {"price": 1, "tiers": "{0: 1}"}, "GREY": {}, "DIM": {"tiers": "{0: 1}"}}, "contracts": {"N": {"settle": "BTC", "size": 1, "maintenance": "{0: 0}"}, "O": {"settle": "V", "size": 1}, "P": {"settle": "DIM", "size": 1, "mark": 1, "maintenance": "{0: 0}"}}}');
+    '{"assets": {"BTC": {"price": 1, "tiers": "{0: 1}"}, "GREY": {}, "DIM": {"tiers": "{0: 1}"}}, "contracts": {"N": {"settle": "BTC", "contract_size": 1, "maintenance": "{0: 0}"}, "O": {"settle": "V", "contract_size": 1}, "P": {"settle": "DIM", "contract_size": 1, "mark": 1, "maintenance": "{0: 0}"}}}');
 SELECT * FROM margin.explain_text('{"balances": {"U": 1, "GREY": -2, "BTC": 1}, "positions": {"BTC": {"long": 1, "long_cost": 1}, "N": {"short": 2, "short_cost": 1}, "O": {"long": 1, "long_cost": 1, "short": 3, "short_cost": 1}, "P": {"long": 4, "long_cost": 1}}}',
-    '{"assets": {"BTC": {"price": 1, "tiers": "{0: 1}"}, "GREY": {}, "DIM": {"tiers": "{0: 1}"}}, "contracts": {"N": {"settle": "BTC", "size": 1, "maintenance": "{0: 0}"}, "O": {"settle": "V", "size": 1}, "P": {"settle": "DIM", "size": 1, "mark": 1, "maintenance": "{0: 0}"}}}');
+    '{"assets": {"BTC": {"price": 1, "tiers": "{0: 1}"}, "GREY": {}, "DIM": {"tiers": "{0: 1}"}}, "contracts": {"N": {"settle": "BTC", "contract_size": 1, "maintenance": "{0: 0}"}, "O": {"settle": "V", "contract_size": 1}, "P": {"settle": "DIM", "contract_size": 1, "mark": 1, "maintenance": "{0: 0}"}}}');
 
 -- nothing, and null
 SELECT * FROM margin.explain('{}', :market);
 SELECT * FROM margin.explain_text('{}', :market);
 SELECT count(*) FROM margin.explain(NULL, :market);
 SELECT count(*) FROM margin.explain_text(:p, NULL);
-SELECT count(*) FROM margin.explain(NULL);
 
 -- numbers that fit no machine word
 SELECT field, item, lower_bound, amount, rate, value
-  FROM margin.explain(margin.holding('A', 1e40 + 1e-40), '{"assets": {"A": {"price": 3e30, "tiers": "{0: 1, 1e39: 0.000000000000000000000000000000000000000000000000000000000000000000001}"}}}');
-
--- by account
-BEGIN;
-INSERT INTO margin.asset (asset) VALUES ('BTC'), ('USDT');
-INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) VALUES ('BTC', 0, 0.9), ('BTC', 1, 0.8), ('USDT', 0, 1);
-INSERT INTO margin.index_price (asset, price) VALUES ('BTC', 60000), ('USDT', 1);
-INSERT INTO margin.balance (account_id, asset, quantity) VALUES (1, 'BTC', 2), (1, 'USDT', -5), (2, 'USDT', 7);
-SELECT field, symbol, item, lower_bound, amount, rate, value FROM margin.explain(1);
-SELECT * FROM margin.explain_text(1);
-SELECT id, e.symbol, e.value FROM generate_series(1, 3) AS id, LATERAL margin.explain(id) AS e WHERE e.field = 'collateral_value';
-SELECT count(*) FROM margin.explain_text(3);
-ROLLBACK;
+  FROM margin.explain(margin.portfolio_of('A', 1e40 + 1e-40), '{"assets": {"A": {"price": 3e30, "tiers": "{0: 1, 1e39: 0.000000000000000000000000000000000000000000000000000000000000000000001}"}}}');

@@ -37,7 +37,7 @@ SELECT pg_temp.refusal('portfolio', '{"balances": {"a\u0000b": 1}}');
 -- every prefix of a good value is refused, none crashes
 SELECT count(*) AS accepted_prefixes
   FROM (VALUES ('portfolio'::regtype, '{"balances": {"BTC": 1.5}, "positions": {"P": {"long": 3, "long_cost": 195000, "long_margin": 0.3}}}'),
-               ('market', '{"assets": {"BTC": {"price": 68000, "tiers": "{0: 0.975, 1: 0.97}", "basis": "quantity"}}, "levels": {"warning": 0.6}}'),
+               ('market', '{"assets": {"BTC": {"price": 68000, "tiers": "{0: 0.975, 1: 0.97}", "tier_unit": "quantity"}}, "levels": {"warning": 0.6}}'),
                ('schedule', 'whole {0: 0.004, 50000: 0.005}')) v (t, good),
        LATERAL generate_series(0, length(good) - 1) n
  WHERE pg_temp.refusal(t, left(good, n)) = 'accepted';

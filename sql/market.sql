@@ -7,12 +7,12 @@ SET search_path = margin, public;
 SELECT '{}'::market;
 SELECT '{"contracts": {}, "assets": {}, "levels": {}}'::market;
 SELECT '{"levels": {"liquidation": 1.0, "warning": 0.5},
-         "contracts": {"ETH_USDT": {"size": 0.01, "settle": "USDT", "netting": "leg", "closing_fee": 0.000},
-                       "BTC_USDT": {"settle": "USDT", "base": "BTC", "size": 0.0001, "mark": 68010.50, "netting": "net", "closing_fee": 0.0005,
+         "contracts": {"ETH_USDT": {"contract_size": 0.01, "settle": "USDT", "netting": "leg", "closing_fee": 0.000},
+                       "BTC_USDT": {"settle": "USDT", "base": "BTC", "contract_size": 0.0001, "mark": 68010.50, "netting": "net", "closing_fee": 0.0005,
                                     "maintenance": "{0: 0.004, 50000: 0.0050}", "initial": "whole {0: 0.01}"}},
          "assets": {"USDT": {"price": 1, "tiers": "{0: 1}", "liability_maintenance": "{0: 0.02}", "liability_weight": 1.10, "requirement_weight": 1.0},
-                    "BTC": {"price": 6.8e4, "tiers": "{0: 0.975, 1: 0.97}", "basis": "quantity"},
-                    "DOGE": {"tiers": "{0: 0.9}", "basis": "value", "requirement_weight": 1.5}, "CASH": {}}}'::market AS m \gset
+                    "BTC": {"price": 6.8e4, "tiers": "{0: 0.975, 1: 0.97}", "tier_unit": "quantity"},
+                    "DOGE": {"tiers": "{0: 0.9}", "tier_unit": "value", "requirement_weight": 1.5}, "CASH": {}}}'::market AS m \gset
 SELECT :'m'::market;
 SELECT :'m'::market::text::market = :'m'::market AS lossless;
 
@@ -43,19 +43,22 @@ SELECT '{"assets": {"A": {"tiers": "{0: 0.9, 1: 0.95}"}}}'::market;
 SELECT '{"assets": {"A": {"tiers": "{0: 1.01}"}}}'::market;
 SELECT '{"assets": {"A": {"tiers": "whole {0: 1}"}}}'::market;
 SELECT '{"assets": {"A": {"tiers": {"0": 1}}}}'::market;
-SELECT '{"assets": {"A": {"basis": "units"}}}'::market;
+SELECT '{"assets": {"A": {"tier_unit": "units"}}}'::market;
+-- keys that had another name before 1.0
+SELECT '{"assets": {"A": {"basis": "value"}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "A", "size": 1}}}'::market;
 SELECT '{"assets": {"A": {"liability_weight": 0.99}}}'::market;
 SELECT '{"assets": {"A": {"requirement_weight": 0}}}'::market;
 SELECT '{"assets": {"A": {"liability_maintenance": "{0: 0.02, 1: 0.01}"}}}'::market;
-SELECT '{"contracts": {"C": {"size": 1}}}'::market;
-SELECT '{"contracts": {"C": {"settle": "", "size": 1}}}'::market;
+SELECT '{"contracts": {"C": {"contract_size": 1}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "", "contract_size": 1}}}'::market;
 SELECT '{"contracts": {"C": {"settle": "A"}}}'::market;
-SELECT '{"contracts": {"C": {"settle": "A", "size": -1}}}'::market;
-SELECT '{"contracts": {"C": {"settle": "A", "size": 1, "mark": 0}}}'::market;
-SELECT '{"contracts": {"C": {"settle": "A", "size": 1, "maintenance": "{0: 0.02, 1: 0.01}"}}}'::market;
-SELECT '{"contracts": {"C": {"settle": "A", "size": 1, "initial": "{0: 0.02, 1: 0.01}"}}}'::market;
-SELECT '{"contracts": {"C": {"settle": "A", "size": 1, "closing_fee": -0.1}}}'::market;
-SELECT '{"contracts": {"C": {"settle": "A", "size": 1, "netting": "both"}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "A", "contract_size": -1}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "A", "contract_size": 1, "mark": 0}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "A", "contract_size": 1, "maintenance": "{0: 0.02, 1: 0.01}"}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "A", "contract_size": 1, "initial": "{0: 0.02, 1: 0.01}"}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "A", "contract_size": 1, "closing_fee": -0.1}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "A", "contract_size": 1, "netting": "both"}}}'::market;
 SELECT '{"levels": {"warning": 0}}'::market;
 SELECT '{"levels": {"warning": 0.9}}'::market;
 SELECT '{"levels": {"healthy": 0.1}}'::market;

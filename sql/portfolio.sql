@@ -3,7 +3,7 @@
 \set SHOW_CONTEXT never
 SET search_path = margin, public;
 
--- netting (specification, section 1)
+-- netting
 CREATE TEMP TABLE h (account_id int, symbol text, quantity numeric, entry_price numeric, leverage numeric);
 INSERT INTO h VALUES
     (1, 'USDT', 1000, NULL, NULL), (1, 'BTC', 0.5, NULL, NULL), (1, 'BTC', 0.25, NULL, NULL),
@@ -33,6 +33,26 @@ SELECT portfolio('C', 1, 1, 'NaN');
 SELECT portfolio('C', 0, 1, 'NaN');
 SELECT portfolio('BTC', ('1' || repeat('0', 1000))::numeric);
 SELECT portfolio('BTC', ('0.' || repeat('0', 1000) || '1')::numeric);
+
+-- kinds: null goes by the entry price, the others are checked
+SELECT portfolio(s, q, e, l, k::holding_kind)
+  FROM (VALUES ('X', 1, NULL::numeric, NULL::numeric, 'balance'), ('X', 2, 5, NULL, 'position'), ('X', 3, NULL, NULL, NULL),
+               ('X', -1, 7, 3, NULL), ('Y', 0, NULL, NULL, 'balance'), ('Y', 0, 1, 2, 'position')) v (s, q, e, l, k);
+SELECT portfolio(symbol, quantity, entry_price, leverage, NULL) = portfolio(symbol, quantity, entry_price, leverage) AS as_before,
+       portfolio(symbol, quantity, entry_price, leverage, CASE WHEN entry_price IS NULL THEN 'balance' ELSE 'position' END::holding_kind)
+       = portfolio(symbol, quantity, entry_price, leverage) AS as_said
+  FROM h;
+SELECT portfolio(symbol, quantity, entry_price, leverage, 'order') IS NULL AS no_rows FROM h WHERE false;
+SELECT portfolio('C', 1, NULL, NULL, 'position') \gset
+\echo :LAST_ERROR_SQLSTATE
+SELECT portfolio('C', 1, 10, NULL, 'order') \gset
+\echo :LAST_ERROR_SQLSTATE
+SELECT portfolio('C', 0, NULL, 2, 'position');
+SELECT portfolio('C', 0, NULL, NULL, 'order');
+SELECT portfolio('BTC', 1, 5, NULL, 'balance');
+SELECT portfolio('BTC', 1, NULL, 5, 'balance');
+SELECT portfolio('', 1, NULL, NULL, 'position');
+SELECT portfolio(NULL, 1, 1, NULL, 'order');
 
 -- text: canonical, lossless
 SELECT '{}'::portfolio, ' { "positions" : { }, "balances" : {} } '::portfolio;

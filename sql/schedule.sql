@@ -12,8 +12,8 @@ SELECT '{0: 0}'::schedule;
 -- published examples (specification, section 2)
 SELECT apply('{0: 0.90, 1: 0.80}', 2) AS "1.7";
 -- 10 BTC at 60,000: 97,500 + 388,000 + 96,500
-SELECT collateral_value(10, 60000, '{0: .975, 100000: .97, 500000: .965, 1000000: .96}', 'value') AS "582000";
-SELECT collateral_value(2, 30000, '{0: 0.90, 1: 0.80}') AS "1.7 * 30000";
+SELECT tiered_value(10, 60000, '{0: .975, 100000: .97, 500000: .965, 1000000: .96}', 'value') AS "582000";
+SELECT tiered_value(2, 30000, '{0: 0.90, 1: 0.80}') AS "1.7 * 30000";
 -- the published BTC ladder: 0.975 + 4 * 0.97 + 5 * 0.965 + 40 * 0.96 + 50 * 0.85, then nothing more
 SELECT apply(s, 1), apply(s, 5), apply(s, 10), apply(s, 50), apply(s, 100) AS "90.58", apply(s, 1000) AS "90.58"
   FROM (SELECT '{0: .975, 1: .97, 5: .965, 10: .96, 50: .85, 100: 0}'::schedule AS s) x;
@@ -25,10 +25,10 @@ SELECT apply('{0: 1}', 0), apply('{0: 1}', NULL), apply(NULL, 1);
 SELECT apply('{0: 1}', -1);
 SELECT apply('{0: 1}', 'NaN');
 SELECT apply('{0: 1}', 'Infinity');
-SELECT collateral_value(-1, 1, '{0: 1}');
-SELECT collateral_value(1, 0, '{0: 1}');
-SELECT collateral_value(1, 1, '{0: 1.01}');
-SELECT collateral_value(1, 1, 'whole {0: 1}');
+SELECT tiered_value(-1, 1, '{0: 1}');
+SELECT tiered_value(1, 0, '{0: 1}');
+SELECT tiered_value(1, 1, '{0: 1.01}');
+SELECT tiered_value(1, 1, 'whole {0: 1}');
 
 -- what is no schedule
 SELECT ''::schedule;

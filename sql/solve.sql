@@ -7,7 +7,7 @@ SET search_path = margin, public;
 -- One contract C, size 1, mark 100, settled in U at 1 USD, with some rate and netting.
 CREATE FUNCTION pg_temp.m(maintenance text, more text DEFAULT '', levels text DEFAULT '') RETURNS market LANGUAGE sql RETURN
     format('{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "BTC": {"price": 100, "tiers": "{0: 0.9}"}},
-             "contracts": {"C": {"settle": "U", "base": "BTC", "size": 1, "mark": 100, "maintenance": "%s" %s}}, "levels": {%s}}',
+             "contracts": {"C": {"settle": "U", "base": "BTC", "contract_size": 1, "mark": 100, "maintenance": "%s" %s}}, "levels": {%s}}',
            maintenance, more, levels)::market;
 CREATE FUNCTION pg_temp.p(u numeric, long numeric, short numeric, btc numeric DEFAULT 0) RETURNS portfolio LANGUAGE sql RETURN
     format('{"balances": {"U": %s, "BTC": %s}, "positions": {"C": {"long": %s, "long_cost": %s, "short": %s, "short_cost": %s}}}',
@@ -55,14 +55,14 @@ SELECT start, liquidation_range(pg_temp.p(start, 1, 0), pg_temp.m('whole {0: 0, 
 -- collateral tiers of the settlement asset: X at 10 USD, all of the first 10 (or 100 USD) counts, half of the rest.
 -- X 20 and long 1 at 5 give E = 15 + M, against a debt of 150: 10 * (5 + E / 2) < 150 below E = 20, M = 5, where
 -- there is no equity; against 140, below E = 18, M = 3; against 100, where the second tier ends, E = 10: never
-SELECT debt, basis,
+SELECT debt, tier_unit,
        liquidation_range(p, m, 'C', 0.5), bankruptcy_range(p, m, 'C', 0.5), bankruptcy_price(p, m, 'C')
   FROM (VALUES (150), (140), (100), (120)) AS d (debt),
-       (VALUES ('quantity', 10), ('value', 100)) AS b (basis, bound),
+       (VALUES ('quantity', 10), ('value', 100)) AS b (tier_unit, bound),
        LATERAL (SELECT format('{"balances": {"X": 20, "U": -%s}, "positions": {"C": {"long": 1, "long_cost": 5}}}', debt)::portfolio AS p,
-                       format('{"assets": {"X": {"price": 10, "basis": "%s", "tiers": "{0: 1, %s: 0.5}"}, "U": {"price": 1}},
-                                "contracts": {"C": {"settle": "X", "size": 1, "mark": 5, "maintenance": "{0: 0}"}}}', basis, bound)::market AS m) x
- ORDER BY debt, basis;
+                       format('{"assets": {"X": {"price": 10, "tier_unit": "%s", "tiers": "{0: 1, %s: 0.5}"}, "U": {"price": 1}},
+                                "contracts": {"C": {"settle": "X", "contract_size": 1, "mark": 5, "maintenance": "{0: 0}"}}}', tier_unit, bound)::market AS m) x
+ ORDER BY debt, tier_unit;
 
 -- a debt weighs 1.1 and requires 0.05: BTC for 90 against d = 100 - M: 0.05 * d >= 90 - 1.1 * d from d = 90 / 1.15;
 -- no equity from d = 90 / 1.1
@@ -70,13 +70,13 @@ SELECT liquidation_price(p, m, 'C'), trunc(100 - 90 / 1.15::numeric(40, 30), 18)
   FROM (SELECT '{"balances": {"BTC": 1}, "positions": {"C": {"long": 1, "long_cost": 100}}}'::portfolio AS p,
                '{"assets": {"U": {"price": 1, "tiers": "{0: 1}", "liability_weight": 1.1, "liability_maintenance": "{0: 0.05}"},
                             "BTC": {"price": 100, "tiers": "{0: 0.9}"}},
-                 "contracts": {"C": {"settle": "U", "size": 1, "mark": 100, "maintenance": "{0: 0}"}}}'::market AS m) x;
+                 "contracts": {"C": {"settle": "U", "contract_size": 1, "mark": 100, "maintenance": "{0: 0}"}}}'::market AS m) x;
 
 -- another contract that settles in the same asset, 30 lost and 0.1 * 70 required: 20 + M - 100 <= 7 + 0.1 * M at 87 / 0.9
 SELECT liquidation_range('{"balances": {"U": 50}, "positions": {"C": {"long": 1, "long_cost": 100}, "D": {"long": 1, "long_cost": 100}}}',
     '{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}},
-      "contracts": {"C": {"settle": "U", "size": 1, "mark": 100, "maintenance": "{0: 0.1}"},
-                    "D": {"settle": "U", "size": 1, "mark": 70, "maintenance": "{0: 0.1}"}}}', 'C', 0.01);
+      "contracts": {"C": {"settle": "U", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.1}"},
+                    "D": {"settle": "U", "contract_size": 1, "mark": 70, "maintenance": "{0: 0.1}"}}}', 'C', 0.01);
 
 -- linked: BTC 1 counts 0.9 * M, long 1, debt 20: 1.9 * M - 120 <= 0.1 * M at 66.666...; unlinked M - 30 <= 0.1 * M at 33.333...
 SELECT liquidation_range(p, m, 'C', 0.01, true), liquidation_price(p, m, 'C', 0.01), bankruptcy_range(p, m, 'C', 0.01, linked => true)
@@ -85,16 +85,16 @@ SELECT liquidation_range(p, m, 'C', 0.01, true), liquidation_price(p, m, 'C', 0.
 SELECT liquidation_price(p, m, 'C', linked => true), trunc(100 / 1.17::numeric(40, 30), 18) AS by_hand
   FROM (SELECT pg_temp.p(0, 1, 0, 1) AS p,
                '{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "BTC": {"price": 30, "tiers": "{0: 0.9}"}},
-                 "contracts": {"C": {"settle": "U", "base": "BTC", "size": 1, "mark": 100, "maintenance": "{0: 0.1}"}}}'::market AS m) x;
+                 "contracts": {"C": {"settle": "U", "base": "BTC", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.1}"}}}'::market AS m) x;
 -- tiers in USD, half beyond 60, and no decimal for M' / 97: 60 + (M - 60) / 2 + M - 120 <= 0.1 * M at 90 / 1.4
 SELECT liquidation_price(p, m, 'C', linked => true), trunc(90 / 1.4::numeric(40, 30), 18) AS by_hand
   FROM (SELECT '{"balances": {"BTC": 1, "U": -20}, "positions": {"C": {"long": 1, "long_cost": 100}}}'::portfolio AS p,
-               '{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "BTC": {"price": 97, "basis": "value", "tiers": "{0: 1, 60: 0.5}"}},
-                 "contracts": {"C": {"settle": "U", "base": "BTC", "size": 1, "mark": 97, "maintenance": "{0: 0.1}"}}}'::market AS m) x;
+               '{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "BTC": {"price": 97, "tier_unit": "value", "tiers": "{0: 1, 60: 0.5}"}},
+                 "contracts": {"C": {"settle": "U", "base": "BTC", "contract_size": 1, "mark": 97, "maintenance": "{0: 0.1}"}}}'::market AS m) x;
 -- nothing to move along: no base, base unknown or unpriced, or the settlement asset itself; or not held
 SELECT base, liquidation_range('{"balances": {"U": 50}, "positions": {"C": {"long": 1, "long_cost": 100}}}',
     format('{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "DARK": {}},
-             "contracts": {"C": {"settle": "U", %s "size": 1, "mark": 100, "maintenance": "{0: 0.1}"}}}', base)::market, 'C', 0.01, true)
+             "contracts": {"C": {"settle": "U", %s "contract_size": 1, "mark": 100, "maintenance": "{0: 0.1}"}}}', base)::market, 'C', 0.01, true)
   FROM unnest(ARRAY['', '"base": "NONE",', '"base": "DARK",', '"base": "U",']) AS base;
 SELECT liquidation_range(pg_temp.p(50, 1, 0), pg_temp.m('{0: 0.1}'), 'C', 0.01, true);
 
@@ -119,9 +119,9 @@ SELECT liquidation_price('{}', pg_temp.m('{0: 0.1}'), 'C', 'NaN');
 -- an equity of exactly 0 passes where nothing is required
 CREATE FUNCTION pg_temp.x(ratio text DEFAULT '0.5', more text DEFAULT '') RETURNS market LANGUAGE sql RETURN
     format('{"assets": {"X": {"price": 10, "tiers": "{0: 1, 10: %s}"}, "U": {"price": 1, "tiers": "{0: 1}"}, "JUNK": {"price": 5}, "GREY": {"tiers": "{0: 1}"}, "DARK": {}},
-             "contracts": {"C": {"settle": "U", "size": 1, "mark": 100, "maintenance": "{0: 0.1}"},
-                           "FREE": {"settle": "U", "size": 1, "mark": 100, "maintenance": "{0: 0}"},
-                           "DIM": {"settle": "U", "size": 1, "maintenance": "{0: 0}"}} %s}', ratio, more)::market;
+             "contracts": {"C": {"settle": "U", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.1}"},
+                           "FREE": {"settle": "U", "contract_size": 1, "mark": 100, "maintenance": "{0: 0}"},
+                           "DIM": {"settle": "U", "contract_size": 1, "maintenance": "{0: 0}"}} %s}', ratio, more)::market;
 SELECT max_withdrawal(p, m, 'X'), max_withdrawal(p, m, 'X', step => 4), max_withdrawal(p, m, 'U'), max_withdrawal(p, m, 'JUNK'), max_withdrawal(p, m, 'DARK', false, 0.5)
   FROM (SELECT '{"balances": {"X": 20, "U": -120, "JUNK": 3, "DARK": 1.75}}'::portfolio AS p, pg_temp.x() AS m) x;
 -- U 50 with an unrealized gain of 30, 13 required: 80 - w > 13 (a ratio of 1 is liquidation), and without the gain 50 - w > 13
@@ -139,18 +139,18 @@ SELECT max_withdrawal('{}', pg_temp.x(), 'NONE');
 SELECT max_withdrawal('{}', pg_temp.x(), 'X', true, -1);
 
 -- deposits: a debt of 120 wants 14 of X, of U itself 120; at a step of 4, 16. Nothing beyond 10 counts: no X is enough
-SELECT cure(p, m, 'X'), cure(p, m, 'X', 4), cure(p, m, 'U'), cure(p, pg_temp.x('0'), 'X'), cure(p, m, 'JUNK'), cure(p, m, 'DARK'), cure(p, m, 'GREY')
+SELECT min_deposit(p, m, 'X'), min_deposit(p, m, 'X', 4), min_deposit(p, m, 'U'), min_deposit(p, pg_temp.x('0'), 'X'), min_deposit(p, m, 'JUNK'), min_deposit(p, m, 'DARK'), min_deposit(p, m, 'GREY')
   FROM (SELECT '{"balances": {"U": -120}}'::portfolio AS p, pg_temp.x() AS m) x;
 -- exactly the last tier: a debt of 100 is met by 10 where 10 is the end; a debt of X first
-SELECT cure('{"balances": {"U": -100}}', pg_temp.x('0'), 'X'), cure('{"balances": {"U": -100.01}}', pg_temp.x('0'), 'X'),
-       cure('{"balances": {"U": -100, "X": -3}}', pg_temp.x('0'), 'X'), cure('{"balances": {"X": -3}}', pg_temp.x('0'), 'X');
+SELECT min_deposit('{"balances": {"U": -100}}', pg_temp.x('0'), 'X'), min_deposit('{"balances": {"U": -100.01}}', pg_temp.x('0'), 'X'),
+       min_deposit('{"balances": {"U": -100, "X": -3}}', pg_temp.x('0'), 'X'), min_deposit('{"balances": {"X": -3}}', pg_temp.x('0'), 'X');
 -- initial margin 20 = 200 / 10 of leverage rather than 0.1 * 200: equity 0 wants 20, but liquidation begins at 20: 20.00000001
-SELECT cure('{"positions": {"C": {"long": 2, "long_cost": 200, "long_margin": 0.2}}}', m, 'U'),
-       cure('{"positions": {"C": {"long": 2, "long_cost": 200, "long_margin": 0.3}}}', m, 'U'),
-       cure('{"balances": {"U": 21}, "positions": {"C": {"long": 2, "long_cost": 200}}}', m, 'U'),
-       cure('{}', m, 'X'), cure('{"balances": {"GREY": 1}}', m, 'X')
+SELECT min_deposit('{"positions": {"C": {"long": 2, "long_cost": 200, "long_margin": 0.2}}}', m, 'U'),
+       min_deposit('{"positions": {"C": {"long": 2, "long_cost": 200, "long_margin": 0.3}}}', m, 'U'),
+       min_deposit('{"balances": {"U": 21}, "positions": {"C": {"long": 2, "long_cost": 200}}}', m, 'U'),
+       min_deposit('{}', m, 'X'), min_deposit('{"balances": {"GREY": 1}}', m, 'X')
   FROM pg_temp.x() AS m;
-SELECT cure('{}', pg_temp.x(), 'NONE');
+SELECT min_deposit('{}', pg_temp.x(), 'NONE');
 
 -- orders, U 100, mark 100, 0.1 required. Leverage 5: 20 each, 5. At 110 each loses 10 and still ties 20 up: 100 / 30.
 -- At 90 the gain does not carry it: 5. No leverage: 10 each, but a ratio of 1 is liquidation, 9.99999999
@@ -192,7 +192,7 @@ SELECT format('CREATE INDEX ON watched (buffer(portfolio, %L::market))', pg_temp
 SELECT account_id, buffer(portfolio, pg_temp.m('{0: 0.1}')) FROM watched WHERE buffer(portfolio, pg_temp.m('{0: 0.1}')) < 0.03 ORDER BY 2;
 
 -- a portfolio straight from its aggregate, without a detour
-SELECT liquidation_price(p, m, 'C', 1), max_withdrawal(p, m, 'U', true, 1), cure(p, m, 'U', 1), max_order(p, m, 'C', 'short', 100, 5, 1), buffer(p, m)
+SELECT liquidation_price(p, m, 'C', 1), max_withdrawal(p, m, 'U', true, 1), min_deposit(p, m, 'U', 1), max_order(p, m, 'C', 'short', 100, 5, 1), buffer(p, m)
   FROM (SELECT portfolio(symbol, quantity, price, NULL) AS p FROM (VALUES ('U', 50, NULL), ('C', 1, 100), ('C', 1, 90), ('U', 0, NULL), ('V', 2, NULL), ('V', -2, NULL)) AS v (symbol, quantity, price)) x,
        pg_temp.m('{0: 0.1}') AS m;
 -- a large answer outlives the call

@@ -9,7 +9,7 @@ SELECT equity('{"balances": {"COIN": 200, "USDT": 220}}',
               '{"assets": {"COIN": {"price": 1, "tiers": "{0: 0.9801}"}, "USDT": {"price": 1, "tiers": "{0: 1}"}}}') AS "416.02";
 -- published: 10 BTC at 60,000 with tiers in USD are worth 582,000
 SELECT collateral_value('{"balances": {"BTC": 10}}',
-              '{"assets": {"BTC": {"price": 60000, "basis": "value", "tiers": "{0: .975, 100000: .97, 500000: .965, 1000000: .96}"}}}') AS "582000";
+              '{"assets": {"BTC": {"price": 60000, "tier_unit": "value", "tiers": "{0: .975, 100000: .97, 500000: .965, 1000000: .96}"}}}') AS "582000";
 
 CREATE TEMP TABLE w (name text PRIMARY KEY, m market);
 INSERT INTO w VALUES ('leg',
@@ -17,15 +17,15 @@ INSERT INTO w VALUES ('leg',
                  "USDT": {"price": 1, "tiers": "{0: 1}", "liability_weight": 1.1, "liability_maintenance": "{0: 0.02, 10000: 0.05}"},
                  "USDC": {"price": 0.9, "tiers": "{0: 1}", "requirement_weight": 1.2},
                  "JUNK": {"price": 5}, "DARK": {}, "GREY": {"tiers": "{0: 0.5}"}},
-      "contracts": {"BTC_USDT": {"settle": "USDT", "base": "BTC", "size": 0.001, "mark": 61000, "maintenance": "{0: 0.004, 50000: 0.005}",
+      "contracts": {"BTC_USDT": {"settle": "USDT", "base": "BTC", "contract_size": 0.001, "mark": 61000, "maintenance": "{0: 0.004, 50000: 0.005}",
                                  "initial": "whole {0: 0.01, 50000: 0.02}", "closing_fee": 0.0005},
-                    "ETH_USDC": {"settle": "USDC", "size": 0.1, "mark": 3000, "maintenance": "{0: 0.01}"},
-                    "UNMARKED": {"settle": "USDT", "size": 1, "maintenance": "{0: 0.01}"},
-                    "UNTIERED": {"settle": "USDT", "size": 1, "mark": 2},
-                    "TO_GREY":  {"settle": "GREY", "size": 1, "mark": 2, "maintenance": "{0: 0.01}"},
-                    "TO_NONE":  {"settle": "NONE", "size": 1, "mark": 2, "maintenance": "{0: 0.01}"}}}');
-INSERT INTO w SELECT 'larger', replace(m::text, '"settle": "USDT", "size": 0.001', '"netting": "larger", "settle": "USDT", "size": 0.001')::market FROM w WHERE name = 'leg';
-INSERT INTO w SELECT 'net', replace(m::text, '"settle": "USDT", "size": 0.001', '"netting": "net", "settle": "USDT", "size": 0.001')::market FROM w WHERE name = 'leg';
+                    "ETH_USDC": {"settle": "USDC", "contract_size": 0.1, "mark": 3000, "maintenance": "{0: 0.01}"},
+                    "UNMARKED": {"settle": "USDT", "contract_size": 1, "maintenance": "{0: 0.01}"},
+                    "UNTIERED": {"settle": "USDT", "contract_size": 1, "mark": 2},
+                    "TO_GREY":  {"settle": "GREY", "contract_size": 1, "mark": 2, "maintenance": "{0: 0.01}"},
+                    "TO_NONE":  {"settle": "NONE", "contract_size": 1, "mark": 2, "maintenance": "{0: 0.01}"}}}');
+INSERT INTO w SELECT 'larger', replace(m::text, '"contract_size": 0.001', '"contract_size": 0.001, "netting": "larger"')::market FROM w WHERE name = 'leg';
+INSERT INTO w SELECT 'net', replace(m::text, '"contract_size": 0.001', '"contract_size": 0.001, "netting": "net"')::market FROM w WHERE name = 'leg';
 
 -- 2,000 contracts long at 60,000 with leverage 20, 500 short at 62,000:
 --   PnL       0.001 * (61000 * 1500 - (120000000 - 31000000)) = 2,500 USDT
@@ -64,13 +64,13 @@ SELECT e, level(p, m), margin_ratio(p, m), shortfall(p, m), available_margin(p, 
   FROM (VALUES (14.2857142858), (14.2857142857), (11.76470589), (11.76470588), (10.00000001), (10), (0.00000001), (0), (-0.00000001)) v (e),
        LATERAL (SELECT format('{"balances": {"USDT": %s}, "positions": {"C": {"long": 1, "long_cost": 1000}}}', e)::portfolio AS p) x,
        (SELECT '{"assets": {"USDT": {"price": 1, "tiers": "{0: 1}"}},
-                 "contracts": {"C": {"settle": "USDT", "size": 1, "mark": 1000, "maintenance": "{0: 0.01}"}}}'::market AS m) y;
+                 "contracts": {"C": {"settle": "USDT", "contract_size": 1, "mark": 1000, "maintenance": "{0: 0.01}"}}}'::market AS m) y;
 -- no maintenance, no equity: healthy; the empty portfolio too
 SELECT level('{}', m), equity('{}', m), margin_ratio('{}', m), shortfall('{}', m), passes('{}', m) FROM w WHERE name = 'leg';
 -- thresholds are the market's
 SELECT level('{"balances": {"U": 100}, "positions": {"C": {"long": 1, "long_cost": 1000}}}',
              '{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}}, "levels": {"warning": 0.05, "margin_call": 0.1, "liquidation": 3},
-               "contracts": {"C": {"settle": "U", "size": 1, "mark": 1000, "maintenance": "{0: 0.01}"}}}');
+               "contracts": {"C": {"settle": "U", "contract_size": 1, "mark": 1000, "maintenance": "{0: 0.01}"}}}');
 
 -- missing: each lacking symbol once, in byte order; every amount null
 SELECT p::text, (evaluate(p, m)).level, (evaluate(p, m)).missing, equity(p, m), passes(p, m)
@@ -117,14 +117,14 @@ SELECT pg_temp.keep(p, '{"assets": {"A": {"price": 1.5, "tiers": "{0: 1}"}}}')
   FROM (VALUES ('{"balances": {"A": 1e60}}'::portfolio), ('{"balances": {"A": 0.5}}')) v (p);
 
 -- profit settled in an asset that the market lacks is shown, not lost: 2 * 7 - 10
-SELECT asset, balance, profit_and_loss, asset_equity, collateral_value, missing
+SELECT asset, balance, pnl, asset_equity, collateral_value, missing
   FROM collateral('{"balances": {"USDT": 100}, "positions": {"X": {"long": 2, "long_cost": 10}, "Y": {"long": 2, "long_cost": 10}}}',
-                  '{"contracts": {"X": {"settle": "USDT", "size": 1, "mark": 7, "maintenance": "{0: 0.01}"},
-                                  "Y": {"settle": "EURT", "size": 1, "mark": 7, "maintenance": "{0: 0.01}"}}}');
+                  '{"contracts": {"X": {"settle": "USDT", "contract_size": 1, "mark": 7, "maintenance": "{0: 0.01}"},
+                                  "Y": {"settle": "EURT", "contract_size": 1, "mark": 7, "maintenance": "{0: 0.01}"}}}');
 
 -- a closing fee may carry a rate past the digits of an input
 SELECT maintenance_margin('{"positions": {"C": {"long": 1, "long_cost": 1}}}',
-           format('{"assets": {"A": {"price": 1}}, "contracts": {"C": {"settle": "A", "size": 1, "mark": 1, "closing_fee": 1,
+           format('{"assets": {"A": {"price": 1}}, "contracts": {"C": {"settle": "A", "contract_size": 1, "mark": 1, "closing_fee": 1,
                                                                       "maintenance": "{0: %s}"}}}', repeat('9', 1000))::market)
      = ('1' || repeat('0', 1000))::numeric AS exact;
 

@@ -21,11 +21,11 @@ $node->start;
 # what they touch when they commit.  A balance of USD is the equity.
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION margin;
-	INSERT INTO margin.asset (asset) VALUES ('USD');
-	INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) VALUES ('USD', 0, 1);
-	INSERT INTO margin.index_price (asset, price) VALUES ('USD', 1);
-	INSERT INTO margin.balance SELECT i, 'USD', 1 FROM generate_series(1, 3000) AS i;
-	SELECT margin.refresh_levels();
+	INSERT INTO desk.asset (asset) VALUES ('USD');
+	INSERT INTO desk.collateral_tier (asset, lower_bound, ratio) VALUES ('USD', 0, 1);
+	INSERT INTO desk.index_price (asset, price) VALUES ('USD', 1);
+	INSERT INTO desk.balance SELECT i, 'USD', 1 FROM generate_series(1, 3000) AS i;
+	SELECT margin.refresh_levels('desk');
 
 	CREATE SCHEMA "Desk 1";
 	CREATE TABLE "Desk 1".held (account text PRIMARY KEY, quantity numeric);
@@ -117,44 +117,44 @@ sub notice
 
 transaction('several refreshes', q{
 	BEGIN;
-	UPDATE margin.balance SET quantity = -1 WHERE account_id IN (1, 2, 3);
-	SELECT margin.refresh_levels();
-	SELECT margin.refresh_levels();
-	UPDATE margin.balance SET quantity = 1 WHERE account_id = 2;
-	SELECT margin.refresh_account_levels('margin', '{2}');
-	INSERT INTO margin.balance VALUES (3, 'MOON', 1);
-	SELECT * FROM margin.set_prices('{"assets": {"USD": 1.01}}', refresh => true);
+	UPDATE desk.balance SET quantity = -1 WHERE account_id IN (1, 2, 3);
+	SELECT margin.refresh_levels('desk');
+	SELECT margin.refresh_levels('desk');
+	UPDATE desk.balance SET quantity = 1 WHERE account_id = 2;
+	SELECT margin.refresh_account_levels('desk', '{2}');
+	INSERT INTO desk.balance VALUES (3, 'MOON', 1);
+	SELECT * FROM margin.set_prices('desk', '{"assets": {"USD": 1.01}}', refresh => true);
 	COMMIT},
 	notice('margin', { bankrupt => 1, unpriced => 1 }, { 1 => 'bankrupt', 3 => 'unpriced' }));
-transaction('no change', 'SELECT margin.refresh_levels()');
-transaction('rolled back', 'BEGIN; UPDATE margin.balance SET quantity = -1 WHERE account_id = 5; SELECT margin.refresh_levels(); ROLLBACK');
+transaction('no change', 'SELECT margin.refresh_levels('desk')');
+transaction('rolled back', 'BEGIN; UPDATE desk.balance SET quantity = -1 WHERE account_id = 5; SELECT margin.refresh_levels('desk'); ROLLBACK');
 transaction('savepoints', q{
 	BEGIN;
 	SAVEPOINT a;
-	UPDATE margin.balance SET quantity = -1 WHERE account_id = 6;
-	SELECT margin.refresh_levels();
+	UPDATE desk.balance SET quantity = -1 WHERE account_id = 6;
+	SELECT margin.refresh_levels('desk');
 	ROLLBACK TO a;
 	SAVEPOINT b;
 	SAVEPOINT c;
-	UPDATE margin.balance SET quantity = -1 WHERE account_id = 7;
-	SELECT margin.refresh_levels();
+	UPDATE desk.balance SET quantity = -1 WHERE account_id = 7;
+	SELECT margin.refresh_levels('desk');
 	RELEASE b;
 	SAVEPOINT d;
-	UPDATE margin.balance SET quantity = -1 WHERE account_id = 8;
-	SELECT margin.refresh_levels();
+	UPDATE desk.balance SET quantity = -1 WHERE account_id = 8;
+	SELECT margin.refresh_levels('desk');
 	ROLLBACK TO d;
 	COMMIT},
 	notice('margin', { bankrupt => 1 }, { 7 => 'bankrupt' }));
 transaction('all of it rolled back to a savepoint',
-	'BEGIN; SAVEPOINT a; UPDATE margin.balance SET quantity = -1 WHERE account_id = 9; SELECT margin.refresh_levels(); ROLLBACK TO a; COMMIT');
+	'BEGIN; SAVEPOINT a; UPDATE desk.balance SET quantity = -1 WHERE account_id = 9; SELECT margin.refresh_levels('desk'); ROLLBACK TO a; COMMIT');
 transaction('there and back', q{
 	BEGIN;
-	UPDATE margin.balance SET quantity = -1 WHERE account_id = 9;
-	SELECT margin.refresh_levels();
-	UPDATE margin.balance SET quantity = 1 WHERE account_id = 9;
-	SELECT margin.refresh_levels();
+	UPDATE desk.balance SET quantity = -1 WHERE account_id = 9;
+	SELECT margin.refresh_levels('desk');
+	UPDATE desk.balance SET quantity = 1 WHERE account_id = 9;
+	SELECT margin.refresh_levels('desk');
 	COMMIT});
-is($node->safe_psql('postgres', 'SELECT count(*) FROM margin.level_event WHERE account_id = 9'), 2, 'there and back: both are in the journal');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM desk.level_event WHERE account_id = 9'), 2, 'there and back: both are in the journal');
 
 transaction('at commit, by deferred triggers', q{
 	BEGIN;
@@ -172,9 +172,9 @@ transaction('constraints immediate', q{
 	notice('Desk 1', { healthy => 2, bankrupt => 1 }, { 'a"b\c' => 'healthy', "\x{e9}" => 'healthy', fine => 'bankrupt' }));
 transaction('two books', q{
 	BEGIN;
-	UPDATE margin.balance SET quantity = 1 WHERE account_id = 1;
+	UPDATE desk.balance SET quantity = 1 WHERE account_id = 1;
 	UPDATE "Desk 1".held SET quantity = 1 WHERE account = 'fine';
-	SELECT margin.refresh_levels();
+	SELECT margin.refresh_levels('desk');
 	COMMIT},
 	notice('margin', { healthy => 1 }, { 1 => 'healthy' }),
 	notice('Desk 1', { healthy => 1 }, { fine => 'healthy' }));
@@ -202,23 +202,23 @@ transaction('a book dropped at once', q{
 	DROP SCHEMA gone CASCADE;
 	COMMIT});
 transaction('a single statement that writes the journal', q{
-	INSERT INTO margin.level_event (account_id, from_level, to_level, prices, cause) VALUES (3000000, 'healthy', 'warning', '{}', 'by hand')},
+	INSERT INTO desk.level_event (account_id, from_level, to_level, prices, cause) VALUES (3000000, 'healthy', 'warning', '{}', 'by hand')},
 	notice('margin', { warning => 1 }, { 3000000 => 'warning' }));
 transaction('more than fits', q{
-	UPDATE margin.balance SET quantity = -1 WHERE account_id > 10 AND asset = 'USD';
-	UPDATE margin.balance SET asset = 'MOON' WHERE account_id = 2000;
-	SELECT margin.refresh_levels()},
+	UPDATE desk.balance SET quantity = -1 WHERE account_id > 10 AND asset = 'USD';
+	UPDATE desk.balance SET asset = 'MOON' WHERE account_id = 2000;
+	SELECT margin.refresh_levels('desk')},
 	{ book => 'margin', levels => { bankrupt => 2989, unpriced => 1 }, truncated => JSON::PP::true });
 
 # A transaction that told something cannot be prepared, as with any NOTIFY.
 my ($status, $out, $err) = $node->psql('postgres', q{
 	BEGIN;
-	UPDATE margin.balance SET quantity = 1 WHERE account_id = 7;
-	SELECT margin.refresh_levels();
+	UPDATE desk.balance SET quantity = 1 WHERE account_id = 7;
+	SELECT margin.refresh_levels('desk');
 	PREPARE TRANSACTION 'p'}, extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
 like($err, qr/ERROR:\s+0A000/, 'PREPARE TRANSACTION is refused');
-is($node->safe_psql('postgres', 'SELECT level FROM margin.account_level WHERE account_id = 7'), 'bankrupt', 'and nothing of it stays');
-transaction('one that changed nothing', q{BEGIN; SELECT margin.refresh_account_levels('margin', '{8}'); PREPARE TRANSACTION 'p'});
+is($node->safe_psql('postgres', 'SELECT level FROM desk.account_level WHERE account_id = 7'), 'bankrupt', 'and nothing of it stays');
+transaction('one that changed nothing', q{BEGIN; SELECT margin.refresh_account_levels('desk', '{8}'); PREPARE TRANSACTION 'p'});
 transaction('is prepared', q{COMMIT PREPARED 'p'});
 
 # ---------------------------------------------------------------------------
@@ -260,30 +260,30 @@ for my $listener (sort keys %heard)
 # whole refreshes between them
 # ---------------------------------------------------------------------------
 
-$node->safe_psql('postgres', 'DELETE FROM margin.balance; SELECT margin.refresh_levels(); SELECT margin.enable_levels()');
+$node->safe_psql('postgres', 'DELETE FROM desk.balance; SELECT margin.refresh_levels('desk'); SELECT margin.enable_levels('desk')');
 $node->pgbench('--no-vacuum --client=8 --transactions=100', 0, [qr/processed: 800/], [qr/^(?!.*(?:ERROR|aborted))/s], 'many clients find no error',
 	{
 		'090_write@8' => q{
 			\set a random(1, 12)
 			\set b random(13, 24)
 			BEGIN;
-			INSERT INTO margin.balance VALUES (:a, 'USD', random() - 0.5) ON CONFLICT (account_id, asset) DO UPDATE SET quantity = excluded.quantity;
-			INSERT INTO margin.balance VALUES (:b, 'USD', random() - 0.5) ON CONFLICT (account_id, asset) DO UPDATE SET quantity = excluded.quantity;
+			INSERT INTO desk.balance VALUES (:a, 'USD', random() - 0.5) ON CONFLICT (account_id, asset) DO UPDATE SET quantity = excluded.quantity;
+			INSERT INTO desk.balance VALUES (:b, 'USD', random() - 0.5) ON CONFLICT (account_id, asset) DO UPDATE SET quantity = excluded.quantity;
 			COMMIT;
 		},
 		'090_empty@1' => q{
 			\set a random(1, 24)
-			DELETE FROM margin.balance WHERE account_id = :a;
+			DELETE FROM desk.balance WHERE account_id = :a;
 		},
-		'090_refresh@2' => 'SELECT margin.refresh_levels();',
+		'090_refresh@2' => 'SELECT margin.refresh_levels('desk');',
 	});
 is($node->safe_psql('postgres', q{
-	SELECT count(*) FROM margin.account_margin AS a FULL JOIN margin.account_level AS l USING (account_id)
+	SELECT count(*) FROM desk.account_margin AS a FULL JOIN desk.account_level AS l USING (account_id)
 	 WHERE l.level IS DISTINCT FROM coalesce(a.level, 'healthy')}),
 	0, 'every account is kept where it is');
 is($node->safe_psql('postgres', q{
 	SELECT count(*) > 100, count(*) FILTER (WHERE from_level <> coalesce(before, 'healthy'))
-	  FROM (SELECT from_level, lag(to_level) OVER (PARTITION BY account_id ORDER BY id) AS before FROM margin.level_event) AS e}),
+	  FROM (SELECT from_level, lag(to_level) OVER (PARTITION BY account_id ORDER BY id) AS before FROM desk.level_event) AS e}),
 	't|0', 'the journal of each has no gap');
 
 $node->stop;

@@ -32,22 +32,22 @@ sub outcome
 	return wantarray ? ($state, $err) : $state;
 }
 
-my $withdraw = q{UPDATE margin.balance SET quantity = quantity - 60 WHERE account_id = 1};
+my $withdraw = q{UPDATE desk.balance SET quantity = quantity - 60 WHERE account_id = 1};
 
 as('keeper', <<'SQL');
 CREATE EXTENSION margin;
-INSERT INTO margin.asset (asset) VALUES ('USD'), ('EUR');
-INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) VALUES ('USD', 0, 1), ('EUR', 0, 1);
-INSERT INTO margin.index_price (asset, price) VALUES ('USD', 1), ('EUR', 1);
-INSERT INTO margin.contract (contract, settle_asset, size) VALUES ('FUT', 'USD', 1);
-INSERT INTO margin.risk_tier (contract, lower_bound, maintenance_rate, initial_rate) VALUES ('FUT', 0, 0.05, 0.1);
-INSERT INTO margin.mark_price (contract, price) VALUES ('FUT', 100);
+INSERT INTO desk.asset (asset) VALUES ('USD'), ('EUR');
+INSERT INTO desk.collateral_tier (asset, lower_bound, ratio) VALUES ('USD', 0, 1), ('EUR', 0, 1);
+INSERT INTO desk.index_price (asset, price) VALUES ('USD', 1), ('EUR', 1);
+INSERT INTO desk.contract (contract, settle, contract_size) VALUES ('FUT', 'USD', 1);
+INSERT INTO desk.risk_tier (contract, lower_bound, maintenance_rate, initial_rate) VALUES ('FUT', 0, 0.05, 0.1);
+INSERT INTO desk.mark_price (contract, price) VALUES ('FUT', 100);
 -- 1 has 50 to spare; 2 is bankrupt, 3 cannot be valued
-INSERT INTO margin.balance VALUES (1, 'USD', 150), (2, 'USD', -100), (2, 'EUR', 40), (3, 'MOON', 1);
-INSERT INTO margin.position (account_id, contract, quantity, entry_price) VALUES (1, 'FUT', 10, 100), (2, 'FUT', 1, 100);
-SELECT margin.enable_guard();
+INSERT INTO desk.balance VALUES (1, 'USD', 150), (2, 'USD', -100), (2, 'EUR', 40), (3, 'MOON', 1);
+INSERT INTO desk.position (account_id, contract, quantity, entry_price) VALUES (1, 'FUT', 10, 100), (2, 'FUT', 1, 100);
+SELECT margin.enable_guard('desk');
 GRANT USAGE ON SCHEMA margin TO writer, booker, stranger, team, team_a, team_b;
-GRANT SELECT, INSERT, UPDATE, DELETE ON margin.balance, margin.position TO writer, booker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON desk.balance, desk.position TO writer, booker;
 SQL
 
 # ---------------------------------------------------------------------------
@@ -56,19 +56,19 @@ SQL
 
 is(outcome('writer', $withdraw), 'MG001', 'a writer is stopped');
 like((outcome('writer', $withdraw))[1],
-	qr/ERROR:  MG001: insufficient margin in account "1" of book "margin": equity 90, requirement 100, lack 10\nDETAIL:  .*\nHINT:  /,
+	qr/ERROR:  MG001: insufficient margin in account "1" of book "desk": equity 90, requirement 100, lack 10\nDETAIL:  .*\nHINT:  /,
 	'account, equity, requirement, lack, hint');
-is(outcome('writer', 'UPDATE margin.balance SET quantity = quantity - 50 WHERE account_id = 1'), 'accepted', 'what is to spare may go');
-is(outcome('writer', 'UPDATE margin.balance SET quantity = quantity + 50 WHERE account_id = 1'), 'accepted', 'and come back');
-is(outcome('writer', 'UPDATE margin.balance SET quantity = -1 WHERE account_id = 3'), 'MG002', 'an account that cannot be valued');
-is(outcome('writer', 'SELECT margin.disable_guard()'), '42501', 'a writer cannot switch the guard off');
-is(outcome('writer', q{SELECT margin.set_feature('margin', 'guard', false)}), '42501', 'nor its triggers');
+is(outcome('writer', 'UPDATE desk.balance SET quantity = quantity - 50 WHERE account_id = 1'), 'accepted', 'what is to spare may go');
+is(outcome('writer', 'UPDATE desk.balance SET quantity = quantity + 50 WHERE account_id = 1'), 'accepted', 'and come back');
+is(outcome('writer', 'UPDATE desk.balance SET quantity = -1 WHERE account_id = 3'), 'MG002', 'an account that cannot be valued');
+is(outcome('writer', 'SELECT margin.disable_guard('desk')'), '42501', 'a writer cannot switch the guard off');
+is(outcome('writer', q{SELECT margin_internal.set_feature('desk', 'guard', false)}), '42501', 'nor its triggers');
 is(outcome('writer', q{DELETE FROM margin.switch}), '42501', 'nor by the table');
-is(outcome('writer', q{ALTER TABLE margin.balance DISABLE TRIGGER margin_verdict}), '42501', 'nor by hand');
+is(outcome('writer', q{ALTER TABLE desk.balance DISABLE TRIGGER margin_verdict}), '42501', 'nor by hand');
 is(outcome('writer', q{SET session_replication_role = replica}), '42501', 'nor by replication');
-is(outcome('writer', q{SELECT margin.lock_accounts('margin', '{1}')}), '42501', 'a writer cannot lock accounts');
+is(outcome('writer', q{SELECT margin.lock_accounts('desk', '{1}')}), '42501', 'a writer cannot lock accounts');
 as('keeper', 'GRANT EXECUTE ON FUNCTION margin.lock_accounts(name, text[]) TO booker');
-is(outcome('booker', q{SELECT margin.lock_accounts('margin', '{1}')}), 'accepted', 'who was granted it can');
+is(outcome('booker', q{SELECT margin.lock_accounts('desk', '{1}')}), 'accepted', 'who was granted it can');
 
 # ---------------------------------------------------------------------------
 # The setting
@@ -77,7 +77,7 @@ is(outcome('booker', q{SELECT margin.lock_accounts('margin', '{1}')}), 'accepted
 my ($state, $said) = outcome('writer', "SET margin.guard = record; $withdraw");
 is($state, 'MG001', 'set before the library is loaded, the setting takes no effect');
 like($said, qr/WARNING:  42501: permission denied to set parameter "margin.guard"/, 'and a warning says so');
-is(outcome('writer', "UPDATE margin.balance SET quantity = quantity WHERE account_id = 1; SET margin.guard = record"), '42501', 'set after: denied');
+is(outcome('writer', "UPDATE desk.balance SET quantity = quantity WHERE account_id = 1; SET margin.guard = record"), '42501', 'set after: denied');
 is(outcome('writer', "BEGIN; SET LOCAL margin.guard = record; $withdraw; COMMIT"), 'MG001', 'set for a transaction: no effect');
 is(outcome('writer', "ALTER ROLE writer SET margin.guard = record"), '42501', 'nor for a role');
 {
@@ -89,18 +89,18 @@ is(outcome('writer', "ALTER ROLE writer SET margin.guard = record"), '42501', 'n
 $node->safe_psql('book', 'GRANT SET ON PARAMETER margin.guard TO booker');
 is(outcome('booker', $withdraw), 'MG001', 'a role that may set it is guarded until it does');
 is(outcome('booker', "SET margin.guard = record; $withdraw"), 'accepted', 'GRANT SET ON PARAMETER: booked facts pass');
-is(as('keeper', 'SELECT book, account_id, recorded_by, level, equity, initial_margin, available_margin, available_margin_before FROM margin.guard_exception'),
+is(as('keeper', 'SELECT book, account_id, recorded_by, level, equity, initial_margin, available_margin, available_margin_before FROM desk.guard_exception'),
 	'margin|1|booker|healthy|90|100|-10|50', 'and are journaled');
-as('writer', 'UPDATE margin.balance SET quantity = quantity + 60 WHERE account_id = 1');
+as('writer', 'UPDATE desk.balance SET quantity = quantity + 60 WHERE account_id = 1');
 $node->safe_psql('book', q{
 	CREATE FUNCTION public.fill(amount numeric) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET margin.guard = record
-	AS 'UPDATE margin.balance SET quantity = quantity - amount WHERE account_id = 1';
+	AS 'UPDATE desk.balance SET quantity = quantity - amount WHERE account_id = 1';
 	ALTER FUNCTION public.fill OWNER TO booker});
 is(outcome('writer', 'SELECT public.fill(70)'), 'accepted', 'a function that books facts for others');
-is(outcome('writer', "BEGIN; SELECT public.fill(1); UPDATE margin.balance SET quantity = quantity - 1 WHERE account_id = 1; COMMIT"), 'MG001', 'covers no other write');
-is(as('keeper', 'SELECT recorded_by, available_margin FROM margin.guard_exception ORDER BY judged_at DESC LIMIT 1'), 'writer|-20', 'the journal names who acted');
-is(outcome('keeper', 'DELETE FROM margin.guard_exception'), '55000', 'the journal is not rewritten');
-as('writer', 'UPDATE margin.balance SET quantity = 150 WHERE account_id = 1');
+is(outcome('writer', "BEGIN; SELECT public.fill(1); UPDATE desk.balance SET quantity = quantity - 1 WHERE account_id = 1; COMMIT"), 'MG001', 'covers no other write');
+is(as('keeper', 'SELECT recorded_by, available_margin FROM desk.guard_exception ORDER BY judged_at DESC LIMIT 1'), 'writer|-20', 'the journal names who acted');
+is(outcome('keeper', 'DELETE FROM desk.guard_exception'), '55000', 'the journal is not rewritten');
+as('writer', 'UPDATE desk.balance SET quantity = 150 WHERE account_id = 1');
 
 # ---------------------------------------------------------------------------
 # Row security hides rows from writers, not from the check
@@ -175,13 +175,13 @@ as('stranger', q{
 	GRANT ALL ON SCHEMA lure TO PUBLIC});
 as('keeper', 'CREATE TABLE desk.note (client bigint); GRANT TRIGGER, INSERT ON desk.note TO stranger; GRANT USAGE ON SCHEMA desk TO stranger');
 as('stranger', q{
-	CREATE TRIGGER margin_guard AFTER INSERT ON desk.note FOR EACH ROW EXECUTE FUNCTION margin.collect_account('lure', 'client', 'guard');
-	CREATE CONSTRAINT TRIGGER margin_verdict AFTER INSERT ON desk.note DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION margin.check_accounts()});
+	CREATE TRIGGER margin_guard AFTER INSERT ON desk.note FOR EACH ROW EXECUTE FUNCTION margin_internal.collect_account('lure', 'client', 'guard');
+	CREATE CONSTRAINT TRIGGER margin_verdict AFTER INSERT ON desk.note DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION margin_internal.check_accounts()});
 is(outcome('keeper', 'INSERT INTO desk.note VALUES (1)'), '42501', q{a stranger's book cannot be hung on another's table});
 as('stranger', q{CREATE TABLE lure.mine (account bigint)});
 is(outcome('stranger', q{SELECT margin.guard_table('lure.mine', 'account', 'margin')}), '42501', q{nor a stranger's table on another's book});
 as('stranger', q{
-	CREATE TRIGGER margin_guard AFTER INSERT ON lure.mine FOR EACH ROW EXECUTE FUNCTION margin.collect_account('margin', 'account', 'guard')});
+	CREATE TRIGGER margin_guard AFTER INSERT ON lure.mine FOR EACH ROW EXECUTE FUNCTION margin_internal.collect_account('margin', 'account', 'guard')});
 is(outcome('stranger', 'INSERT INTO lure.mine VALUES (1)'), '42501', 'nor by hand');
 as('stranger', q{DROP TRIGGER margin_guard ON lure.mine; SELECT margin.guard_table('lure.mine', 'account', 'lure'); GRANT INSERT ON lure.mine TO PUBLIC});
 my $superuser = $node->safe_psql('book', 'INSERT INTO lure.mine VALUES (1); SELECT current_user');
@@ -202,8 +202,8 @@ as('stranger', q{
 	CREATE VIEW lure.holding AS
 	SELECT c AS account_id, coin AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM lure.wallet WHERE lure.step(c);
 	SELECT margin.guard_table('lure.wallet', 'c', 'lure');
-	CREATE TRIGGER a AFTER INSERT ON lure.trip FOR EACH ROW EXECUTE FUNCTION margin.collect_account('lure', 'c', 'guard');
-	CREATE TRIGGER b AFTER INSERT ON lure.trip FOR EACH ROW EXECUTE FUNCTION margin.check_accounts()});
+	CREATE TRIGGER a AFTER INSERT ON lure.trip FOR EACH ROW EXECUTE FUNCTION margin_internal.collect_account('lure', 'c', 'guard');
+	CREATE TRIGGER b AFTER INSERT ON lure.trip FOR EACH ROW EXECUTE FUNCTION margin_internal.check_accounts()});
 ($state, $said) = outcome('stranger', q{INSERT INTO lure.wallet VALUES ('a', 'USD', 1), ('b', 'USD', 1)});
 is($state, '27000', 'no account is written while others are judged');
 like($said, qr/cannot write table "trip" while accounts are judged/, 'and the message says which table');
@@ -220,7 +220,7 @@ as('writer', q{
 	CREATE SCHEMA late;
 	CREATE TYPE late.key AS (n int);
 	CREATE FUNCTION late.text(late.key) RETURNS text LANGUAGE plpgsql AS
-		$$BEGIN UPDATE margin.balance SET quantity = -1000000 WHERE account_id = 1; RETURN 'x'; END$$;
+		$$BEGIN UPDATE desk.balance SET quantity = -1000000 WHERE account_id = 1; RETURN 'x'; END$$;
 	CREATE CAST (late.key AS text) WITH FUNCTION late.text(late.key);
 	CREATE TABLE late.journal (id int, account_id late.key, from_level int, to_level int,
 		changed_at timestamptz DEFAULT now(), txid xid8 DEFAULT pg_current_xact_id());
@@ -228,8 +228,8 @@ as('writer', q{
 my $late = 'INSERT INTO late.journal (id, account_id, from_level, to_level) VALUES (1, ROW(1), 1, 2)';
 is(outcome('writer', $late), '42501', 'a journal of levels writes nothing that would have to be judged later');
 is(outcome('writer', "BEGIN; $late; COMMIT"), '42501', 'nor in a transaction block');
-is(outcome('writer', "BEGIN; UPDATE margin.balance SET quantity = quantity WHERE account_id = 1; SET CONSTRAINTS ALL IMMEDIATE; $late; COMMIT"), '27000', 'nor at once');
-is(as('keeper', 'SELECT quantity FROM margin.balance WHERE account_id = 1'), 150, 'the account is as it was');
+is(outcome('writer', "BEGIN; UPDATE desk.balance SET quantity = quantity WHERE account_id = 1; SET CONSTRAINTS ALL IMMEDIATE; $late; COMMIT"), '27000', 'nor at once');
+is(as('keeper', 'SELECT quantity FROM desk.balance WHERE account_id = 1'), 150, 'the account is as it was');
 
 # somebody of the same team: triggers on the levels of a book do not fire as whoever writes
 as('team_a', q{
@@ -258,7 +258,7 @@ is(as('keeper', q{SELECT rolsuper FROM pg_roles WHERE rolname = 'team_b'}), 'f',
 
 # a table of somebody without rights names a book in its trigger
 as('stranger', q{
-	CREATE TRIGGER phantom AFTER INSERT ON lure.trip FOR EACH ROW EXECUTE FUNCTION margin.collect_account('mine', 'c', 'guard');
+	CREATE TRIGGER phantom AFTER INSERT ON lure.trip FOR EACH ROW EXECUTE FUNCTION margin_internal.collect_account('mine', 'c', 'guard');
 	ALTER TABLE lure.trip DISABLE TRIGGER phantom});
 as('team_a', q{
 	CREATE SCHEMA mine;
@@ -295,22 +295,22 @@ is(outcome('team_a', q{INSERT INTO moved.wallet VALUES ('ann', 'USD', -5000)}), 
 # ---------------------------------------------------------------------------
 
 is(outcome('keeper', "BEGIN; $withdraw; PREPARE TRANSACTION 'one'"), 'MG001', 'judged when prepared');
-is(outcome('keeper', q{BEGIN; UPDATE margin.balance SET quantity = quantity - 40 WHERE account_id = 1; SET CONSTRAINTS ALL IMMEDIATE;
-	UPDATE margin.mark_price SET price = 96 WHERE contract = 'FUT'; PREPARE TRANSACTION 'one'}), 'MG001', 'also if it was judged before, in another market');
+is(outcome('keeper', q{BEGIN; UPDATE desk.balance SET quantity = quantity - 40 WHERE account_id = 1; SET CONSTRAINTS ALL IMMEDIATE;
+	UPDATE desk.mark_price SET price = 96 WHERE contract = 'FUT'; PREPARE TRANSACTION 'one'}), 'MG001', 'also if it was judged before, in another market');
 is(as('keeper', 'SELECT count(*) FROM pg_prepared_xacts'), 0, 'and not prepared then');
-as('keeper', q{BEGIN; UPDATE margin.balance SET quantity = quantity - 40 WHERE account_id = 1; PREPARE TRANSACTION 'one'});
-is(outcome('keeper', 'UPDATE margin.position SET quantity = 11 WHERE account_id = 1'), '55P03', 'prepared: other writers of the account wait');
-is(outcome('keeper', 'UPDATE margin.balance SET quantity = quantity + 1 WHERE account_id = 3'), 'accepted', 'those of other accounts do not');
+as('keeper', q{BEGIN; UPDATE desk.balance SET quantity = quantity - 40 WHERE account_id = 1; PREPARE TRANSACTION 'one'});
+is(outcome('keeper', 'UPDATE desk.position SET quantity = 11 WHERE account_id = 1'), '55P03', 'prepared: other writers of the account wait');
+is(outcome('keeper', 'UPDATE desk.balance SET quantity = quantity + 1 WHERE account_id = 3'), 'accepted', 'those of other accounts do not');
 as('keeper', q{COMMIT PREPARED 'one'});
-is(outcome('keeper', 'UPDATE margin.position SET quantity = 12 WHERE account_id = 1'), 'MG001', 'committed: it counts');
-is(outcome('keeper', 'UPDATE margin.position SET quantity = 11 WHERE account_id = 1'), 'accepted', 'exactly');
-as('keeper', q{UPDATE margin.balance SET quantity = 150 WHERE account_id = 1; UPDATE margin.position SET quantity = 10 WHERE account_id = 1});
+is(outcome('keeper', 'UPDATE desk.position SET quantity = 12 WHERE account_id = 1'), 'MG001', 'committed: it counts');
+is(outcome('keeper', 'UPDATE desk.position SET quantity = 11 WHERE account_id = 1'), 'accepted', 'exactly');
+as('keeper', q{UPDATE desk.balance SET quantity = 150 WHERE account_id = 1; UPDATE desk.position SET quantity = 10 WHERE account_id = 1});
 # a price in a prepared transaction is nobody's yet, and everybody's once committed
-as('keeper', q{BEGIN; UPDATE margin.index_price SET price = 0.8 WHERE asset = 'USD'; PREPARE TRANSACTION 'price'});
-is(outcome('keeper', 'UPDATE margin.balance SET quantity = quantity - 45 WHERE account_id = 1'), 'accepted', 'a prepared price does not count');
-is(outcome('keeper', q{UPDATE margin.balance SET quantity = quantity WHERE account_id = 1; COMMIT PREPARED 'price'; UPDATE margin.balance SET quantity = 121 WHERE account_id = 1; UPDATE margin.balance SET quantity = 99 WHERE account_id = 1}),
+as('keeper', q{BEGIN; UPDATE desk.index_price SET price = 0.8 WHERE asset = 'USD'; PREPARE TRANSACTION 'price'});
+is(outcome('keeper', 'UPDATE desk.balance SET quantity = quantity - 45 WHERE account_id = 1'), 'accepted', 'a prepared price does not count');
+is(outcome('keeper', q{UPDATE desk.balance SET quantity = quantity WHERE account_id = 1; COMMIT PREPARED 'price'; UPDATE desk.balance SET quantity = 121 WHERE account_id = 1; UPDATE desk.balance SET quantity = 99 WHERE account_id = 1}),
 	'MG001', 'a committed one does, also for a session that has read the market before');
-as('keeper', q{UPDATE margin.index_price SET price = 1 WHERE asset = 'USD'; UPDATE margin.balance SET quantity = 150 WHERE account_id = 1});
+as('keeper', q{UPDATE desk.index_price SET price = 1 WHERE asset = 'USD'; UPDATE desk.balance SET quantity = 150 WHERE account_id = 1});
 
 # ---------------------------------------------------------------------------
 # Replication and TRUNCATE
@@ -318,8 +318,8 @@ as('keeper', q{UPDATE margin.index_price SET price = 1 WHERE asset = 'USD'; UPDA
 
 is(outcome($superuser, "BEGIN; SET LOCAL session_replication_role = replica; $withdraw; SET LOCAL session_replication_role = origin; COMMIT"),
 	'accepted', 'what a replica applies was judged where it was written');
-as('keeper', 'UPDATE margin.balance SET quantity = 150 WHERE account_id = 1');
-is(outcome('keeper', 'TRUNCATE margin.position'), '55000', 'TRUNCATE is refused');
+as('keeper', 'UPDATE desk.balance SET quantity = 150 WHERE account_id = 1');
+is(outcome('keeper', 'TRUNCATE desk.position'), '55000', 'TRUNCATE is refused');
 
 # ---------------------------------------------------------------------------
 # Dump and restore
@@ -338,13 +338,13 @@ as('keeper', q{
 	SELECT margin.guard_table('quiet.wallet', 'id', 'quiet');
 	SELECT margin.disable_guard('quiet');
 	INSERT INTO quiet.wallet VALUES ('00000000-0000-0000-0000-000000000001', 'USD', -1);
-	SELECT margin.enable_levels()});
+	SELECT margin.enable_levels('desk')});
 $node->safe_psql('book', 'DROP SCHEMA lure, trap, late, ours, team, mine, moved CASCADE; DROP TABLE public.elsewhere; DROP FUNCTION public.fill');
 my $what = q{
 	SELECT relation, account_column, book, guard, levels FROM margin.guarded_tables() ORDER BY relation::text;
 	SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger WHERE tgname LIKE 'margin%' OR tgname LIKE 'market%' ORDER BY tgrelid::regclass::text, tgname;
-	SELECT account_id, level, equity FROM margin.account_margin ORDER BY 1;
-	SELECT * FROM margin.guard_exception ORDER BY judged_at; TABLE margin.switch ORDER BY 1; SELECT * FROM quiet.wallet};
+	SELECT account_id, level, equity FROM desk.account_margin ORDER BY 1;
+	SELECT * FROM desk.guard_exception ORDER BY judged_at; TABLE margin.switch ORDER BY 1; SELECT * FROM quiet.wallet};
 my $before = as('keeper', $what);
 like($before, qr/^2\|bankrupt\|/m, 'an account is bankrupt');
 like($before, qr/^margin\.balance\|account_id\|margin\|t\|t$/m, 'its book is guarded');
@@ -355,7 +355,7 @@ $node->command_ok([ 'pg_dump', '-U', 'keeper', '-Fc', '-f', $dump, $node->connst
 $node->command_ok([ 'pg_restore', '-U', 'keeper', '--exit-on-error', '-d', $node->connstr('restored'), $dump ], 'restored, the broken accounts with it');
 is(as('keeper', $what, 'restored'), $before, 'the same accounts, triggers and switches');
 is(outcome('keeper', $withdraw, database => 'restored'), 'MG001', 'the guard is on');
-is(outcome('keeper', q{UPDATE margin.balance SET quantity = quantity - 1 WHERE account_id = 2 AND asset = 'USD'}, database => 'restored'), 'MG001', 'for the broken account, too');
+is(outcome('keeper', q{UPDATE desk.balance SET quantity = quantity - 1 WHERE account_id = 2 AND asset = 'USD'}, database => 'restored'), 'MG001', 'for the broken account, too');
 is(outcome('keeper', q{UPDATE quiet.wallet SET amount = -2}, database => 'restored'), 'accepted', 'off where it was off');
 is(outcome('keeper', q{SELECT margin.enable_guard('quiet'); UPDATE quiet.wallet SET amount = -3}, database => 'restored'), 'MG001', 'until switched on');
 is(outcome('writer', 'UPDATE desk.wallet SET amount = amount - 100', database => 'restored'), 'MG001', q{one's own table is guarded});

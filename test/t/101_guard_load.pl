@@ -31,18 +31,18 @@ $node->start;
 # Every account is worth 1000 and needs 400: 5 assets of 200, 2 contracts at 10 %.
 $node->safe_psql('postgres', sprintf <<'SQL', (ACCOUNTS) x 2);
 CREATE EXTENSION margin;
-INSERT INTO margin.asset (asset) SELECT 'A' || i FROM generate_series(1, 5) AS i;
-INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) SELECT asset, 0, 1 FROM margin.asset;
-INSERT INTO margin.index_price (asset, price) SELECT asset, 1 FROM margin.asset;
-INSERT INTO margin.contract (contract, settle_asset, size) VALUES ('C1', 'A1', 1), ('C2', 'A2', 1);
-INSERT INTO margin.risk_tier (contract, lower_bound, maintenance_rate, initial_rate) SELECT contract, 0, 0.08, 0.1 FROM margin.contract;
-INSERT INTO margin.mark_price (contract, price) SELECT contract, 100 FROM margin.contract;
-INSERT INTO margin.balance SELECT account, asset, 200 FROM generate_series(1, %d) AS account, margin.asset;
-INSERT INTO margin.position (account_id, contract, quantity, entry_price) SELECT account, contract, 20, 100 FROM generate_series(1, %d) AS account, margin.contract;
-SELECT margin.enable_guard(), margin.enable_levels();
-SELECT margin.refresh_levels();
+INSERT INTO desk.asset (asset) SELECT 'A' || i FROM generate_series(1, 5) AS i;
+INSERT INTO desk.collateral_tier (asset, lower_bound, ratio) SELECT asset, 0, 1 FROM desk.asset;
+INSERT INTO desk.index_price (asset, price) SELECT asset, 1 FROM desk.asset;
+INSERT INTO desk.contract (contract, settle, contract_size) VALUES ('C1', 'A1', 1), ('C2', 'A2', 1);
+INSERT INTO desk.risk_tier (contract, lower_bound, maintenance_rate, initial_rate) SELECT contract, 0, 0.08, 0.1 FROM desk.contract;
+INSERT INTO desk.mark_price (contract, price) SELECT contract, 100 FROM desk.contract;
+INSERT INTO desk.balance SELECT account, asset, 200 FROM generate_series(1, %d) AS account, desk.asset;
+INSERT INTO desk.position (account_id, contract, quantity, entry_price) SELECT account, contract, 20, 100 FROM generate_series(1, %d) AS account, desk.contract;
+SELECT margin.enable_guard('desk'), margin.enable_levels('desk');
+SELECT margin.refresh_levels('desk');
 SQL
-my $broken = q{SELECT count(*) FROM margin.account_margin WHERE available_margin < 0 OR level IN ('liquidation', 'bankrupt', 'unpriced')};
+my $broken = q{SELECT count(*) FROM desk.account_margin WHERE available_margin < 0 OR level IN ('liquidation', 'bankrupt', 'unpriced')};
 is($node->safe_psql('postgres', $broken), 0, 'every account passes at first');
 
 # ---------------------------------------------------------------------------
@@ -60,13 +60,13 @@ sub transaction
 		if (rand() < 0.6)
 		{
 			my $amount = int(rand 300) - 170;
-			$change{"1$account" . int rand 5} = sprintf q{UPDATE margin.balance SET quantity = quantity + %d WHERE account_id = %d AND asset = 'A%d'},
+			$change{"1$account" . int rand 5} = sprintf q{UPDATE desk.balance SET quantity = quantity + %d WHERE account_id = %d AND asset = 'A%d'},
 			  $amount, $account, 1 + int rand 5;
 		}
 		else
 		{
 			my $lots = int(rand 16) - 6;
-			$change{"2$account" . int rand 2} = sprintf q{UPDATE margin.position SET quantity = greatest(1, quantity + %d) WHERE account_id = %d AND contract = 'C%d'},
+			$change{"2$account" . int rand 2} = sprintf q{UPDATE desk.position SET quantity = greatest(1, quantity + %d) WHERE account_id = %d AND contract = 'C%d'},
 			  $lots, $account, 1 + int rand 2;
 		}
 	}
@@ -74,7 +74,7 @@ sub transaction
 	my @writes = sort { join('', ($a =~ /(balance|position).*account_id = (\d+) AND \w+ = '(\w+)'/)) cmp
 		  join('', ($b =~ /(balance|position).*account_id = (\d+) AND \w+ = '(\w+)'/)) } values %change;
 	my $level = ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')[ rand 3 ];
-	my $undone = rand() < 0.1 ? "SAVEPOINT s; UPDATE margin.balance SET quantity = -5000 WHERE account_id = 1 AND asset = 'A1'; ROLLBACK TO s;\n" : '';
+	my $undone = rand() < 0.1 ? "SAVEPOINT s; UPDATE desk.balance SET quantity = -5000 WHERE account_id = 1 AND asset = 'A1'; ROLLBACK TO s;\n" : '';
 	return "BEGIN ISOLATION LEVEL $level;\n" . ($undone && @writes && $writes[0] =~ /balance.*account_id = 1 .*A1/ ? $undone : '')
 	  . join('', map { "$_;\n" } @writes) . "COMMIT;\n";
 }
@@ -101,11 +101,11 @@ is_deeply(\%errors, {}, 'no other error than of the guard and of serialization: 
 cmp_ok($failed, '>', 100, 'many transactions were refused');
 cmp_ok($node->safe_psql('postgres', 'SELECT pg_stat_get_db_xact_commit(oid) FROM pg_database WHERE datname = current_database()'), '>', 500, 'and many were not');
 is($node->safe_psql('postgres', $broken), 0, 'every account passes at last');
-is($node->safe_psql('postgres', 'SELECT count(*) FROM margin.guard_exception'), 0, 'nothing was let through');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM desk.guard_exception'), 0, 'nothing was let through');
 
 # Between each write and its refresh others may have written at an old snapshot; the journal is whole.
 is($node->safe_psql('postgres', q{
-	SELECT count(*) FROM (SELECT from_level, lag(to_level, 1, 'healthy') OVER (PARTITION BY account_id ORDER BY id) AS before FROM margin.level_event) AS e
+	SELECT count(*) FROM (SELECT from_level, lag(to_level, 1, 'healthy') OVER (PARTITION BY account_id ORDER BY id) AS before FROM desk.level_event) AS e
 	 WHERE from_level <> before}), 0, 'each change of level begins where the last one ended');
 
 # ---------------------------------------------------------------------------
@@ -116,13 +116,13 @@ is($node->safe_psql('postgres', q{
 $node->safe_psql('postgres', q{
 	CREATE FUNCTION move(account bigint, what text, amount numeric) RETURNS boolean LANGUAGE plpgsql AS $$
 	BEGIN
-	    UPDATE margin.balance SET quantity = quantity + amount WHERE account_id = account AND asset = what;
+	    UPDATE desk.balance SET quantity = quantity + amount WHERE account_id = account AND asset = what;
 	    SET CONSTRAINTS ALL IMMEDIATE;
 	    RETURN true;
 	EXCEPTION WHEN SQLSTATE 'MG001' THEN
 	    RETURN false;
 	END $$;
-	SELECT margin.disable_levels()});
+	SELECT margin.disable_levels('desk')});
 my $script = $node->basedir . '/move.sql';
 PostgreSQL::Test::Utils::append_to_file($script, '\set account random(1, ' . ACCOUNTS . ")\n\\set asset random(1, 5)\n\\set amount random(-60, 50)\n"
 	  . "SELECT move(:account, 'A' || :asset, :amount);\n");

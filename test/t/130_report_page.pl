@@ -15,19 +15,19 @@ $node->start;
 sub sql { return $node->safe_psql('postgres', $_[0]) }
 
 my $evil = q{</td><script>document.title = 'owned'</script><img src="x" onerror='document.title="owned"'>&amp; "q" 'a'};
-sql('CREATE EXTENSION margin; SELECT margin.prepare_snapshots()');
+sql(q{CREATE EXTENSION margin; CREATE SCHEMA desk; SELECT margin.create_book('desk'); SELECT margin.prepare_snapshots('desk')});
 
 # ---------------------------------------------------------------------------
 # An empty book
 # ---------------------------------------------------------------------------
 
-my $empty = sql('SELECT margin.report_html()');
+my $empty = sql(q{SELECT margin.report_html('desk')});
 like($empty, qr/\A<!DOCTYPE html>.*<\/html>\z/s, 'a page even of an empty book');
 like($empty, qr/>\Q$_\E</, "it says: $_") for 'No account holds anything.', 'No account is short.', 'There is no collateral.',
 	'There are no positions.', 'There are no scenarios; margin.load_scenarios() enters some.', 'There are no snapshots yet.', 'No account is at warning or above.', 'Every account could be valued.';
-is_deeply([ map { $_ eq 'as_of' ? () : scalar @{ decode_json(sql('SELECT margin.report_json()'))->{$_} } } qw(shortfalls losses concentration exposure stress unpriced worst history) ],
+is_deeply([ map { $_ eq 'as_of' ? () : scalar @{ decode_json(sql(q{SELECT margin.report_json('desk')}))->{$_} } } qw(shortfalls losses concentration exposure stress unpriced worst history) ],
 	[ (0) x 8 ], 'and its JSON has empty arrays');
-is(sql(q{SELECT count(*) FROM margin.report_csv('shortfalls')}), 0, 'and its CSV no lines');
+is(sql(q{SELECT count(*) FROM margin.report_csv('desk', 'shortfalls')}), 0, 'and its CSV no lines');
 
 # ---------------------------------------------------------------------------
 # A book with something of everything
@@ -35,24 +35,24 @@ is(sql(q{SELECT count(*) FROM margin.report_csv('shortfalls')}), 0, 'and its CSV
 
 my $quoted = $evil =~ s/'/''/gr;
 sql(qq{
-	INSERT INTO margin.asset (asset) VALUES ('USDT'), ('BTC'), ('$quoted');
-	INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) VALUES ('USDT', 0, 1), ('BTC', 0, 0.9), ('BTC', 10, 0.5), ('$quoted', 0, 0.25);
-	INSERT INTO margin.index_price (asset, price) VALUES ('USDT', 1), ('BTC', 60000), ('$quoted', 4);
-	INSERT INTO margin.contract (contract, settle_asset, base_asset, size) VALUES ('BTC_USDT', 'USDT', 'BTC', 0.001), ('x$quoted', 'USDT', NULL, 1);
-	INSERT INTO margin.risk_tier (contract, lower_bound, maintenance_rate) VALUES ('BTC_USDT', 0, 0.01), ('x$quoted', 0, 0.5);
-	INSERT INTO margin.mark_price (contract, price) VALUES ('BTC_USDT', 60000), ('x$quoted', 2);
-	INSERT INTO margin.balance VALUES (1, 'USDT', 1234567.891), (2, 'BTC', 20), (3, '$quoted', 1000), (4, 'USDT', 100), (5, 'USDT', -250.005), (6, 'none$quoted', 1);
-	INSERT INTO margin.position (account_id, contract, quantity, entry_price) VALUES (3, 'x$quoted', 1050, 2), (4, 'BTC_USDT', 200, 60000);
-	INSERT INTO margin.scenario (scenario, asset, relative) VALUES ('$quoted', 'BTC', -0.5);
-	SELECT margin.take_snapshot();
-	UPDATE margin.index_price SET price = 57000 WHERE asset = 'BTC';
-	SELECT margin.take_snapshot();
-	UPDATE margin.index_price SET price = 48000 WHERE asset = 'BTC';});
+	INSERT INTO desk.asset (asset) VALUES ('USDT'), ('BTC'), ('$quoted');
+	INSERT INTO desk.collateral_tier (asset, lower_bound, ratio) VALUES ('USDT', 0, 1), ('BTC', 0, 0.9), ('BTC', 10, 0.5), ('$quoted', 0, 0.25);
+	INSERT INTO desk.index_price (asset, price) VALUES ('USDT', 1), ('BTC', 60000), ('$quoted', 4);
+	INSERT INTO desk.contract (contract, settle, base, size) VALUES ('BTC_USDT', 'USDT', 'BTC', 0.001), ('x$quoted', 'USDT', NULL, 1);
+	INSERT INTO desk.risk_tier (contract, lower_bound, maintenance_rate) VALUES ('BTC_USDT', 0, 0.01), ('x$quoted', 0, 0.5);
+	INSERT INTO desk.mark_price (contract, price) VALUES ('BTC_USDT', 60000), ('x$quoted', 2);
+	INSERT INTO desk.balance VALUES (1, 'USDT', 1234567.891), (2, 'BTC', 20), (3, '$quoted', 1000), (4, 'USDT', 100), (5, 'USDT', -250.005), (6, 'none$quoted', 1);
+	INSERT INTO desk.position (account_id, contract, quantity, entry_price) VALUES (3, 'x$quoted', 1050, 2), (4, 'BTC_USDT', 200, 60000);
+	INSERT INTO desk.scenario (scenario, asset, relative) VALUES ('$quoted', 'BTC', -0.5);
+	SELECT margin.take_snapshot('desk');
+	UPDATE desk.index_price SET price = 57000 WHERE asset = 'BTC';
+	SELECT margin.take_snapshot('desk');
+	UPDATE desk.index_price SET price = 48000 WHERE asset = 'BTC';});
 
 # By hand: BTC counts 10 * 0.9 + 10 * 0.5 = 14; account 3 has 1000 of equity
 # against 1050 of maintenance, account 4 has 100 against 120.
 my $json = JSON::PP->new->utf8->allow_bignum;
-my $report = $json->decode(sql('SELECT margin.report_json()'));
+my $report = $json->decode(sql(q{SELECT margin.report_json('desk')}));
 is_deeply([ map { "$_->{level} $_->{accounts}" } @{ $report->{levels} } ],
 	[ 'healthy 2', 'warning 0', 'margin_call 0', 'liquidation 2', 'bankrupt 1', 'unpriced 1' ], 'JSON: levels');
 is_deeply([ map { "$_->{account_id} $_->{shortfall}" } @{ $report->{shortfalls} } ], [ '5 250.005', '3 50', '4 20' ], 'JSON: shortfalls, the largest first');
@@ -68,30 +68,30 @@ is_deeply([ sort keys %$report ], [ sort 'as_of', split /\n/, sql('SELECT unnest
 for my $section (grep { $_ ne 'unpriced' } split /\n/, sql('SELECT unnest(margin.report_sections())'))
 {
 	my $file = PostgreSQL::Test::Utils::tempdir . "/$section.csv";
-	append_to_file($file, join '', map { "$_\n" } sql("SELECT margin.report_csv('$section')"));
+	append_to_file($file, join '', map { "$_\n" } sql("SELECT margin.report_csv('desk', '$section')"));
 	is(sql(qq{
-		CREATE TEMP TABLE wanted AS SELECT * FROM margin.report_$section();
+		CREATE TEMP TABLE wanted AS SELECT * FROM desk.report_$section();
 		CREATE TEMP TABLE got (LIKE wanted);
 		COPY got FROM '$file' (FORMAT csv, HEADER match);
 		SELECT (SELECT count(*) FROM wanted) > 0, (SELECT count(*) FROM ((TABLE wanted EXCEPT TABLE got) UNION ALL (TABLE got EXCEPT TABLE wanted)) AS d)}),
 		't|0', "CSV: $section");
 }
 # an array is written as JSON there
-is(scalar(split /\n/, sql(q{SELECT margin.report_csv('unpriced')})), 2, 'CSV: unpriced');
+is(scalar(split /\n/, sql(q{SELECT margin.report_csv('desk', 'unpriced')})), 2, 'CSV: unpriced');
 
-my ($code, $stdout, $stderr) = $node->psql('postgres', q{SELECT margin.report_rows('gossip')});
+my ($code, $stdout, $stderr) = $node->psql('postgres', q{SELECT margin.report_rows('desk', 'gossip')});
 like($stderr, qr/no section "gossip" in a report\nHINT:  Sections are levels, /, 'an unknown section');
-($code, $stdout, $stderr) = $node->psql('postgres', q{SELECT margin.report_html('2001-01-01')});
+($code, $stdout, $stderr) = $node->psql('postgres', q{SELECT margin.report_html('desk', '2001-01-01')});
 like($stderr, qr/no snapshot at or before/, 'a time before all snapshots');
 
 # ---------------------------------------------------------------------------
 # The page
 # ---------------------------------------------------------------------------
 
-my $page = sql('SELECT margin.report_html()');
+my $page = sql(q{SELECT margin.report_html('desk')});
 unlike($page, qr/<script|<img|<link|https?:|url\(|\@import/, 'nothing from elsewhere, no script');
-like(sql(q{SELECT margin.report_html(now())}), qr/From the snapshot of/, 'a page of a snapshot');
-my ($past, $present) = map { sql("SELECT margin.report_html($_)") =~ m{<td>BTC</td>.*?</tr>} ? $& : '' } 'now()', 'NULL';
+like(sql(q{SELECT margin.report_html('desk', now())}), qr/From the snapshot of/, 'a page of a snapshot');
+my ($past, $present) = map { sql("SELECT margin.report_html('desk', $_)") =~ m{<td>BTC</td>.*?</tr>} ? $& : '' } 'now()', 'NULL';
 like($past, qr/>798,000.00</, 'with the collateral of then');
 like($present, qr/>672,000.00</, 'and one of now');
 
@@ -154,7 +154,7 @@ HTML
 		}
 	}
 	my $f = $seen{'1100light'};
-	like($f->{title}, qr/^Margin report, /, 'the title is its own');
+	like($f->{title}, qr/^Margin report, book desk, /, 'the title is its own');
 	is_deeply([ grep { /^(script|img|a|link|iframe|object|form)$/ } @{ $f->{elements} } ], [], 'data made no elements');
 	ok((grep { $_ eq $evil } @{ $f->{cells} }), 'a hostile symbol is shown as it is');
 	is_deeply([ @{ $f->{facts} }[ 0 .. 2, 5, 6 ] ], [ 'Accounts: 6', 'Undercollateralized: 3', 'Unpriced: 1', 'Shortfall: 320.01', 'Loss beyond collateral: 250.01' ],

@@ -1,0 +1,78 @@
+/*
+ * compat.h
+ *		Every difference between the PostgreSQL versions we compile on (15 to 18).
+ *
+ * Code elsewhere carries no version test: it is written against the newest
+ * server and the older ones are brought up to it here.
+ */
+#ifndef MARGIN_COMPAT_H
+#define MARGIN_COMPAT_H
+
+#include "postgres.h"
+#include "fmgr.h"
+
+#include "common/jsonapi.h"
+#include "mb/pg_wchar.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* Since 18 this stands before a declaration; older servers have a macro behind it. */
+#ifndef pg_noreturn
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
+/*
+ * Modules are built with -fvisibility=hidden, from 16 on by the server's own
+ * flags: what is not exported by name cannot be mixed up with a function of
+ * the same name in another library of the session.  The headers of 15 export
+ * nothing by name; files that define functions for SQL include this one.
+ */
+#if PG_VERSION_NUM < 160000
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#undef PG_FUNCTION_INFO_V1
+#define PG_FUNCTION_INFO_V1(funcname) \
+extern PGDLLEXPORT Datum funcname(PG_FUNCTION_ARGS); \
+extern PGDLLEXPORT const Pg_finfo_record *CppConcat(pg_finfo_,funcname)(void); \
+const Pg_finfo_record * \
+CppConcat(pg_finfo_,funcname) (void) \
+{ \
+	static const Pg_finfo_record my_finfo = { 1 }; \
+	return &my_finfo; \
+} \
+extern int no_such_variable
+#endif
+
+#ifndef HAVE_INT128
+#error "margin needs a compiler with 128-bit integers"
+#endif
+
+/* Semantic actions of the JSON parser return an error code since 16. */
+#if PG_VERSION_NUM >= 160000
+typedef JsonParseErrorType json_action_result;
+#define JSON_ACTION_DONE return JSON_SUCCESS
+#else
+typedef void json_action_result;
+#define JSON_ACTION_DONE return
+#endif
+
+/* The local transaction id of this session lives in a struct since 17. */
+#if PG_VERSION_NUM >= 170000
+#define MARGIN_MY_LXID (MyProc->vxid.lxid)
+#else
+#define MARGIN_MY_LXID (MyProc->lxid)
+#endif
+
+/* The lexer's constructor takes a place for the context since 17. */
+static inline JsonLexContext *
+margin_json_lexer(char *json, int len)
+{
+#if PG_VERSION_NUM >= 170000
+	return makeJsonLexContextCstringLen(NULL, json, len, GetDatabaseEncoding(), true);
+#else
+	return makeJsonLexContextCstringLen(json, len, GetDatabaseEncoding(), true);
+#endif
+}
+
+#endif							/* MARGIN_COMPAT_H */

@@ -1,0 +1,34 @@
+/*
+ * json.h
+ *		Nested JSON objects of numbers and strings, read as events.
+ *
+ * PostgreSQL's own parser does the work; unlike jsonb it shows repeated keys
+ * and never turns a number into a double.  The reader adds what our types
+ * share: objects only, to a fixed depth, and messages that name the type.
+ */
+#ifndef MARGIN_JSON_H
+#define MARGIN_JSON_H
+
+#include "base/compat.h"
+#include "base/decimal.h"
+
+typedef struct JsonReader
+{
+	const char *type;			/* for messages */
+	int			max_depth;		/* objects within objects */
+	void	   *arg;
+
+	/* An object begins inside another one, under this key; depth 1 is the outermost such. */
+	void		(*open) (void *arg, int depth, const char *key);
+	/* A number, string, true, false or null under this key, at the depth of its object. */
+	void		(*value) (void *arg, int depth, const char *key, const char *token, JsonTokenType kind);
+} JsonReader;
+
+extern void json_read(const JsonReader *reader, char *json, int len);
+extern int	json_field(const char *type, const char *const *names, const char *key, uint32 *seen);
+extern void json_number(Decimal *r, const char *type, const char *key, const char *token, JsonTokenType kind);
+extern const char *json_string(const char *type, const char *key, const char *token, JsonTokenType kind);
+extern pg_noreturn void json_repeated(const char *type, const char *key);
+extern pg_noreturn void json_not_object(const char *type, const char *key);
+
+#endif							/* MARGIN_JSON_H */

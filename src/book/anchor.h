@@ -1,0 +1,17 @@
+/*
+ * anchor.h
+ *		The book that a trigger of the guard is bound to.
+ */
+#ifndef MARGIN_ANCHOR_H
+#define MARGIN_ANCHOR_H
+
+#include "postgres.h"
+
+#include "utils/rel.h"
+#include "utils/reltrigger.h"
+
+#include "book/book.h"
+
+extern Book *book_of_trigger(Relation table, const Trigger *trigger);
+
+#endif							/* MARGIN_ANCHOR_H */

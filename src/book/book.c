@@ -1,0 +1,371 @@
+/*
+ * book.c
+ *		Books, the keys of their accounts, and locks on accounts.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/uuid.h"
+
+#include "book/book.h"
+#include "base/compat.h"
+
+/* ---------- books ---------- */
+
+static HTAB *books;
+bool		book_plans_run;
+
+static Book *
+book_entry(Oid schema)
+{
+	Book	   *book;
+	bool		found;
+
+	if (books == NULL)
+	{
+		HASHCTL		control = {.keysize = sizeof(Oid), .entrysize = sizeof(Book), .hcxt = TopMemoryContext};
+
+		books = hash_create("margin books", 8, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	book = hash_search(books, &schema, HASH_ENTER, &found);
+	if (!found)
+	{
+		book->holding = InvalidOid;
+		book->portfolio = NULL;
+		book->level = NULL;
+		book->market = NULL;
+		book->checked = 0;
+		book->copy = NULL;
+	}
+	return book;
+}
+
+static void
+forget_plan(SPIPlanPtr *plan)
+{
+	SPIPlanPtr	old = *plan;
+
+	*plan = NULL;
+	if (old != NULL)
+		SPI_freeplan(old);
+}
+
+/* Forgets what was known of a book whose view is another one now, or whose schema has another name. */
+static void
+book_learn(Book *book, Oid holding, const char *name)
+{
+	AttrNumber	column = get_attnum(holding, "account_id");
+
+	Assert(OidIsValid(holding));
+	if (book_plans_run && OidIsValid(book->holding))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("book \"%s\" was changed while its accounts are judged", name),
+				 errhint("Retry the transaction.")));
+	book->holding = InvalidOid;
+	book->checked = 0;
+	forget_plan(&book->portfolio);
+	forget_plan(&book->level);
+	forget_plan(&book->market);
+	if (get_rel_relkind(holding) != RELKIND_VIEW || column == InvalidAttrNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s.holding\" is not a view with a column account_id", name),
+				 errdetail("A book is a schema made by margin.create_book().")));
+	book->keys = book_key_kind(holding, column);
+	namestrcpy(&book->name, name);
+	book->holding = holding;
+}
+
+static Oid
+find_holding(Oid schema, const char *name)
+{
+	Oid			holding = OidIsValid(schema) ? get_relname_relid("holding", schema) : InvalidOid;
+
+	if (!OidIsValid(holding))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no book \"%s\"", name),
+				 errdetail("A book is a schema made by margin.create_book().")));
+	return holding;
+}
+
+static void
+book_follow(Book *book, Oid holding, const char *name)
+{
+	if (unlikely(book->holding != holding || strcmp(NameStr(book->name), name) != 0))
+		book_learn(book, holding, name);
+}
+
+/* The book in a schema; good until the next look into the catalogs. */
+Book *
+book_open(const char *name)
+{
+	Oid			schema = get_namespace_oid(name, true);
+	Oid			holding = find_holding(schema, name);
+	Book	   *book = book_entry(schema);
+
+	book_follow(book, holding, name);
+	return book;
+}
+
+/* The book whose view this is, NULL if it is no book's. */
+Book *
+book_of_holding(Oid holding)
+{
+	Oid			schema = get_rel_namespace(holding);
+	char	   *name = OidIsValid(schema) ? get_namespace_name(schema) : NULL;
+	Book	   *book;
+
+	if (name == NULL || get_relname_relid("holding", schema) != holding)
+		return NULL;
+	book = book_entry(schema);
+	book_follow(book, holding, name);
+	pfree(name);
+	Assert(book->holding == holding && book->schema == schema);
+	return book;
+}
+
+/* A book after another look: its view may have been replaced, its schema renamed. */
+void
+book_reopen(Book *book)
+{
+	char	   *name = get_namespace_name(book->schema);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("book \"%s\" was dropped", NameStr(book->name))));
+	book_follow(book, find_holding(book->schema, name), name);
+	pfree(name);
+}
+
+/* Whoever owns the view owns the book. */
+Oid
+book_owner(const Book *book)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(book->holding));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", book->holding);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* The qualified name of a relation or function of the book, for a command. */
+const char *
+book_object(const Book *book, const char *name)
+{
+	return quote_qualified_identifier(NameStr(book->name), name);
+}
+
+/* ---------- keys ---------- */
+
+/* How a column names accounts; an error if it is of a type that cannot. */
+KeyKind
+book_key_kind(Oid relation, AttrNumber column)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	get_atttypetypmodcoll(relation, column, &type, &typmod, &collation);
+	switch (getBaseType(type))
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			return KEY_INTEGER;
+		case UUIDOID:
+			return KEY_UUID;
+		case TEXTOID:
+		case VARCHAROID:
+			if (get_collation_isdeterministic(collation))
+				return KEY_TEXT;
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("accounts cannot be named by a column of nondeterministic collation"),
+					 errdetail("Column \"%s\" of \"%s\".", get_attname(relation, column, false), get_rel_name(relation))));
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("accounts cannot be named by a column of type %s", format_type_be(type)),
+			 errdetail("Column \"%s\" of \"%s\".", get_attname(relation, column, false), get_rel_name(relation)),
+			 errhint("Use smallint, integer, bigint, text, varchar, uuid, or a domain over one of these.")));
+	pg_unreachable();
+}
+
+/* A key as text; "type" is the base type of the column. */
+char *
+book_key_text(KeyKind kind, Oid type, Datum key)
+{
+	char	   *digits;
+
+	switch (kind)
+	{
+		case KEY_INTEGER:
+			digits = palloc(MAXINT8LEN + 1);
+			pg_lltoa(type == INT8OID ? DatumGetInt64(key) : type == INT4OID ? DatumGetInt32(key) : DatumGetInt16(key), digits);
+			return digits;
+		case KEY_UUID:
+			return DatumGetCString(DirectFunctionCall1(uuid_out, key));
+		case KEY_TEXT:
+			return TextDatumGetCString(key);
+	}
+	pg_unreachable();
+}
+
+/* The type that keys are compared in. */
+Oid
+book_key_type(KeyKind kind)
+{
+	return kind == KEY_INTEGER ? INT8OID : kind == KEY_UUID ? UUIDOID : TEXTOID;
+}
+
+/* A key of that type from text. */
+Datum
+book_key_datum(KeyKind kind, const char *text)
+{
+	switch (kind)
+	{
+		case KEY_INTEGER:
+			return DirectFunctionCall1(int8in, CStringGetDatum(text));
+		case KEY_UUID:
+			return DirectFunctionCall1(uuid_in, CStringGetDatum(text));
+		case KEY_TEXT:
+			return CStringGetTextDatum(text);
+	}
+	pg_unreachable();
+}
+
+/* ---------- locks ---------- */
+
+/*
+ * The locks of one transaction are taken together, in the order of 64-bit
+ * hashes, each in the advisory lock space but beside the keys of
+ * pg_advisory_lock(), whose fourth field is 1 or 2.  They end with the
+ * transaction.
+ *
+ * The server's lock table is finite.  So a transaction that touches very many
+ * accounts locks their books instead: every holder of account locks also
+ * holds a lock on the book's view, of a kind that others may hold with it and
+ * that costs next to nothing; this one conflicts with that.
+ */
+#define ACCOUNT_LOCK_SPACE 0x4d47
+#define MAX_ACCOUNT_LOCKS 256
+#define LOCK_SOME_ACCOUNTS RowExclusiveLock
+#define LOCK_ALL_ACCOUNTS ShareRowExclusiveLock
+
+/* Account locks that a transaction holds. */
+static LocalTransactionId holder = InvalidLocalTransactionId;
+static int	held;
+
+uint64
+book_account_hash(const Book *book, const char *text)
+{
+	return hash_bytes_extended((const unsigned char *) text, (int) strlen(text), book->schema);
+}
+
+static int
+compare_locks(const void *a, const void *b)
+{
+	uint64		left = ((const AccountLock *) a)->hash;
+	uint64		right = ((const AccountLock *) b)->hash;
+
+	return left < right ? -1 : left > right;
+}
+
+/* Their books, in the order of their OIDs; there are hardly ever two. */
+static void
+lock_books(const AccountLock *locks, int count, LOCKMODE mode)
+{
+	Oid			last = InvalidOid;
+
+	for (;;)
+	{
+		Oid			next = InvalidOid;
+
+		for (int i = 0; i < count; i++)
+		{
+			if (locks[i].holding > last && (next == InvalidOid || locks[i].holding < next))
+				next = locks[i].holding;
+		}
+		if (next == InvalidOid)
+			return;
+		LockRelationOid(next, mode);
+		last = next;
+	}
+}
+
+/* Locks accounts until the end of the transaction; sorts the list. */
+void
+book_lock_accounts(AccountLock *locks, int count)
+{
+	bool		all;
+
+	if (holder != MARGIN_MY_LXID)
+	{
+		holder = MARGIN_MY_LXID;
+		held = 0;
+	}
+	Assert(count >= 0 && held >= 0 && held <= MAX_ACCOUNT_LOCKS);
+	all = held + count > MAX_ACCOUNT_LOCKS;
+	qsort(locks, count, sizeof(AccountLock), compare_locks);
+	lock_books(locks, count, all ? LOCK_ALL_ACCOUNTS : LOCK_SOME_ACCOUNTS);
+	for (int i = 0; i < count && !all; i++)
+	{
+		LOCKTAG		tag;
+
+		SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (locks[i].hash >> 32), (uint32) locks[i].hash, ACCOUNT_LOCK_SPACE);
+		if (LockAcquire(&tag, ExclusiveLock, false, false) == LOCKACQUIRE_OK)
+			held++;
+	}
+}
+
+PG_FUNCTION_INFO_V1(margin_lock_accounts);
+
+/* lock_accounts(book name, accounts text[]) */
+Datum
+margin_lock_accounts(PG_FUNCTION_ARGS)
+{
+	Book	   *book = book_open(NameStr(*PG_GETARG_NAME(0)));
+	Datum	   *accounts;
+	bool	   *nulls;
+	int			count;
+	AccountLock *locks;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &accounts, &nulls, &count);
+	locks = palloc(Max(count, 1) * sizeof(AccountLock));
+	for (int i = 0; i < count; i++)
+	{
+		Datum		key;
+
+		CHECK_FOR_INTERRUPTS();
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("account must not be null")));
+		/* through its type and back: in the one form that triggers see */
+		key = book_key_datum(book->keys, TextDatumGetCString(accounts[i]));
+		locks[i].hash = book_account_hash(book, book_key_text(book->keys, book_key_type(book->keys), key));
+		locks[i].holding = book->holding;
+	}
+	book_lock_accounts(locks, count);
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,54 @@
+-- levels: the level that each account is kept at, and the journal of changes
+
+CREATE TABLE account_level (
+    LIKE account,
+    level  margin.level NOT NULL,
+    since  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT account_level_pkey PRIMARY KEY (account_id)
+);
+COMMENT ON TABLE account_level IS 'the level each account is at, by the last refresh; an account without a row was never judged';
+COMMENT ON COLUMN account_level.account_id IS 'the account';
+COMMENT ON COLUMN account_level.level IS 'judged, or held by a release ratio; healthy also once nothing is held any more';
+COMMENT ON COLUMN account_level.since IS 'start of the transaction that brought it there; of the first judgement, where that was healthy';
+
+CREATE TABLE level_event (
+    id                  bigint GENERATED ALWAYS AS IDENTITY,
+    LIKE account,
+    from_level          margin.level NOT NULL,
+    to_level            margin.level NOT NULL,
+    equity              numeric,
+    maintenance_margin  numeric,
+    prices              jsonb NOT NULL,
+    cause               text NOT NULL,
+    changed_by          name NOT NULL DEFAULT margin.acting_user(),
+    changed_at          timestamptz NOT NULL DEFAULT now(),
+    txid                xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    CONSTRAINT level_event_pkey PRIMARY KEY (id),
+    CONSTRAINT level_event_changes CHECK (from_level <> to_level)
+);
+ALTER TABLE level_event ALTER account_id SET NOT NULL;
+CREATE INDEX level_event_account_id_idx ON level_event (account_id, id);
+CREATE INDEX level_event_changed_at_idx ON level_event (changed_at);
+COMMENT ON TABLE level_event IS 'journal of level changes, append-only; the rows of an account, by id, lead from healthy to where it is';
+COMMENT ON COLUMN level_event.id IS 'rises; within an account in the order of the changes';
+COMMENT ON COLUMN level_event.account_id IS 'the account';
+COMMENT ON COLUMN level_event.from_level IS 'the level left; healthy for an account never judged before';
+COMMENT ON COLUMN level_event.to_level IS 'the level reached';
+COMMENT ON COLUMN level_event.equity IS 'that decided, USD; null: unpriced';
+COMMENT ON COLUMN level_event.maintenance_margin IS 'that decided, USD; null: unpriced';
+COMMENT ON COLUMN level_event.prices IS 'that decided, for what the account holds, as of margin.prices()';
+COMMENT ON COLUMN level_event.cause IS 'why the account was judged, in the words of the caller';
+COMMENT ON COLUMN level_event.changed_by IS 'the role that acted';
+COMMENT ON COLUMN level_event.changed_at IS 'start of the transaction';
+COMMENT ON COLUMN level_event.txid IS 'the transaction';
+COMMENT ON CONSTRAINT level_event_changes ON level_event IS 'no change is no event';
+COMMENT ON INDEX level_event_account_id_idx IS 'the history of one account';
+COMMENT ON INDEX level_event_changed_at_idx IS 'the changes of a time, and of a transaction';
+
+CREATE TRIGGER level_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON level_event
+    FOR EACH STATEMENT EXECUTE FUNCTION margin_internal.append_only();
+COMMENT ON TRIGGER level_event_append_only ON level_event IS 'what happened is not rewritten';
+
+CREATE TRIGGER level_event_notify AFTER INSERT ON level_event
+    FOR EACH STATEMENT EXECUTE FUNCTION margin_internal.notify_levels();
+COMMENT ON TRIGGER level_event_notify ON level_event IS 'one NOTIFY margin_level when the transaction commits';

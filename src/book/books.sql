@@ -1,0 +1,219 @@
+-- books: accounts judged by a venue, over tables of their own or over any
+
+CREATE FUNCTION margin_internal.source_column(
+    source regclass, parameter text, expression text, type regtype, search_path text,
+    OUT definition text, OUT result regtype, OUT parallel_safe boolean
+) RETURNS record
+    LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'margin_source_column';
+COMMENT ON FUNCTION margin_internal.source_column(regclass, text, text, regtype, text) IS
+'a column of a table or view, by its bare name, or else one SQL expression over its columns, as text that is safe inside a command; names in it are looked up in the given search path. It must convert implicitly to the type, or for a null type have a default B-tree order. Nothing of the expression is run';
+
+CREATE FUNCTION margin_internal.holding_part(source regclass, kind margin.holding_kind, columns text[], search_path text,
+                                             OUT definition text, OUT account regtype)
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names CONSTANT text[] := CASE kind WHEN 'balance' THEN '{account,asset,quantity}'
+                                       WHEN 'position' THEN '{account,contract,quantity,entry_price,leverage}'
+                                       ELSE '{account,contract,quantity,price,leverage}' END;
+    checked record;
+    parts text[] := '{}';
+BEGIN
+    FOR i IN 1 .. cardinality(names) LOOP
+        checked := margin_internal.source_column(source, kind || '_' || names[i], coalesce(columns[i], CASE WHEN i = 5 THEN 'NULL' END),
+                                                 CASE i WHEN 1 THEN NULL WHEN 2 THEN 'text'::regtype ELSE 'numeric'::regtype END, search_path);
+        parts[i] := checked.definition;
+        account := coalesce(account, checked.result);
+    END LOOP;
+    definition := format('SELECT %s AS account_id, %s AS symbol, %s AS quantity, %s AS entry_price, %s AS leverage, %L::margin.holding_kind AS kind FROM %s',
+                         parts[1], parts[2], parts[3], coalesce(parts[4], 'NULL::numeric'), coalesce(parts[5], 'NULL::numeric'), kind, source);
+END
+$$;
+COMMENT ON FUNCTION margin_internal.holding_part(regclass, margin.holding_kind, text[], text) IS
+'the part of a holding view that reads one table or view, and the type of its account keys';
+
+CREATE FUNCTION margin_internal.create_holding(
+    book name, search_path text, balances regclass, balance_columns text[],
+    positions regclass, position_columns text[], orders regclass, order_columns text[]
+) RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part record;
+    made record;
+    account regtype;
+    parts text[] := '{}';
+BEGIN
+    FOR part IN
+        SELECT * FROM (VALUES ('balance'::margin.holding_kind, balances, balance_columns),
+                              ('position', positions, position_columns),
+                              ('order', orders, order_columns)) AS p (kind, source, columns)
+         WHERE p.source IS NOT NULL ORDER BY p.kind
+    LOOP
+        made := margin_internal.holding_part(part.source, part.kind, part.columns, search_path);
+        IF made.account <> account THEN
+            RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+                MESSAGE = format('accounts are %s in one source and %s in the %ss', account, made.account, part.kind),
+                HINT = 'Cast one of them, and have an index on what it is cast to.';
+        END IF;
+        account := coalesce(account, made.account);
+        parts := parts || made.definition;
+    END LOOP;
+    EXECUTE format('CREATE VIEW %I.holding WITH (security_invoker = true) AS %s', book, array_to_string(parts, ' UNION ALL '));
+END
+$$;
+COMMENT ON FUNCTION margin_internal.create_holding(name, text, regclass, text[], regclass, text[], regclass, text[]) IS
+'makes the view holding of a book over its sources';
+
+-- The only place where a book names its venue: functions that hold on to those
+-- of the venue itself, whatever it is called later.
+CREATE FUNCTION margin_internal.create_bridges(book name, venue name) RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    bridge record;
+BEGIN
+    FOR bridge IN
+        SELECT * FROM (VALUES
+            ('venue_market', '', 'margin.market', 'market()', 'the present market of the venue'),
+            ('venue_market_at', 'as_of timestamptz', 'margin.market', 'market(as_of)', 'the parameters of another instant with the present prices of the venue'),
+            ('venue_release_ratios', '', 'numeric[]', 'release_ratios()', 'release ratios of warning, margin_call and liquidation of the venue'),
+            ('venue_scenarios', '', 'margin.price_move[]', 'scenarios()', 'the scenarios of the venue'),
+            ('venue_repayment_rules', '', 'margin.repayment_rule[]', 'repayment_rules()', 'the repayment rules of the venue'),
+            ('venue_planned_change', '', 'timestamptz', 'planned_change()', 'when the next planned change of the venue''s parameters takes effect')
+        ) AS b (name, arguments, result, call, meaning)
+    LOOP
+        EXECUTE format('CREATE OR REPLACE FUNCTION %I.%s(%s) RETURNS %s LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE RETURN %I.%s',
+                       book, bridge.name, bridge.arguments, bridge.result, venue, bridge.call);
+        EXECUTE format('COMMENT ON FUNCTION %I.%s(%s) IS %L', book, bridge.name, bridge.arguments, bridge.meaning);
+    END LOOP;
+    EXECUTE format('CREATE OR REPLACE FUNCTION %1$I.venue_market_until(clock timestamptz, OUT market margin.market, OUT expires timestamptz, OUT messenger regclass)
+                    LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+                    BEGIN ATOMIC SELECT m.market, m.expires, m.messenger FROM %2$I.market_until(clock) AS m; END', book, venue);
+    EXECUTE format('COMMENT ON FUNCTION %I.venue_market_until(timestamptz) IS ''the market of the venue for sessions that keep it''', book);
+END
+$$;
+COMMENT ON FUNCTION margin_internal.create_bridges(name, name) IS 'makes the functions by which a book reads its venue';
+
+CREATE FUNCTION margin_internal.comment_valuation_columns(book name) RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    field record;
+BEGIN
+    FOR field IN
+        SELECT c.attrelid::regclass AS relation, c.attname AS name, col_description(f.attrelid, f.attnum) AS meaning
+          FROM pg_class AS v
+          JOIN pg_attribute AS c ON c.attrelid = v.oid AND c.attnum > 0 AND NOT c.attisdropped
+          JOIN pg_attribute AS f ON f.attrelid = 'margin.valuation'::regclass AND f.attname = c.attname
+         WHERE v.relnamespace = quote_ident(book)::regnamespace AND v.relname IN ('account_margin', 'undercollateralized', 'unpriced', 'account_snapshot')
+           AND col_description(c.attrelid, c.attnum) IS NULL
+    LOOP
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', field.relation, field.name, field.meaning);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.comment_valuation_columns(name) IS 'gives columns of a book that are fields of a valuation the comments of those';
+
+CREATE FUNCTION margin_internal.check_venue(book name, venue name, trust boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    present record;
+    owner record;
+    intruder text;
+BEGIN
+    SELECT * INTO present FROM margin_internal.schemas AS s WHERE s.name = venue AND s.is_venue;
+    IF NOT FOUND AND venue = book THEN
+        PERFORM margin.create_venue(venue);
+        RETURN;
+    ELSIF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('there is no venue "%s"', venue),
+            HINT = format('margin.create_venue(%L) makes one.', venue);
+    END IF;
+    -- The venue's functions run as whoever reads the book.
+    SELECT r.rolname AS name, r.rolsuper INTO owner FROM pg_roles AS r WHERE r.rolname = present.owner;
+    IF owner.name <> current_user AND NOT owner.rolsuper AND trust IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('venue "%s" belongs to role "%s"', venue, owner.name),
+            DETAIL = 'Whoever reads the book runs functions of that role.',
+            HINT = 'Say trust => true if all readers of the book trust it.';
+    END IF;
+    intruder := margin_internal.stranger_in(present.oid::regnamespace);
+    IF intruder IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('schema "%s" holds %s', venue, intruder),
+            DETAIL = 'What belongs to others could take the place of what is meant.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.check_venue(name, name, boolean) IS
+'an error unless a book of the caller may be judged by a venue; makes the venue where it is the schema of the book and there is none yet';
+
+CREATE FUNCTION margin.create_book(
+    book                  name,
+    venue                 name DEFAULT NULL,
+    balances              regclass DEFAULT NULL,
+    positions             regclass DEFAULT NULL,
+    orders                regclass DEFAULT NULL,
+    balance_account       text DEFAULT 'account_id',
+    balance_asset         text DEFAULT 'asset',
+    balance_quantity      text DEFAULT 'quantity',
+    position_account      text DEFAULT 'account_id',
+    position_contract     text DEFAULT 'contract',
+    position_quantity     text DEFAULT 'quantity',
+    position_entry_price  text DEFAULT 'entry_price',
+    position_leverage     text DEFAULT 'leverage',
+    order_account         text DEFAULT 'account_id',
+    order_contract        text DEFAULT 'contract',
+    order_quantity        text DEFAULT 'quantity',
+    order_price           text DEFAULT 'price',
+    order_leverage        text DEFAULT 'leverage',
+    account_type          regtype DEFAULT 'bigint',
+    trust                 boolean DEFAULT false,
+    -- the caller's: a default is evaluated before SET takes effect
+    search_path           text DEFAULT current_setting('search_path')
+) RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    own CONSTANT boolean := balances IS NULL AND positions IS NULL AND orders IS NULL;
+BEGIN
+    PERFORM margin_internal.check_schema(book);
+    IF EXISTS (SELECT FROM margin_internal.schemas AS s WHERE s.name = book AND s.is_book) THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
+            MESSAGE = format('schema "%s" is a book already', book),
+            HINT = format('margin.upgrade_book(%L) brings it up to date, margin.drop_book(%L) drops it.', book, book);
+    END IF;
+    venue := coalesce(venue, book);
+    PERFORM margin_internal.check_venue(book, venue, trust);
+
+    IF own THEN
+        PERFORM margin_internal.run_script(book, ARRAY[format('CREATE TABLE account_key (account_id %s NOT NULL)', account_type)]
+                                                 || margin_internal.facts_script() || 'DROP TABLE account_key'::text);
+        balances := format('%I.balance', book)::regclass;
+        positions := format('%I.position', book)::regclass;
+        orders := format('%I.open_order', book)::regclass;
+    END IF;
+    PERFORM margin_internal.create_holding(book, search_path,
+        balances, ARRAY[balance_account, balance_asset, balance_quantity],
+        positions, ARRAY[position_account, position_contract, position_quantity, position_entry_price, position_leverage],
+        orders, ARRAY[order_account, order_contract, order_quantity, order_price, order_leverage]);
+    PERFORM margin_internal.create_bridges(book, venue);
+    PERFORM margin_internal.run_script(book, margin_internal.book_script());
+    PERFORM margin_internal.comment_valuation_columns(book);
+    PERFORM margin_internal.describe(book, venue, balances, positions, orders);
+    IF own THEN
+        PERFORM margin_internal.add_guard_triggers(book, t.source, 'account_id') FROM unnest(ARRAY[balances, positions, orders]) AS t (source);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION margin.create_book(name, name, regclass, regclass, regclass, text, text, text, text, text, text, text, text, text, text, text, text, text, regtype, boolean, text) IS
+'makes a book in a schema of the caller, judged by a venue (null: the same schema, made a venue where it is none yet). Without sources it gets tables balance, position and open_order, keyed by account_type; else it is a book over those tables or views, each column given by its bare name or as one SQL expression. trust: for a venue of another role, which is not a superuser';

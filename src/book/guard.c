@@ -1,0 +1,246 @@
+/*
+ * guard.c
+ *		Writes that would break an account.
+ *
+ * Row triggers note which accounts a transaction touches.  They are judged,
+ * each once, when the transaction commits or is prepared and all its deferred
+ * triggers are done; a constraint trigger judges them before that, at SET
+ * CONSTRAINTS, and they are judged again if they are written after it or the
+ * market has changed.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "tcop/pquery.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "book/anchor.h"
+#include "book/book.h"
+#include "book/guard.h"
+#include "book/judge.h"
+#include "book/market_copy.h"
+#include "book/touched.h"
+
+/* The last judgement is done, or under way. */
+static bool closing;
+
+/* ---------- collecting ---------- */
+
+static pg_noreturn void
+not_as_trigger(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("%s() must be called as an AFTER trigger for each row", name),
+			 errhint("margin.guard_table() puts the guard's triggers on a table.")));
+}
+
+static int
+feature_from_name(const char *name)
+{
+	if (strcmp(name, "guard") == 0)
+		return FEATURE_GUARD;
+	if (strcmp(name, "levels") == 0)
+		return FEATURE_LEVELS;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown feature \"%s\" of a trigger", name),
+			 errhint("Features are guard and levels.")));
+}
+
+/* A table feeds books of its owner, or of somebody whose rights he has. */
+static void
+check_owner(Relation table, const Book *book)
+{
+	if (!has_privs_of_role(table->rd_rel->relowner, book_owner(book)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the owner of table \"%s\" has no rights on book \"%s\"",
+						RelationGetRelationName(table), NameStr(book->name)),
+				 errdetail("Writes to the table lock and judge accounts of the book."),
+				 errhint("The table's owner has to own the view \"%s.holding\", or to be a member of its owner.", NameStr(book->name))));
+}
+
+/* The column of a table that names accounts of the book. */
+static AttrNumber
+account_column(Relation table, const char *name, const Book *book)
+{
+	AttrNumber	column = SPI_fnumber(RelationGetDescr(table), name);
+
+	if (column <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("table \"%s\" has no column \"%s\"", RelationGetRelationName(table), name),
+				 errhint("After renaming the account column call margin.guard_table() again.")));
+	if (book_key_kind(RelationGetRelid(table), column) != book->keys)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of table \"%s\" cannot name accounts of book \"%s\"",
+						name, RelationGetRelationName(table), NameStr(book->name)),
+				 errdetail("It is of another type than account_id of the view holding.")));
+	return column;
+}
+
+/* The account in a row, NULL if it has none. */
+static char *
+account_key(Relation table, HeapTuple row, AttrNumber column, KeyKind kind)
+{
+	bool		isnull;
+	Datum		key = heap_getattr(row, column, RelationGetDescr(table), &isnull);
+
+	return isnull ? NULL :
+		book_key_text(kind, getBaseType(TupleDescAttr(RelationGetDescr(table), column - 1)->atttypid), key);
+}
+
+/* Notes the accounts that a row belonged to before a command and after it. */
+static void
+touch_row(const TriggerData *event, Book *book, AttrNumber column, int features)
+{
+	Relation	table = event->tg_relation;
+	char	   *key = account_key(table, event->tg_trigtuple, column, book->keys);
+
+	if (key != NULL)
+		touch_account(book, key, features);
+	if (TRIGGER_FIRED_BY_UPDATE(event->tg_event))
+	{
+		char	   *new_key = account_key(table, event->tg_newtuple, column, book->keys);
+
+		if (new_key != NULL && (key == NULL || strcmp(key, new_key) != 0))
+			touch_account(book, new_key, features);
+	}
+}
+
+PG_FUNCTION_INFO_V1(margin_collect_account);
+
+/* trigger, AFTER, FOR EACH ROW, bound to a book by its WHEN clause: collect_account(account column, feature) */
+Datum
+margin_collect_account(PG_FUNCTION_ARGS)
+{
+	TriggerData *event = (TriggerData *) fcinfo->context;
+	char	  **arguments;
+	Book	   *book;
+	int			features;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(event->tg_event) || !TRIGGER_FIRED_FOR_ROW(event->tg_event) ||
+		event->tg_trigger->tgnargs != 2)
+		not_as_trigger("collect_account");
+	if (closing || book_plans_run)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("cannot write table \"%s\" while accounts are judged", RelationGetRelationName(event->tg_relation)),
+				 errdetail("The write comes from a function in a view or from a trigger on the tables of levels, and would not be judged.")));
+	arguments = event->tg_trigger->tgargs;
+	book = book_of_trigger(event->tg_relation, event->tg_trigger);
+	check_owner(event->tg_relation, book);
+	features = feature_from_name(arguments[1]);
+	touch_row(event, book, account_column(event->tg_relation, arguments[0], book), features);
+	return PointerGetDatum(NULL);
+}
+
+PG_FUNCTION_INFO_V1(margin_check_guardable);
+
+/* check_guardable(target regclass, account_column name, book name): what collect_account() would stumble over */
+Datum
+margin_check_guardable(PG_FUNCTION_ARGS)
+{
+	Relation	table = relation_open(PG_GETARG_OID(0), AccessShareLock);
+	Book	   *book = book_open(NameStr(*PG_GETARG_NAME(2)));
+
+	check_owner(table, book);
+	(void) account_column(table, NameStr(*PG_GETARG_NAME(1)), book);
+	relation_close(table, AccessShareLock);
+	check_question(book);
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(margin_check_accounts);
+
+/*
+ * constraint trigger, FOR EACH ROW: judges whatever accounts are pending, of all
+ * tables, at once.  Outside of any statement the transaction is about to end:
+ * then they are judged once the other deferred triggers are done, which may
+ * write or wait for locks.
+ */
+Datum
+margin_check_accounts(PG_FUNCTION_ARGS)
+{
+	TriggerData *event = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(event->tg_event) || !TRIGGER_FIRED_FOR_ROW(event->tg_event))
+		not_as_trigger("check_accounts");
+	if (ActivePortal != NULL && touched != NULL && touched->pending.count > 0)
+		judge_pending();
+	return PointerGetDatum(NULL);
+}
+
+/* ---------- the end of the transaction ---------- */
+
+/*
+ * Makes accounts that were judged before pending again, unless it was in the
+ * market of now.  One that was judged under its entry as written under guard
+ * has none of its own as recorded: to judge it once more does no harm.
+ */
+static void
+review_verdicts(void)
+{
+	TimestampTz clock;
+
+	CommandCounterIncrement();
+	AcceptInvalidationMessages();
+	clock = GetCurrentTimestamp();
+	for (int i = 0; i < touched->alive.count; i++)
+	{
+		Account    *account = touched->alive.accounts[i];
+
+		if (account->reading == 0 || account->reading != market_reading(account->book, clock))
+			make_pending(account);
+	}
+}
+
+/* All deferred triggers are done; from now on nothing is written that would have to be judged. */
+static void
+judge_at_end(void)
+{
+	Assert(!book_plans_run);
+	closing = true;
+	if (touched == NULL)
+		return;
+	if (touched->judged_level > 0)
+		review_verdicts();
+	if (touched->pending.count == 0)
+		return;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	judge_pending();
+	PopActiveSnapshot();
+}
+
+void
+guard_at_transaction_end(XactEvent event)
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			judge_at_end();
+			break;
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PREPARE:
+			touched = NULL;
+			closing = false;
+			break;
+		default:
+			break;
+	}
+}

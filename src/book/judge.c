@@ -1,0 +1,468 @@
+/*
+ * judge.c
+ *		Judging the accounts that the transaction touched.
+ *
+ * A judgement first locks all of them, in one order that is everybody's, and
+ * only then takes the snapshot it judges by: of two transactions that touch one
+ * account the second sees what the first one left, whatever the isolation level.
+ *
+ * The account as the transaction found it is what that same snapshot shows
+ * when it is set back to the transaction's first command, which hides the
+ * transaction's own changes, those in its subtransactions too.
+ *
+ * What is read is read as the book's owner, from the view account_portfolio;
+ * the code in a book's views may write no account while others are judged.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/enums.h"
+#include "book/acting.h"
+#include "book/judge.h"
+#include "book/market_copy.h"
+#include "book/touched.h"
+#include "value/valuation.h"
+
+#define ERRCODE_INSUFFICIENT_MARGIN MAKE_SQLSTATE('M', 'G', '0', '0', '1')
+#define ERRCODE_UNPRICED_ACCOUNT MAKE_SQLSTATE('M', 'G', '0', '0', '2')
+
+/* ---------- what a book is asked ---------- */
+
+/* One column of one account; the casts hold whoever wrote the relation to the types that are read here. */
+typedef struct Question
+{
+	const char *column;
+	const char *relation;
+} Question;
+
+static const Question ask_portfolio = {"portfolio::margin.portfolio", "account_portfolio"};
+static const Question ask_level = {"level::margin.level", "account_level"};
+
+/*
+ * What a volatile function reads may be newer than the query that calls it: the
+ * account before the transaction would show what the transaction wrote.  The
+ * query is the rewritten one, in which every view stands as its subquery.
+ */
+static void
+check_stable(const Book *book, const CachedPlanSource *query)
+{
+	if (contain_volatile_functions((Node *) query->query_list))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the view \"%s.holding\" calls a volatile function", NameStr(book->name)),
+				 errdetail("Such a view cannot be asked what an account held before a transaction."),
+				 errhint("Declare functions that only read as STABLE or IMMUTABLE; now() is stable, clock_timestamp() is not.")));
+}
+
+static SPIPlanPtr
+prepare_question(const Book *book, const Question *question)
+{
+	Oid			type = book_key_type(book->keys);
+	const char *sql = psprintf("SELECT %s FROM %s WHERE account_id OPERATOR(pg_catalog.=) $1",
+							   question->column, book_object(book, question->relation));
+	SPIPlanPtr	plan = SPI_prepare_cursor(sql, 1, &type, CURSOR_OPT_GENERIC_PLAN);
+
+	if (plan == NULL)
+		elog(ERROR, "cannot prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+	return plan;
+}
+
+/* Whether a book's view can be asked at all. */
+void
+check_question(const Book *book)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "cannot connect to SPI");
+	check_stable(book, linitial(SPI_plan_get_plan_sources(prepare_question(book, &ask_portfolio))));
+	SPI_finish();
+}
+
+/* ---------- the court ---------- */
+
+/* The instant of a judgement; each book's copy of the market is that of this instant. */
+typedef struct Court
+{
+	Snapshot	snapshot;
+	CommandId	present;		/* the command it shows */
+	TimestampTz clock;
+	MemoryContext context;		/* reset for each account */
+	Account   **moved;			/* whose level is no longer what is kept */
+	int			nmoved;
+} Court;
+
+static List *
+books_of(const AccountList *accounts)
+{
+	List	   *books = NIL;
+
+	for (int i = 0; i < accounts->count; i++)
+		books = list_append_unique_ptr(books, accounts->accounts[i]->book);
+	return books;
+}
+
+static void
+open_court(Court *court, const AccountList *accounts)
+{
+	List	   *books = books_of(accounts);
+	ListCell   *cell;
+
+	/* the last command's own changes are to be seen, prices among them */
+	CommandCounterIncrement();
+	AcceptInvalidationMessages();
+	foreach(cell, books)
+		market_expect(lfirst(cell));
+	court->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	court->present = court->snapshot->curcid;
+	court->clock = GetCurrentTimestamp();
+	court->context = AllocSetContextCreate(CurrentMemoryContext, "margin judgement", ALLOCSET_DEFAULT_SIZES);
+	court->moved = MemoryContextAllocHuge(CurrentMemoryContext, Max(accounts->count, 1) * sizeof(Account *));
+	court->nmoved = 0;
+	foreach(cell, books)
+	{
+		Book	   *book = lfirst(cell);
+
+		book_reopen(book);
+		(void) present_market(book, court->snapshot, court->clock);
+	}
+}
+
+static const Market *
+market_of(const Account *account)
+{
+	Assert(account->book->copy->market != NULL);
+	return account->book->copy->market;
+}
+
+/* A portfolio of nothing. */
+static struct varlena *
+empty_portfolio(void)
+{
+	PortfolioWriter writer;
+
+	portfolio_begin(&writer, 0);
+	return portfolio_finish(&writer);
+}
+
+/* Asks about one account, by a plan prepared once; the answer as the snapshot shows it at a command. */
+static bool
+ask(const Court *court, const Account *account, SPIPlanPtr *plan, const Question *question, CommandId command, Datum *answer)
+{
+	Book	   *book = account->book;
+	Identity	mine = act_for(book_owner(book), RESTRICTED);
+	Datum		key = book_key_datum(book->keys, account->key);
+	MemoryContext caller = CurrentMemoryContext;
+	bool		isnull = true;
+
+	Assert(book_plans_run && court->snapshot->curcid == court->present);
+	if (*plan == NULL)
+	{
+		SPIPlanPtr	fresh = prepare_question(book, question);
+
+		if (SPI_keepplan(fresh) != 0)
+			elog(ERROR, "cannot keep the plan for \"%s\": %s", question->relation, SPI_result_code_string(SPI_result));
+		*plan = fresh;
+	}
+	court->snapshot->curcid = command;
+	if (SPI_execute_snapshot(*plan, &key, NULL, court->snapshot, InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "cannot read \"%s\" of book \"%s\"", question->relation, NameStr(book->name));
+	court->snapshot->curcid = court->present;
+	/* SPI has switched to a context of its own, which lives too long */
+	MemoryContextSwitchTo(caller);
+	if (SPI_processed > 0)
+	{
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+		Form_pg_attribute column = TupleDescAttr(SPI_tuptable->tupdesc, 0);
+
+		if (!isnull)
+			*answer = datumCopy(value, column->attbyval, column->attlen);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	act_as_before(mine);
+	return !isnull;
+}
+
+/* What an account holds after a command: the present one, or before the first. */
+static struct varlena *
+portfolio_of(const Court *court, const Account *account, CommandId command)
+{
+	Book	   *book = account->book;
+	Datum		portfolio;
+	bool		known = ask(court, account, &book->portfolio, &ask_portfolio, command, &portfolio);
+	const CachedPlanSource *query = linitial(SPI_plan_get_plan_sources(book->portfolio));
+
+	/* planned again: a function in it may be another one now */
+	if (query->generation != book->checked)
+	{
+		check_stable(book, query);
+		book->checked = query->generation;
+	}
+	return known ? PG_DETOAST_DATUM_PACKED(portfolio) : empty_portfolio();
+}
+
+/* The level that an account is kept at, -1 if it was never judged. */
+static int
+kept_level(const Court *court, const Account *account)
+{
+	Datum		level;
+
+	if (!ask(court, account, &account->book->level, &ask_level, court->present, &level))
+		return -1;
+	return option_from_enum(DatumGetObjectId(level), level_names);
+}
+
+/* ---------- refusing ---------- */
+
+static char *
+symbol_list(const Symbol *symbols, int count)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < count; i++)
+		appendStringInfo(&list, "%s\"%s\"", i == 0 ? "" : ", ", symbol_text(&symbols[i]));
+	return list.data;
+}
+
+/* What a valuation that does not pass requires, and what it lacks to it. */
+static void
+requirement_of(const Valuation *v, const Market *market, Decimal *required, Decimal *lack)
+{
+	*required = v->initial_margin;
+	if (dec_sign(&v->available_margin) >= 0)
+	{
+		Decimal		buffer;
+
+		/* then it is the maintenance margin that reaches the liquidation threshold */
+		dec_div_ceil18(required, &v->maintenance_margin, dec_flat(&market->thresholds[THRESHOLD_LIQUIDATION], market, &buffer));
+	}
+	dec_sub(lack, required, &v->equity);
+}
+
+static pg_noreturn void
+refuse_unpriced(const Account *account, const Valuation *after)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNPRICED_ACCOUNT),
+			 errmsg("account \"%s\" of book \"%s\" cannot be valued: no price or parameters for %s",
+					account->key, NameStr(account->book->name), symbol_list(after->missing, after->nmissing)),
+			 errdetail("While an account cannot be valued, no balance of it may fall and no leg of a position may grow or change its entry price or leverage for the worse."),
+			 errhint("Enter what is missing into the venue's tables, or leave the account's balances and positions as they are.")));
+}
+
+static pg_noreturn void
+refuse(const Account *account, const Valuation *after, const Valuation *before)
+{
+	Decimal		required;
+	Decimal		lack;
+
+	if (after->level == LEVEL_UNPRICED)
+		refuse_unpriced(account, after);
+
+	Assert(!valuation_passes(after));
+	requirement_of(after, market_of(account), &required, &lack);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_MARGIN),
+			 errmsg("insufficient margin in account \"%s\" of book \"%s\": equity %s, requirement %s, lack %s",
+					account->key, NameStr(account->book->name), dec_text(&after->equity), dec_text(&required), dec_text(&lack)),
+			 before->level == LEVEL_UNPRICED ?
+			 errdetail("The account would be at level %s. The transaction found it unpriced, so no balance may fall and no leg of a position may grow.",
+					   level_names[after->level]) :
+			 errdetail("The account would be at level %s with an available margin of %s; the transaction found it with %s.",
+					   level_names[after->level], dec_text(&after->available_margin), dec_text(&before->available_margin)),
+			 errhint("Withdraw less, open less, or add collateral in the same transaction; what does not lower the available margin is never refused.")));
+}
+
+/* Journals what was let through although it would have been refused; as the book's owner. */
+static void
+record_exception(const Account *account, const Valuation *after, const Valuation *before)
+{
+	const Book *book = account->book;
+	bool		valued = after->level != LEVEL_UNPRICED;
+	char	  **missing = palloc(Max(after->nmissing, 1) * sizeof(char *));
+	const char *sql = psprintf("INSERT INTO %s (account_id, level, equity, initial_margin, maintenance_margin,"
+							   " available_margin, available_margin_before, missing)"
+							   " VALUES (%s($1), $2::margin.level, $3, $4, $5, $6, $7, $8)",
+							   book_object(book, "guard_exception"), book_object(book, "account_key"));
+
+	for (int i = 0; i < after->nmissing; i++)
+		missing[i] = symbol_text(&after->missing[i]);
+	{
+		Argument	arguments[] = {
+			text_argument(account->key),
+			text_argument(level_names[after->level]),
+			amount_argument(&after->equity, valued),
+			amount_argument(&after->initial_margin, valued),
+			amount_argument(&after->maintenance_margin, valued),
+			amount_argument(&after->available_margin, valued),
+			amount_argument(&before->available_margin, before->level != LEVEL_UNPRICED),
+			list_argument(missing, after->nmissing)
+		};
+
+		execute_as(book_owner(book), sql, arguments, lengthof(arguments));
+	}
+}
+
+/* ---------- judging ---------- */
+
+/* An account that does not pass: may it be left so? */
+static void
+judge_change(const Court *court, const Account *account, const struct varlena *held_after, const Valuation *after)
+{
+	struct varlena *held_before = portfolio_of(court, account, FirstCommandId);
+	Valuation	before;
+	bool		allowed;
+
+	value_portfolio(&before, PointerGetDatum(held_before), market_of(account), VALUE_MARGINS);
+	if (after->level == LEVEL_UNPRICED || before.level == LEVEL_UNPRICED)
+		allowed = portfolio_only_reduces(held_before, held_after);
+	else
+		allowed = dec_cmp(&after->available_margin, &before.available_margin) >= 0;
+	if (allowed)
+		return;
+	if (!account->recorded || written_under_guard(account))
+		refuse(account, after, &before);
+	record_exception(account, after, &before);
+}
+
+static void
+judge_account(Court *court, Account *account)
+{
+	MemoryContext old = MemoryContextSwitchTo(court->context);
+	struct varlena *held;
+	Valuation	after;
+
+	/* of the view that is locked, under the name that it has */
+	book_reopen(account->book);
+	held = portfolio_of(court, account, court->present);
+	value_portfolio(&after, PointerGetDatum(held), market_of(account), VALUE_MARGINS);
+	if ((account->features & FEATURE_GUARD) != 0 && !valuation_passes(&after))
+		judge_change(court, account, held, &after);
+	if ((account->features & FEATURE_LEVELS) != 0 && kept_level(court, account) != (int) after.level)
+		court->moved[court->nmoved++] = account;
+	account->reading = account->book->copy->reading;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(court->context);
+}
+
+/* Locks accounts, which are in the order of their locks. */
+static void
+lock_accounts(const AccountList *accounts)
+{
+	AccountLock *locks = MemoryContextAllocHuge(CurrentMemoryContext, Max(accounts->count, 1) * sizeof(AccountLock));
+
+	for (int i = 0; i < accounts->count; i++)
+	{
+		const Account *account = accounts->accounts[i];
+
+		book_reopen(account->book);
+		locks[i] = (AccountLock) {account->hash, account->book->holding};
+	}
+	book_lock_accounts(locks, accounts->count);
+	pfree(locks);
+}
+
+static Oid
+market_type(void)
+{
+	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("market"),
+						   ObjectIdGetDatum(get_namespace_oid("margin", false)));
+}
+
+/* Refreshes the levels of some accounts of a book, as its owner. */
+static void
+write_levels(const Book *book, char **keys, int count)
+{
+	Argument	arguments[] = {
+		text_argument(NameStr(book->name)),
+		list_argument(keys, count),
+		{market_type(), PointerGetDatum(book->copy->market), false}
+	};
+
+	Assert(count > 0);
+	execute_as(book_owner(book), "SELECT margin_internal.write_account_levels($1::pg_catalog.name, $2, 'write', $3)",
+			   arguments, lengthof(arguments));
+}
+
+/* Refreshes the levels of the accounts that moved, book by book. */
+static void
+refresh_levels(Court *court)
+{
+	char	  **keys = MemoryContextAllocHuge(CurrentMemoryContext, Max(court->nmoved, 1) * sizeof(char *));
+
+	for (int i = 0; i < court->nmoved; i++)
+	{
+		Book	   *book = court->moved[i] == NULL ? NULL : court->moved[i]->book;
+		int			count = 0;
+
+		if (book == NULL)
+			continue;
+		for (int j = i; j < court->nmoved; j++)
+		{
+			if (court->moved[j] != NULL && court->moved[j]->book == book)
+			{
+				keys[count++] = court->moved[j]->key;
+				court->moved[j] = NULL;
+			}
+		}
+		write_levels(book, keys, count);
+	}
+}
+
+/* Not inline: its variables are none of what catches its errors. */
+static pg_noinline void
+judge(const AccountList *accounts)
+{
+	int			settings = pin_settings();
+	Court		court;
+
+	open_court(&court, accounts);
+	for (int i = 0; i < accounts->count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		judge_account(&court, accounts->accounts[i]);
+	}
+	UnregisterSnapshot(court.snapshot);
+	if (court.nmoved > 0)
+		refresh_levels(&court);
+	unpin_settings(settings);
+}
+
+/* Judges whatever is pending, all at once. */
+void
+judge_pending(void)
+{
+	AccountList accounts;
+
+	Assert(!book_plans_run);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "cannot connect to SPI");
+	accounts = take_pending();
+	lock_accounts(&accounts);
+	book_plans_run = true;
+	PG_TRY();
+	{
+		judge(&accounts);
+	}
+	PG_FINALLY();
+	{
+		book_plans_run = false;
+	}
+	PG_END_TRY();
+	SPI_finish();
+}

@@ -1,0 +1,160 @@
+-- market: the way from the tables of a venue into a value
+--
+-- The first argument of each function is the row type of the venue's table
+-- asset: it says which venue, whatever its schema is called now, and since
+-- PL/pgSQL compiles a function for each type it is called with, every venue
+-- has plans of its own.
+
+CREATE FUNCTION margin_internal.enter_type(type regtype) RETURNS void
+LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL SAFE
+RETURN margin_internal.enter((SELECT t.typrelid FROM pg_catalog.pg_type AS t WHERE t.oid = type)::regclass);
+COMMENT ON FUNCTION margin_internal.enter_type(regtype) IS 'enter(), by the row type of a relation';
+
+-- One query, hence one snapshot.  For each symbol it goes straight to the
+-- latest terms and schedules, by the primary keys and backwards; so it costs
+-- the same whatever past and announced ones are kept.  The settings hold the
+-- planner to that for tables of any size and age of statistics, and to one
+-- plan for the session.
+CREATE FUNCTION margin_internal.stored_market(venue anyelement, as_of timestamptz, clock timestamptz) RETURNS margin.market
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    IF as_of IS NULL OR clock IS NULL THEN
+        RETURN NULL;
+    END IF;
+    PERFORM margin_internal.enter_type(pg_typeof(venue));
+    RETURN (SELECT margin.market(
+        ARRAY(
+            SELECT ROW(a.asset,
+                       CASE WHEN (clock - p.updated_at > CASE WHEN ch.asset IS NULL THEN a.max_age ELSE ch.max_age END) IS NOT TRUE THEN p.price END,
+                       (SELECT margin.schedule(t.lower_bound, t.ratio)
+                          FROM collateral_tier AS t
+                         WHERE t.asset = a.asset AND t.valid_from <= as_of
+                         GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1),
+                       coalesce(ch.tier_unit, a.tier_unit), coalesce(ch.liability_weight, a.liability_weight),
+                       coalesce(ch.requirement_weight, a.requirement_weight),
+                       (SELECT margin.schedule(t.lower_bound, t.maintenance_rate)
+                          FROM liability_tier AS t
+                         WHERE t.asset = a.asset AND t.valid_from <= as_of
+                         GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1))::margin.asset_terms
+              FROM asset AS a
+              LEFT JOIN index_price AS p ON p.asset = a.asset
+              LEFT JOIN LATERAL (
+                        SELECT * FROM asset_change AS t
+                         WHERE t.asset = a.asset AND t.valid_from <= as_of
+                         ORDER BY t.valid_from DESC LIMIT 1) AS ch ON true),
+        ARRAY(
+            SELECT ROW(c.contract, c.settle, c.base, c.contract_size,
+                       CASE WHEN (clock - p.updated_at > c.max_age) IS NOT TRUE THEN p.price END,
+                       r.maintenance, r.initial, c.netting, c.closing_fee)::margin.contract_terms
+              FROM contract AS stated
+              LEFT JOIN LATERAL (
+                        SELECT * FROM contract_change AS t
+                         WHERE t.contract = stated.contract AND t.valid_from <= as_of
+                         ORDER BY t.valid_from DESC LIMIT 1) AS ch ON true
+             CROSS JOIN LATERAL (
+                        SELECT stated.contract, coalesce(ch.settle, stated.settle) AS settle,
+                               CASE WHEN ch.contract IS NULL THEN stated.base ELSE ch.base END AS base,
+                               coalesce(ch.contract_size, stated.contract_size) AS contract_size,
+                               CASE WHEN ch.contract IS NULL THEN stated.max_age ELSE ch.max_age END AS max_age,
+                               coalesce(ch.netting, stated.netting) AS netting,
+                               coalesce(ch.closing_fee, stated.closing_fee) AS closing_fee,
+                               coalesce(ch.maintenance_method, stated.maintenance_method)::margin.tier_method AS maintenance_method,
+                               coalesce(ch.initial_method, stated.initial_method)::margin.tier_method AS initial_method) AS c
+              LEFT JOIN mark_price AS p ON p.contract = c.contract
+              LEFT JOIN LATERAL (
+                        SELECT margin.schedule(t.lower_bound, t.maintenance_rate, c.maintenance_method) AS maintenance,
+                               margin.schedule(t.lower_bound, t.initial_rate, c.initial_method)
+                                   FILTER (WHERE t.initial_rate IS NOT NULL) AS initial
+                          FROM risk_tier AS t
+                         WHERE t.contract = c.contract AND t.valid_from <= as_of
+                         GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1) AS r ON true),
+        (SELECT margin_ratio FROM level_threshold WHERE level = 'warning'),
+        (SELECT margin_ratio FROM level_threshold WHERE level = 'margin_call'),
+        (SELECT margin_ratio FROM level_threshold WHERE level = 'liquidation')));
+END
+$$;
+COMMENT ON FUNCTION margin_internal.stored_market(anyelement, timestamptz, timestamptz) IS
+'the market of a venue: the parameters valid at as_of with the stored prices, those left out that at clock are older than their max_age; null for null';
+
+CREATE FUNCTION margin_internal.market_expiry(venue anyelement, clock timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    day CONSTANT interval := interval '24 hours';
+    lasts interval;
+BEGIN
+    PERFORM margin_internal.enter_type(pg_typeof(venue));
+    SELECT least(
+        day,
+        (SELECT min(t.valid_from) - clock FROM asset_change AS t WHERE t.valid_from > clock AND t.valid_from < clock + day),
+        (SELECT min(t.valid_from) - clock FROM contract_change AS t WHERE t.valid_from > clock AND t.valid_from < clock + day),
+        (SELECT min(t.valid_from) - clock FROM collateral_tier AS t WHERE t.valid_from > clock AND t.valid_from < clock + day),
+        (SELECT min(t.valid_from) - clock FROM liability_tier AS t WHERE t.valid_from > clock AND t.valid_from < clock + day),
+        (SELECT min(t.valid_from) - clock FROM risk_tier AS t WHERE t.valid_from > clock AND t.valid_from < clock + day),
+        -- of past, present and planned terms: too early does no harm
+        (SELECT min(a.max_age - (clock - p.updated_at))
+           FROM (SELECT asset, max_age FROM asset UNION ALL SELECT asset, max_age FROM asset_change) AS a
+           JOIN index_price AS p ON p.asset = a.asset
+          WHERE clock - p.updated_at <= a.max_age),
+        (SELECT min(c.max_age - (clock - p.updated_at))
+           FROM (SELECT contract, max_age FROM contract UNION ALL SELECT contract, max_age FROM contract_change) AS c
+           JOIN mark_price AS p ON p.contract = c.contract
+          WHERE clock - p.updated_at <= c.max_age))
+      INTO lasts;
+    -- Ages are compared as intervals are, with months of 30 days; epoch counts
+    -- a year as 365.25 days, that is 5.25 days more than twelve of those.
+    RETURN clock + make_interval(secs => (extract(epoch FROM lasts) - 453600 * extract(year FROM lasts))::double precision);
+END
+$$;
+COMMENT ON FUNCTION margin_internal.market_expiry(anyelement, timestamptz) IS
+'until when stored_market(venue, clock, clock) holds by itself: when its first price expires or its next parameters become valid, at most a day after clock; null for null';
+
+CREATE FUNCTION margin_internal.past_market(venue anyelement, as_of timestamptz) RETURNS margin.market
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- a price that has not been recorded yet cannot have expired
+    clock CONSTANT timestamptz := least(as_of, clock_timestamp());
+    terms CONSTANT margin.market := margin_internal.stored_market(venue, as_of, as_of);
+BEGIN
+    IF as_of IS NULL THEN
+        RETURN NULL;
+    END IF;
+    PERFORM margin_internal.enter_type(pg_typeof(venue));
+    RETURN (SELECT margin.market(
+        ARRAY(
+            SELECT ROW(a.asset, CASE WHEN (clock - h.updated_at > CASE WHEN ch.asset IS NULL THEN t.max_age ELSE ch.max_age END) IS NOT TRUE THEN h.price END,
+                       a.tiers, a.tier_unit, a.liability_weight, a.requirement_weight, a.liability_maintenance)::margin.asset_terms
+              FROM margin.assets(terms) AS a
+              JOIN asset AS t ON t.asset = a.asset
+              LEFT JOIN LATERAL (SELECT c.asset, c.max_age FROM asset_change AS c
+                                  WHERE c.asset = a.asset AND c.valid_from <= as_of
+                                  ORDER BY c.valid_from DESC LIMIT 1) AS ch ON true
+              LEFT JOIN LATERAL (SELECT p.price, p.updated_at FROM index_price_history AS p
+                                  WHERE p.asset = a.asset AND p.recorded_at <= as_of
+                                  ORDER BY p.recorded_at DESC, p.id DESC LIMIT 1) AS h ON true),
+        ARRAY(
+            SELECT ROW(a.contract, a.settle, a.base, a.contract_size,
+                       CASE WHEN (clock - h.updated_at > CASE WHEN ch.contract IS NULL THEN t.max_age ELSE ch.max_age END) IS NOT TRUE THEN h.price END,
+                       a.maintenance, a.initial, a.netting, a.closing_fee)::margin.contract_terms
+              FROM margin.contracts(terms) AS a
+              JOIN contract AS t ON t.contract = a.contract
+              LEFT JOIN LATERAL (SELECT c.contract, c.max_age FROM contract_change AS c
+                                  WHERE c.contract = a.contract AND c.valid_from <= as_of
+                                  ORDER BY c.valid_from DESC LIMIT 1) AS ch ON true
+              LEFT JOIN LATERAL (SELECT p.price, p.updated_at FROM mark_price_history AS p
+                                  WHERE p.contract = a.contract AND p.recorded_at <= as_of
+                                  ORDER BY p.recorded_at DESC, p.id DESC LIMIT 1) AS h ON true),
+        l.ratios[1], l.ratios[2], l.ratios[3])
+      FROM (SELECT array_agg(t.margin_ratio ORDER BY t.level) AS ratios FROM margin.thresholds(terms) AS t) AS l);
+END
+$$;
+COMMENT ON FUNCTION margin_internal.past_market(anyelement, timestamptz) IS
+'the market of a past instant: the parameters valid then with the prices that stood then, from the price histories; null for null';

@@ -1,0 +1,73 @@
+-- schemas: how a statement finds the venue or the book it is about
+--
+-- Everything in a venue or a book is looked up by its bare name in that
+-- schema alone.  A schema is found by an object in it, which keeps its
+-- identity when the schema is renamed, or, where the caller gives a name, by
+-- that.
+
+CREATE FUNCTION margin_internal.enter(relation regclass) RETURNS void
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_enter';
+COMMENT ON FUNCTION margin_internal.enter(regclass) IS
+'bare names now mean objects in the schema of the relation, until the calling function ends, which has a SET search_path of its own; an error for null';
+
+CREATE FUNCTION margin_internal.enter_own(relation regclass) RETURNS void
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_enter_own';
+COMMENT ON FUNCTION margin_internal.enter_own(regclass) IS
+'enter(), but an error unless the relation belongs to the current user: for triggers that run with the rights of their owner, and so on his tables alone';
+
+CREATE FUNCTION margin_internal.enter_venue(venue name) RETURNS void
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_enter_venue';
+COMMENT ON FUNCTION margin_internal.enter_venue(name) IS 'enter(), by the name of a venue; an error (42704) where there is none';
+
+CREATE FUNCTION margin_internal.enter_book(book name) RETURNS void
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_enter_book';
+COMMENT ON FUNCTION margin_internal.enter_book(name) IS 'enter(), by the name of a book; an error (42704) where there is none';
+
+-- ---------------------------------------------------------------------------
+-- What journals share
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION margin.acting_user() RETURNS name
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED
+RETURN CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role')::name END;
+COMMENT ON FUNCTION margin.acting_user() IS
+'the role that acts: the one of SET ROLE, else of the session; the same inside of functions that run with their owner''s rights, where current_user is the owner';
+
+CREATE FUNCTION margin_internal.append_only() RETURNS trigger
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'object_not_in_prerequisite_state', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
+        MESSAGE = format('%s of journal %I.%I', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME),
+        DETAIL = 'A journal is appended to; what it says is not changed.',
+        HINT = format('Its owner may, after ALTER TABLE %I.%I DISABLE TRIGGER %I.', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_NAME);
+END
+$$;
+COMMENT ON FUNCTION margin_internal.append_only() IS 'trigger: refuses whatever it is put on; for UPDATE, DELETE and TRUNCATE of journals';
+
+CREATE FUNCTION margin_internal.set_side() RETURNS trigger
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS $$
+BEGIN
+    -- No SET clause: this runs for every row whose side does not follow from
+    -- its sign by itself.
+    NEW.side := CASE WHEN NEW.quantity OPERATOR(pg_catalog.<) 0::pg_catalog.numeric THEN 'short' ELSE 'long' END;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.set_side() IS 'trigger: the side of a position by the sign of its quantity';
+
+CREATE FUNCTION margin_internal.refuse_order() RETURNS trigger
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'feature_not_supported', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
+        MESSAGE = format('open order in contract "%s" is refused', NEW.contract),
+        DETAIL = 'Open orders are not valued yet; one that is not valued must not look as if it were.';
+END
+$$;
+COMMENT ON FUNCTION margin_internal.refuse_order() IS 'trigger: refuses open orders as long as they are not valued';

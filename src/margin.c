@@ -1,0 +1,55 @@
+/*
+ * margin.c
+ *		The module: its magic, its setting, what it does at the end of transactions.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "fmgr.h"
+#include "utils/guc.h"
+
+#include "base/compat.h"
+#include "book/guard.h"
+#include "book/notice.h"
+#include "book/touched.h"
+
+PG_MODULE_MAGIC;
+
+extern PGDLLEXPORT void _PG_init(void);
+
+static const struct config_enum_entry guard_modes[] = {
+	{"enforce", GUARD_ENFORCE, false},
+	{"record", GUARD_RECORD, false},
+	{NULL, 0, false}
+};
+
+/* In this order: what a judgement does to levels is told, too. */
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	guard_at_transaction_end(event);
+	notice_at_transaction_end(event);
+}
+
+static void
+subtransaction_ends(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
+{
+	touched_at_subtransaction_end(event);
+}
+
+void
+_PG_init(void)
+{
+	/*
+	 * A value that was set before the library was loaded is checked now
+	 * against the rights of whoever set it, by the server.
+	 */
+	DefineCustomEnumVariable("margin.guard",
+							 "Whether writes that leave an account with insufficient margin are refused or recorded.",
+							 "record: for booked facts, as fills, fees, funding and liquidation are; the table guard_exception of the book lists what would have been refused.",
+							 &guard_mode, GUARD_ENFORCE, guard_modes, PGC_SUSET, 0, NULL, NULL, NULL);
+	/* a misspelt setting is an error, not a guard that goes on enforcing */
+	MarkGUCPrefixReserved("margin");
+	RegisterXactCallback(transaction_ends, NULL);
+	RegisterSubXactCallback(subtransaction_ends, NULL);
+}

@@ -1,0 +1,471 @@
+/*
+ * reduction_plan.c
+ *		What to close of an undercollateralized account.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "question/plans.h"
+#include "question/trade.h"
+
+/* ---------- closing some contracts ---------- */
+
+/* How an account stands. */
+typedef struct Standing
+{
+	Level		level;
+	Decimal		maintenance;
+	Decimal		equity;
+	Decimal		gap;			/* maintenance - liquidation threshold * equity: what closing is to lower */
+} Standing;
+
+typedef struct Reduction
+{
+	PlanRows	rows;
+	const Market *market;
+	Netting    *netting;
+	MemoryContext scratch;		/* of one valuation */
+	Decimal		lot;
+	Decimal		threshold;
+	Valuation	v;				/* with lines, of the copy as it stands */
+	Standing	now;
+} Reduction;
+
+/* Some of one side, or of both sides against each other. */
+typedef struct Closing
+{
+	const PositionLine *line;
+	bool		sides[2];
+	Decimal		most;			/* contracts of each side that may be closed */
+	Decimal		lots;			/* how many lots are */
+	Standing	after;
+	Decimal		relief;			/* of maintenance */
+} Closing;
+
+/* What a closing brings and costs, in the settlement asset. */
+typedef struct Closed
+{
+	Decimal		quantity;		/* of each side */
+	Decimal		notional;		/* these of both */
+	Decimal		profit;
+	Decimal		fee;
+} Closed;
+
+static inline bool
+is_undercollateralized(Level level)
+{
+	return level == LEVEL_LIQUIDATION || level == LEVEL_BANKRUPT;
+}
+
+/* The standing of a valued account, in the current context. */
+static void
+stand(Standing *standing, const Reduction *r, const Valuation *v)
+{
+	*standing = (Standing) {.level = v->level};
+	dec_copy_into(&standing->maintenance, &v->maintenance_margin, CurrentMemoryContext);
+	dec_copy_into(&standing->equity, &v->equity, CurrentMemoryContext);
+	dec_mul(&standing->gap, &r->threshold, &standing->equity);
+	dec_sub(&standing->gap, &standing->maintenance, &standing->gap);
+}
+
+/* So many lots, but no more than may be closed. */
+static void
+closing_quantity(Decimal *quantity, const Reduction *r, const Closing *closing, const Decimal *lots)
+{
+	dec_mul(quantity, &r->lot, lots);
+	if (dec_cmp(quantity, &closing->most) > 0)
+		*quantity = closing->most;
+}
+
+/* Books a closing at mark, less its fee, on the copy. */
+static void
+book_closing(Closed *closed, Reduction *r, const Closing *closing, const Decimal *lots)
+{
+	const MarketContract *terms = closing->line->terms;
+	Position   *position = netting_position(r->netting, &closing->line->position.symbol);
+	Symbol		settle = market_symbol(r->market, &terms->settle);
+	Decimal		unit_buffer;
+	Decimal		size_buffer;
+	Decimal		fee_buffer;
+	Decimal		received;
+
+	*closed = (Closed) {.notional = DEC_ZERO};
+	closing_quantity(&closed->quantity, r, closing, lots);
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		PositionSide taken;
+		Decimal		notional;
+		Decimal		profit;
+
+		if (!closing->sides[i])
+			continue;
+		position_take(&taken, &position->sides[i], i, &closed->quantity);
+		dec_mul(&notional, dec_flat(&terms->unit_notional, r->market, &unit_buffer), &taken.quantity);
+		side_profit(&profit, i, &notional, dec_flat(&terms->size, r->market, &size_buffer), &taken.cost);
+		dec_add(&closed->notional, &closed->notional, &notional);
+		dec_add(&closed->profit, &closed->profit, &profit);
+	}
+	dec_mul(&closed->fee, dec_flat(&terms->closing_fee, r->market, &fee_buffer), &closed->notional);
+	dec_sub(&received, &closed->profit, &closed->fee);
+	netting_add_balance(r->netting, &settle, &received);
+}
+
+/* How the account would stand after closing so many lots; the copy stays as it is. */
+static void
+try_closing(Standing *after, Reduction *r, const Closing *closing, const Decimal *lots)
+{
+	MemoryContext caller = MemoryContextSwitchTo(r->scratch);
+	const Symbol *contract = &closing->line->position.symbol;
+	Symbol		settle = market_symbol(r->market, &closing->line->terms->settle);
+	Position	before = *netting_position(r->netting, contract);
+	Closed		closed;
+	Valuation	v;
+	Decimal		back;
+
+	book_closing(&closed, r, closing, lots);
+	plan_value(&v, r->netting, r->market, VALUE_MAINTENANCE);
+	*netting_position(r->netting, contract) = before;
+	dec_sub(&back, &closed.fee, &closed.profit);
+	netting_add_balance(r->netting, &settle, &back);
+	MemoryContextSwitchTo(caller);
+	stand(after, r, &v);
+	MemoryContextReset(r->scratch);
+}
+
+/* ---------- searching among numbers of lots ---------- */
+
+/* A question about a number of lots: false below some number, true from there on. */
+typedef bool (*LotsTest) (Reduction *r, const Closing *closing, const Decimal *lots, const void *arg);
+
+/* The least number of lots > 0 that passes, known to be "limit" at most (NULL: any). */
+static void
+least_lots(Decimal *least, Reduction *r, const Closing *closing, LotsTest test, const void *arg, const Decimal *limit)
+{
+	const Decimal one = DEC_ONE;
+	int			count = 0;
+	int			capacity = 64;
+	Decimal    *powers = palloc(capacity * sizeof(Decimal));
+	Decimal		power = DEC_ONE;
+	Decimal		low = DEC_ZERO; /* does not pass */
+
+	/* double until it passes, then halve */
+	while ((limit == NULL || dec_cmp(&power, limit) < 0) && !test(r, closing, &power, arg))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (count == capacity)
+			powers = repalloc(powers, (capacity *= 2) * sizeof(Decimal));
+		low = powers[count++] = power;
+		dec_add(&power, &power, &power);
+	}
+	for (int i = count - 2; i >= 0; i--)
+	{
+		Decimal		middle;
+
+		dec_add(&middle, &low, &powers[i]);
+		if ((limit == NULL || dec_cmp(&middle, limit) < 0) && !test(r, closing, &middle, arg))
+			low = middle;
+	}
+	dec_add(least, &low, &one);
+	pfree(powers);
+}
+
+/* A notional that is to be closed of a side; or, "beyond", a little more than that. */
+typedef struct Distance
+{
+	Decimal		notional;
+	bool		beyond;
+} Distance;
+
+/* Do so many lots cover the distance, or all that may be closed? */
+static bool
+covers_distance(Reduction *r, const Closing *closing, const Decimal *lots, const void *arg)
+{
+	const Distance *distance = arg;
+	Decimal		buffer;
+	Decimal		notional;
+	int			order;
+
+	dec_mul(&notional, &r->lot, lots);
+	if (dec_cmp(&notional, &closing->most) >= 0)
+		return true;
+	dec_mul(&notional, &notional, dec_flat(&closing->line->terms->unit_notional, r->market, &buffer));
+	order = dec_cmp(&notional, &distance->notional);
+	return distance->beyond ? order > 0 : order >= 0;
+}
+
+/* Does one lot more than these bring the account no nearer? */
+static bool
+is_near_enough(Reduction *r, const Closing *closing, const Decimal *lots, const void *arg)
+{
+	const Decimal one = DEC_ONE;
+	Standing	here;
+	Standing	there;
+	Decimal		next;
+
+	dec_add(&next, lots, &one);
+	try_closing(&here, r, closing, lots);
+	try_closing(&there, r, closing, &next);
+	return dec_cmp(&there.gap, &here.gap) >= 0;
+}
+
+static bool
+recovers(Reduction *r, const Closing *closing, const Decimal *lots, const void *arg)
+{
+	Standing	after;
+
+	try_closing(&after, r, closing, lots);
+	return !is_undercollateralized(after.level);
+}
+
+/* ---------- one step ---------- */
+
+/*
+ * How far a notional is above the tier below its own: to its lower bound,
+ * where that tier ends; or beyond it, where the rate of a tier applies from
+ * its bound on to everything.
+ */
+static void
+distance_to_next_tier(Distance *distance, const Schedule *maintenance, const Decimal *notional)
+{
+	int			tier = schedule_find_tier(maintenance, notional);
+	Decimal		buffer;
+
+	distance->beyond = maintenance->method == TIER_WHOLE;
+	dec_sub(&distance->notional, notional, dec_flat(&maintenance->tiers[tier].bound, maintenance, &buffer));
+	if (!distance->beyond && tier > 0 && dec_is_zero(&distance->notional))
+		dec_sub(&distance->notional, notional, dec_flat(&maintenance->tiers[tier - 1].bound, maintenance, &buffer));
+}
+
+/* The most that one step closes of both sides against each other: one tier of either. */
+static bool
+matched_reach(Closing *closing, Distance *distance, const Schedule *maintenance)
+{
+	const PositionLine *line = closing->line;
+	const PositionSide *sides = line->position.sides;
+	int			larger = dec_cmp(&sides[SIDE_LONG].quantity, &sides[SIDE_SHORT].quantity) >= 0 ? SIDE_LONG : SIDE_SHORT;
+	Distance	other;
+
+	if (dec_is_zero(&sides[1 - larger].quantity) || line->terms->netting == NETTING_NET)
+		return false;
+	closing->most = sides[1 - larger].quantity;
+	distance_to_next_tier(distance, maintenance, &line->notional[larger]);
+	if (line->terms->netting == NETTING_LEG)
+	{
+		distance_to_next_tier(&other, maintenance, &line->notional[1 - larger]);
+		if (dec_cmp(&other.notional, &distance->notional) < 0)
+			*distance = other;
+	}
+	return true;
+}
+
+/* The most that one step closes of one side: one tier, and what exceeds the other side where only that counts. */
+static bool
+side_reach(Closing *closing, Distance *distance, const Schedule *maintenance, PortfolioSide side)
+{
+	const PositionLine *line = closing->line;
+	const PositionSide *sides = line->position.sides;
+	Decimal		notional = line->notional[side];
+
+	closing->most = sides[side].quantity;
+	if (line->terms->netting != NETTING_LEG)
+		dec_sub(&closing->most, &closing->most, &sides[1 - side].quantity);
+	if (dec_sign(&closing->most) <= 0)
+		return false;
+	if (line->terms->netting == NETTING_NET)
+		dec_sub(&notional, &notional, &line->notional[1 - side]);
+	distance_to_next_tier(distance, maintenance, &notional);
+	return true;
+}
+
+/*
+ * Fits the number of lots of a step that reaches the next tier: where closing
+ * that much comes to cost more than it relieves, to the number that brings the
+ * account nearest.  False where none brings it nearer.
+ *
+ * Within a tier requirements fall along a line, and what fees take from equity
+ * weighs the more the more of it is gone: the gap falls, then rises.
+ */
+static bool
+fit_lots(Reduction *r, Closing *closing)
+{
+	const Decimal one = DEC_ONE;
+	Decimal		before;
+
+	try_closing(&closing->after, r, closing, &closing->lots);
+	dec_sub(&before, &closing->lots, &one);
+	if (dec_sign(&before) > 0)
+	{
+		Standing	less;
+
+		try_closing(&less, r, closing, &before);
+		if (dec_cmp(&less.gap, &closing->after.gap) < 0)
+		{
+			const Decimal none = DEC_ZERO;
+
+			if (is_near_enough(r, closing, &none, NULL))
+				return false;
+			least_lots(&closing->lots, r, closing, is_near_enough, NULL, &before);
+			try_closing(&closing->after, r, closing, &closing->lots);
+		}
+	}
+	return dec_cmp(&closing->after.gap, &r->now.gap) < 0;
+}
+
+/* Takes a closing for the best if it helps and relieves more, or as much and comes before. */
+static void
+consider(Reduction *r, Closing *closing, const Distance *distance, Closing *best)
+{
+	int			order;
+
+	least_lots(&closing->lots, r, closing, covers_distance, distance, NULL);
+	if (!fit_lots(r, closing))
+		return;
+	dec_sub(&closing->relief, &r->now.maintenance, &closing->after.maintenance);
+	order = best->line == NULL ? 1 : dec_cmp(&closing->relief, &best->relief);
+	if (order > 0 ||
+		(order == 0 && symbol_cmp(&closing->line->position.symbol, &best->line->position.symbol) < 0))
+		*best = *closing;
+}
+
+/* The next step: matched legs if that helps anywhere, else one side; false where nothing helps. */
+static bool
+find_step(Reduction *r, Closing *best)
+{
+	best->line = NULL;
+	for (int matched = 1; matched >= 0 && best->line == NULL; matched--)
+	{
+		for (int i = 0; i < r->v.npositions; i++)
+		{
+			Closing		closing = {.line = &r->v.positions[i]};
+			const Schedule *maintenance = market_schedule(r->market, closing.line->terms->maintenance);
+			Distance	distance;
+
+			for (int side = SIDE_LONG; side <= (matched ? SIDE_LONG : SIDE_SHORT); side++)
+			{
+				closing.sides[SIDE_LONG] = matched || side == SIDE_LONG;
+				closing.sides[SIDE_SHORT] = matched || side == SIDE_SHORT;
+				if (matched ? matched_reach(&closing, &distance, maintenance) :
+					side_reach(&closing, &distance, maintenance, side))
+					consider(r, &closing, &distance, best);
+			}
+		}
+	}
+	return best->line != NULL;
+}
+
+/* ---------- the whole ---------- */
+
+/* Columns of reduction_plan(), in order. */
+enum
+{
+	REDUCTION_STEP,
+	REDUCTION_OUTCOME,
+	REDUCTION_CONTRACT,
+	REDUCTION_SIDE,
+	REDUCTION_QUANTITY,
+	REDUCTION_PRICE,
+	REDUCTION_NOTIONAL,
+	REDUCTION_FEE,
+	REDUCTION_REALIZED_PNL,
+	REDUCTION_MAINTENANCE_BEFORE,
+	REDUCTION_MAINTENANCE_AFTER,
+	REDUCTION_EQUITY_BEFORE,
+	REDUCTION_EQUITY_AFTER,
+	REDUCTION_LEVEL,
+	REDUCTION_COLUMNS
+};
+
+static const char *const side_names[] = {"long", "short", NULL};
+
+/* One row: a step, or without one what the plan as a whole does. */
+static void
+put_reduction_row(Reduction *r, const char *outcome, const Closing *closing, const Closed *closed,
+				  const Standing *before, const Standing *after)
+{
+	Datum		values[REDUCTION_COLUMNS];
+	bool		nulls[REDUCTION_COLUMNS];
+	Decimal		buffer;
+
+	memset(nulls, true, sizeof(nulls));
+	if (closing != NULL)
+	{
+		plan_set(values, nulls, REDUCTION_CONTRACT, symbol_datum(&closing->line->position.symbol));
+		if (closing->sides[SIDE_LONG] != closing->sides[SIDE_SHORT])
+			plan_set(values, nulls, REDUCTION_SIDE,
+					   plan_enum(&r->rows, REDUCTION_SIDE, side_names[closing->sides[SIDE_SHORT]]));
+		plan_set_amount(values, nulls, REDUCTION_QUANTITY, &closed->quantity);
+		plan_set_amount(values, nulls, REDUCTION_PRICE, dec_flat(&closing->line->terms->mark, r->market, &buffer));
+		plan_set_amount(values, nulls, REDUCTION_NOTIONAL, &closed->notional);
+		plan_set_amount(values, nulls, REDUCTION_FEE, &closed->fee);
+		plan_set_amount(values, nulls, REDUCTION_REALIZED_PNL, &closed->profit);
+	}
+	if (before != NULL)
+	{
+		plan_set_amount(values, nulls, REDUCTION_MAINTENANCE_BEFORE, &before->maintenance);
+		plan_set_amount(values, nulls, REDUCTION_MAINTENANCE_AFTER, &after->maintenance);
+		plan_set_amount(values, nulls, REDUCTION_EQUITY_BEFORE, &before->equity);
+		plan_set_amount(values, nulls, REDUCTION_EQUITY_AFTER, &after->equity);
+	}
+	plan_put_row(&r->rows, outcome, after == NULL ? LEVEL_UNPRICED : after->level, values, nulls);
+}
+
+/* Values the copy as it stands. */
+static void
+take_stock(Reduction *r)
+{
+	plan_value(&r->v, r->netting, r->market, VALUE_MAINTENANCE | VALUE_LINES);
+	if (r->v.level != LEVEL_UNPRICED)
+		stand(&r->now, r, &r->v);
+}
+
+/* Carries a step out on the copy, the last one no further than needed. */
+static void
+take_step(Reduction *r, Closing *closing)
+{
+	Standing	before = r->now;
+	Closed		closed;
+
+	if (!is_undercollateralized(closing->after.level))
+		least_lots(&closing->lots, r, closing, recovers, NULL, &closing->lots);
+	book_closing(&closed, r, closing, &closing->lots);
+	take_stock(r);
+	put_reduction_row(r, "reduced", closing, &closed, &before, &r->now);
+}
+
+PG_FUNCTION_INFO_V1(margin_reduction_plan);
+
+/* reduction_plan(portfolio, market, lot numeric) */
+Datum
+margin_reduction_plan(PG_FUNCTION_ARGS)
+{
+	Reduction	r = {.market = NULL};
+	Standing	begun;
+	Closing		closing;
+	Decimal		buffer;
+
+	plan_begin(&r.rows, fcinfo, REDUCTION_COLUMNS, REDUCTION_LEVEL);
+	if (!dec_from_input(&r.lot, PG_GETARG_DATUM(2)))
+		dec_bad_input(PG_GETARG_DATUM(2), "lot");
+	if (dec_sign(&r.lot) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("lot must be greater than 0: %s", dec_text(&r.lot))));
+	r.market = market_of_call(fcinfo, 1);
+	r.threshold = *dec_flat(&r.market->thresholds[THRESHOLD_LIQUIDATION], r.market, &buffer);
+	r.netting = netting_load(PG_GETARG_VARLENA_PP(0));
+	r.scratch = AllocSetContextCreate(CurrentMemoryContext, "reduction plan", ALLOCSET_DEFAULT_SIZES);
+
+	take_stock(&r);
+	if (r.v.level == LEVEL_UNPRICED)
+		put_reduction_row(&r, "unpriced", NULL, NULL, NULL, NULL);
+	if (!is_undercollateralized(r.v.level))
+		return (Datum) 0;
+	begun = r.now;
+	while (is_undercollateralized(r.now.level) && find_step(&r, &closing))
+		take_step(&r, &closing);
+	put_reduction_row(&r, is_undercollateralized(r.now.level) ? "exhausted" : "recovered", NULL, NULL, &begun, &r.now);
+	return (Datum) 0;
+}

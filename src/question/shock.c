@@ -1,0 +1,297 @@
+/*
+ * shock.c
+ *		A market with some of its prices moved.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+
+#include "base/rows.h"
+#include "question/shock.h"
+
+/* ---------- rows of margin.price_move ---------- */
+
+enum
+{
+	MOVE_NAME,
+	MOVE_ASSET,
+	MOVE_CONTRACT,
+	MOVE_RELATIVE,
+	MOVE_PRICE,
+	MOVE_COLUMNS
+};
+
+/* What a move moves, for messages. */
+static const char *
+move_target(const PriceMove *move)
+{
+	if (move->symbol.length == 0)
+		return "all assets";
+	return psprintf("%s \"%s\"", move->contract ? "contract" : "asset", symbol_text(&move->symbol));
+}
+
+static void
+read_number(Decimal *r, Datum value, const char *what, const PriceMove *move)
+{
+	if (!dec_from_input(r, value))
+		dec_bad_input(value, psprintf("%s of %s", what, move_target(move)));
+}
+
+static void
+read_move(PriceMove *move, const Datum *values, const bool *nulls)
+{
+	Decimal		one = DEC_ONE;
+
+	memset(move, 0, sizeof(*move));
+	if (!nulls[MOVE_ASSET])
+		move->symbol = row_symbol(values[MOVE_ASSET], false, "an asset");
+	if (!nulls[MOVE_CONTRACT])
+	{
+		if (move->symbol.length > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("one move names both an asset and a contract"),
+					 errhint("Write a row for each.")));
+		move->contract = true;
+		move->symbol = row_symbol(values[MOVE_CONTRACT], false, "a contract");
+	}
+	if (nulls[MOVE_RELATIVE] == nulls[MOVE_PRICE])
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("move of %s must have either a relative change or a price", move_target(move))));
+
+	move->absolute = nulls[MOVE_RELATIVE];
+	if (move->absolute)
+	{
+		read_number(&move->value, values[MOVE_PRICE], "price", move);
+		if (move->symbol.length == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("move of all assets must be relative")));
+		if (dec_sign(&move->value) <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("price of %s must be greater than 0: %s", move_target(move), dec_text(&move->value))));
+		return;
+	}
+	read_number(&move->value, values[MOVE_RELATIVE], "relative change", move);
+	dec_add(&move->value, &move->value, &one);
+	if (dec_sign(&move->value) <= 0)
+	{
+		dec_sub(&move->value, &move->value, &one);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("relative change of %s must be greater than -1: %s", move_target(move), dec_text(&move->value)),
+				 errdetail("-1 is a fall of 100 %%; a price stays above 0.")));
+	}
+}
+
+/* Adds the move of a row to its scenario. */
+static void
+add_move(Scenario *scenario, const Datum *values, const bool *nulls)
+{
+	if (scenario->count == scenario->capacity)
+	{
+		scenario->capacity = Max(4, 2 * scenario->capacity);
+		scenario->moves = scenario->moves == NULL ? palloc(scenario->capacity * sizeof(PriceMove)) :
+			repalloc(scenario->moves, scenario->capacity * sizeof(PriceMove));
+	}
+	read_move(&scenario->moves[scenario->count], values, nulls);
+	scenario->count++;
+}
+
+/* Scenarios by name, whose rows may be mixed. */
+void
+scenarios_read(SymbolTable *scenarios, ArrayType *array)
+{
+	Datum	   *rows;
+	bool	   *row_nulls;
+	int			count = rows_of_array(array, &rows, &row_nulls);
+
+	symbol_table_init(scenarios, CurrentMemoryContext, sizeof(Scenario));
+	for (int i = 0; i < count; i++)
+	{
+		Datum		values[MOVE_COLUMNS];
+		bool		nulls[MOVE_COLUMNS];
+		Symbol		name;
+		bool		found;
+
+		CHECK_FOR_INTERRUPTS();
+		row_columns(rows[i], row_nulls[i], MOVE_COLUMNS, values, nulls);
+		name = row_symbol(values[MOVE_NAME], nulls[MOVE_NAME], "a scenario");
+		add_move(symbol_table_add(scenarios, &name, &found), values, nulls);
+	}
+}
+
+/* ---------- moving ---------- */
+
+/* Moves by what they move, NULL where there is none. */
+typedef struct MoveIndex
+{
+	const PriceMove *all;
+	const PriceMove **assets;	/* by number in the market */
+	const PriceMove **contracts;
+} MoveIndex;
+
+static void
+index_moves(MoveIndex *index, const Scenario *scenario, const Market *market)
+{
+	index->all = NULL;
+	index->assets = palloc0(Max(market->nassets, 1) * sizeof(PriceMove *));
+	index->contracts = palloc0(Max(market->ncontracts, 1) * sizeof(PriceMove *));
+	for (int i = 0; i < scenario->count; i++)
+	{
+		const PriceMove *move = &scenario->moves[i];
+		const PriceMove **place = &index->all;
+
+		if (move->symbol.length > 0)
+		{
+			int			number = move->contract ? market_known_contract(market, &move->symbol) :
+				market_known_asset(market, &move->symbol);
+
+			place = move->contract ? &index->contracts[number] : &index->assets[number];
+		}
+		if (*place != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("%s moved more than once", psprintf(move->symbol.length > 0 ? "%s is" : "%s are",
+																 move_target(move)))));
+		*place = move;
+	}
+	for (uint32 i = 0; i < market->nassets; i++)
+	{
+		if (index->assets[i] == NULL)
+			index->assets[i] = index->all;
+	}
+}
+
+/* A price that is there is moved; one that is not can only be given. */
+static void
+move_price(Decimal *price, bool *given, const PriceMove *move)
+{
+	if (move == NULL)
+		return;
+	if (move->absolute)
+		*price = move->value;
+	else if (*given)
+		dec_mul(price, price, &move->value);
+	*given |= move->absolute;
+}
+
+/* How an asset's price changes, as two numbers of that proportion; false where it does not. */
+static bool
+price_change(Decimal *before, Decimal *after, const MoveIndex *index, const Market *market, int number)
+{
+	const PriceMove *move = number < 0 ? index->all : index->assets[number];
+	Decimal		buffer;
+
+	*before = *after = DEC_ONE;
+	if (move == NULL)
+		return false;
+	if (move->absolute)
+	{
+		const MarketAsset *asset = &market_assets(market)[number];
+
+		if (!asset->priced)
+			return false;
+		*before = *dec_flat(&asset->price, market, &buffer);
+	}
+	*after = move->value;
+	return dec_cmp(before, after) != 0;
+}
+
+/* Takes a mark along with the prices of its contract's underlying and settlement asset. */
+static void
+link_mark(ContractTerms *contract, const MoveIndex *index, const Market *market, int settle)
+{
+	int			base = contract->base.length == 0 ? -1 : market_find_asset(market, &contract->base);
+	Decimal		before,
+				after,
+				settle_before,
+				settle_after;
+	bool		base_moved = price_change(&before, &after, index, market, base);
+	bool		settle_moved = price_change(&settle_before, &settle_after, index, market, settle);
+
+	if (!base_moved && !settle_moved)
+		return;
+	dec_mul(&after, &after, &settle_before);
+	dec_mul(&before, &before, &settle_after);
+	dec_mul(&after, &after, &contract->mark);
+	dec_div_round18(&contract->mark, &after, &before);
+	if (dec_is_zero(&contract->mark))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("linked mark price of contract \"%s\" would be 0", symbol_text(&contract->symbol)),
+				 errdetail("It is rounded at the 18th decimal."),
+				 errhint("Give the contract a move of its own.")));
+}
+
+static void
+scenario_context(void *arg)
+{
+	const Scenario *scenario = arg;
+
+	if (scenario->name.length > 0)
+		errcontext("scenario \"%s\"", symbol_text(&scenario->name));
+}
+
+/* The market in a scenario: the same records under the same numbers, but for their prices. */
+Market *
+shock_market(const Market *market, const Scenario *scenario, bool linked)
+{
+	ErrorContextCallback context = {error_context_stack, scenario_context, (void *) scenario};
+	MarketTerms terms;
+	MoveIndex	index;
+	Market	   *result;
+
+	error_context_stack = &context;
+	index_moves(&index, scenario, market);
+	market_terms_read(&terms, market);
+	for (uint32 i = 0; i < market->nassets; i++)
+	{
+		AssetTerms *asset = symbol_table_record(&terms.assets, i);
+
+		CHECK_FOR_INTERRUPTS();
+		move_price(&asset->price, &asset->priced, index.assets[i]);
+	}
+	for (uint32 i = 0; i < market->ncontracts; i++)
+	{
+		ContractTerms *contract = symbol_table_record(&terms.contracts, i);
+
+		CHECK_FOR_INTERRUPTS();
+		if (index.contracts[i] != NULL)
+			move_price(&contract->mark, &contract->marked, index.contracts[i]);
+		else if (linked && contract->marked)
+			link_mark(contract, &index, market, market_contracts(market)[i].settle_index);
+	}
+	result = market_build(&terms);
+	error_context_stack = context.previous;
+	return result;
+}
+
+/* ---------- SQL ---------- */
+
+PG_FUNCTION_INFO_V1(margin_shock);
+
+/* shock(market, moves scenario[], linked boolean) */
+Datum
+margin_shock(PG_FUNCTION_ARGS)
+{
+	const Market *market = market_from_datum(PG_GETARG_DATUM(0));
+	Scenario	scenario = {0};
+	Datum	   *rows;
+	bool	   *row_nulls;
+	int			count = rows_of_array(PG_GETARG_ARRAYTYPE_P(1), &rows, &row_nulls);
+
+	for (int i = 0; i < count; i++)
+	{
+		Datum		values[MOVE_COLUMNS];
+		bool		nulls[MOVE_COLUMNS];
+
+		CHECK_FOR_INTERRUPTS();
+		row_columns(rows[i], row_nulls[i], MOVE_COLUMNS, values, nulls);
+		add_move(&scenario, values, nulls);
+	}
+	PG_RETURN_POINTER(shock_market(market, &scenario, PG_GETARG_BOOL(2)));
+}

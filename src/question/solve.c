@@ -1,0 +1,409 @@
+/*
+ * solve.c
+ *		Inverse questions: an account that is valued again and again, and the search for where it turns.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "question/solve.h"
+
+/* ---------- an account that is valued again and again ---------- */
+
+void
+account_bind(Account *account, Datum portfolio, const Market *market, int wanted)
+{
+	MemoryContext old;
+
+	account->portfolio = portfolio;
+	account->market = market;
+	account->wanted = wanted;
+	MemoryContextReset(account->binding);
+	old = MemoryContextSwitchTo(account->binding);
+	account->bound = bind_portfolio(&account->v, portfolio, market, wanted);
+	MemoryContextSwitchTo(old);
+}
+
+Account *
+account_open(Datum portfolio, const Market *market, int wanted)
+{
+	Account    *account = palloc(sizeof(Account));
+
+	if (netting_from_datum(portfolio) == NULL)
+		portfolio = PointerGetDatum(PG_DETOAST_DATUM_PACKED(portfolio));
+	account->binding = AllocSetContextCreate(CurrentMemoryContext, "margin binding", ALLOCSET_DEFAULT_SIZES);
+	account->scratch = AllocSetContextCreate(CurrentMemoryContext, "margin valuation", ALLOCSET_DEFAULT_SIZES);
+	account_bind(account, portfolio, market, wanted);
+	return account;
+}
+
+/* A market of one's own that has been changed: where it has moved, all that points into it is found anew. */
+void
+account_market_changed(Account *account, const Market *market)
+{
+	if (market != account->market)
+		account_bind(account, account->portfolio, market, account->wanted);
+}
+
+/* Amounts of the valuation last until the next one. */
+void
+account_value(Account *account)
+{
+	MemoryContext old;
+
+	CHECK_FOR_INTERRUPTS();
+	MemoryContextReset(account->scratch);
+	old = MemoryContextSwitchTo(account->scratch);
+	value_bound(account->bound, market_assets(account->market), market_contracts(account->market));
+	MemoryContextSwitchTo(old);
+}
+
+AssetLine *
+account_asset_line(const Account *account, int asset)
+{
+	for (int i = 0; i < account->v.nassets; i++)
+	{
+		if (account->v.assets[i].asset == asset)
+			return &account->v.assets[i];
+	}
+	return NULL;
+}
+
+PositionLine *
+account_position_line(const Account *account, int contract)
+{
+	for (int i = 0; i < account->v.npositions; i++)
+	{
+		if (account->v.positions[i].contract == contract)
+			return &account->v.positions[i];
+	}
+	return NULL;
+}
+
+/* A number of the market the account is valued in. */
+Decimal
+account_number(const Account *account, const Decimal *stored)
+{
+	Decimal		buffer;
+
+	return *dec_flat(stored, account->market, &buffer);
+}
+
+/*
+ * A market of our own with what the account needs; its assets and contracts have
+ * other numbers there.  With a unit, USD is counted in one that is so many times as small.
+ */
+Market *
+account_own_market(const Account *account, const Decimal *unit)
+{
+	const Valuation *v = &account->v;
+	MarketTerms terms;
+	Market	   *result;
+
+	market_terms_begin(&terms, account->market);
+	for (int i = 0; i < v->nassets; i++)
+	{
+		AssetTerms *asset;
+
+		if (v->assets[i].asset < 0)
+			continue;
+		asset = market_terms_read_asset(&terms, account->market, v->assets[i].asset);
+		if (unit != NULL && asset->tiers != NULL && asset->tier_unit == TIERS_IN_VALUE)
+			asset->tiers = schedule_scale_bounds(asset->tiers, unit);
+	}
+	for (int i = 0; i < v->npositions; i++)
+		market_terms_read_contract(&terms, account->market, v->positions[i].contract);
+	result = market_flatten(&terms);
+	for (uint32 i = 0; unit != NULL && i < result->nassets; i++)
+	{
+		Decimal		buffer;
+		Decimal		price;
+
+		if (!market_assets(result)[i].priced)
+			continue;
+		dec_mul(&price, dec_flat(&market_assets(result)[i].price, result, &buffer), unit);
+		result = market_set_price(result, i, &price);
+	}
+	return result;
+}
+
+/* ---------- verdicts ---------- */
+
+/* Maintenance against equity at the threshold; where nothing is required, equity alone. */
+bool
+is_undercollateralized(const Account *account, Decimal *score)
+{
+	const Valuation *v = &account->v;
+	Decimal		threshold = account_number(account, &account->market->thresholds[THRESHOLD_LIQUIDATION]);
+
+	if (dec_sign(&v->maintenance_margin) > 0)
+	{
+		dec_mul(score, &threshold, &v->equity);
+		dec_sub(score, &v->maintenance_margin, score);
+	}
+	else
+		dec_neg(score, &v->equity);
+	return v->level >= LEVEL_LIQUIDATION;
+}
+
+bool
+is_bankrupt(const Account *account, Decimal *score)
+{
+	dec_neg(score, &account->v.equity);
+	return dec_sign(&account->v.equity) <= 0;
+}
+
+bool
+does_not_pass(const Account *account, Decimal *score)
+{
+	Decimal		lacking;
+
+	is_undercollateralized(account, score);
+	dec_neg(&lacking, &account->v.available_margin);
+	if (dec_cmp(score, &lacking) < 0)
+		*score = lacking;
+	return !valuation_passes(&account->v);
+}
+
+/* ---------- searching ---------- */
+
+static const Decimal one = DEC_ONE;
+
+/* One look at a number of steps. */
+typedef struct Probe
+{
+	Decimal		n;
+	bool		hit;
+	Decimal		score;
+} Probe;
+
+static Probe
+probe(Search *search, const Decimal *n)
+{
+	Probe		result = {.n = *n};
+
+	result.hit = search->ask(search, n, &result.score);
+	return result;
+}
+
+/* Where a line through the scores of two probes meets 0, rounded up to a step; false if it does not rise. */
+static bool
+interpolate(Decimal *n, const Probe *a, const Probe *b)
+{
+	Decimal		rise;
+	Decimal		run;
+
+	dec_sub(&rise, &b->score, &a->score);
+	if (dec_sign(&rise) <= 0)
+		return false;
+	dec_sub(&run, &b->n, &a->n);
+	dec_mul(&run, &run, &a->score);
+	dec_div_floor(&run, &run, &rise);
+	dec_sub(n, &a->n, &run);
+	return true;
+}
+
+/*
+ * Brings a miss and a hit with no other hit before it next to each other.
+ * Where scores are linear the first guess is the first hit, and the second
+ * the step before it.  Halving now and then bounds the number of probes.
+ */
+static void
+narrow(Search *search, Probe *miss, Probe *hit)
+{
+	const Decimal two = {{2}, 0, 0};
+
+	for (int turn = 0;; turn++)
+	{
+		Decimal		first;
+		Decimal		last;
+		Decimal		guess;
+		Probe		middle;
+
+		dec_add(&first, &miss->n, &one);
+		if (dec_cmp(&first, &hit->n) >= 0)
+			return;
+		dec_sub(&last, &hit->n, &one);
+		if (turn % 3 == 2 || !interpolate(&guess, miss, hit))
+		{
+			dec_add(&guess, &miss->n, &hit->n);
+			dec_div_floor(&guess, &guess, &two);
+		}
+		else if (dec_cmp(&guess, &first) < 0)
+			guess = first;
+		else if (dec_cmp(&guess, &last) > 0)
+			guess = last;
+		middle = probe(search, &guess);
+		if (middle.hit)
+			*hit = middle;
+		else
+			*miss = middle;
+	}
+}
+
+/* The first hit among steps that lie between two cuts. */
+static bool
+search_between(Search *search, const Decimal *from, const Decimal *to, Decimal *n)
+{
+	int			order = dec_cmp(from, to);
+	Probe		near;
+	Probe		far;
+
+	if (order > 0)
+		return false;
+	near = probe(search, from);
+	if (near.hit)
+		far = near;
+	else
+	{
+		if (order == 0)
+			return false;
+		far = probe(search, to);
+		if (!far.hit)
+			return false;
+		narrow(search, &near, &far);
+	}
+	*n = far.n;
+	return true;
+}
+
+/* The first hit behind all cuts. */
+static bool
+search_beyond(Search *search, const Decimal *from, Decimal *n)
+{
+	Probe		near = probe(search, from);
+	Probe		far = near;
+
+	while (!far.hit)
+	{
+		Decimal		next;
+		Decimal		guess;
+
+		dec_add(&next, &far.n, &far.n);
+		dec_add(&next, &next, &one);
+		if (dec_cmp(&near.n, &far.n) < 0)
+		{
+			bool		rises = interpolate(&guess, &near, &far);
+
+			if (!rises && !search->certain)
+				return false;
+			if (rises && dec_cmp(&guess, &next) > 0)
+				next = guess;
+		}
+		near = far;
+		far = probe(search, &next);
+	}
+	narrow(search, &near, &far);
+	*n = far.n;
+	return true;
+}
+
+/* The first cut that is a hit, or their number, where hits do not end. */
+static int
+first_cut(Search *search)
+{
+	int			low = 0;
+	int			high = search->ncuts;
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (probe(search, &search->cuts[middle]).hit)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+bool
+search_first(Search *search, Decimal *n)
+{
+	int			i = search->monotone ? first_cut(search) : 0;
+	Decimal		from = DEC_ZERO;
+
+	if (i > 0)
+		dec_add(&from, &search->cuts[i - 1], &one);
+	for (; i < search->ncuts; i++)
+	{
+		const Decimal *cut = &search->cuts[i];
+		Decimal		before;
+
+		dec_sub(&before, cut, &one);
+		if (search_between(search, &from, &before, n))
+			return true;
+		if (probe(search, cut).hit)
+		{
+			*n = *cut;
+			return true;
+		}
+		dec_add(&from, cut, &one);
+	}
+	if (search->open)
+		return search_beyond(search, &from, n);
+	return search_between(search, &from, &search->last, n);
+}
+
+/* ---------- arguments ---------- */
+
+static Symbol
+symbol_argument(FunctionCallInfo fcinfo, int arg, const char *what)
+{
+	text	   *name = PG_GETARG_TEXT_PP(arg);
+
+	return symbol_checked(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), what);
+}
+
+int
+asset_argument(FunctionCallInfo fcinfo, int arg, const Market *market)
+{
+	Symbol		symbol = symbol_argument(fcinfo, arg, "an asset");
+
+	return market_known_asset(market, &symbol);
+}
+
+int
+contract_argument(FunctionCallInfo fcinfo, int arg, const Market *market)
+{
+	Symbol		symbol = symbol_argument(fcinfo, arg, "a contract");
+
+	return market_known_contract(market, &symbol);
+}
+
+/* A tick or step: a number above 0. */
+Decimal
+step_argument(FunctionCallInfo fcinfo, int arg, const char *what)
+{
+	Decimal		step;
+
+	if (!dec_from_input(&step, PG_GETARG_DATUM(arg)))
+		dec_bad_input(PG_GETARG_DATUM(arg), what);
+	if (dec_sign(&step) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be greater than 0: %s", what, dec_text(&step))));
+	return step;
+}
+
+/* a + n * step */
+Datum
+steps_datum(const Decimal *a, const Decimal *n, const Decimal *step)
+{
+	Decimal		amount;
+
+	dec_mul(&amount, n, step);
+	dec_add(&amount, a, &amount);
+	dec_normalize(&amount);
+	return dec_datum(&amount, 0);
+}
+
+Datum
+zero_datum(void)
+{
+	const Decimal zero = DEC_ZERO;
+
+	return dec_datum(&zero, 0);
+}

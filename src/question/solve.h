@@ -1,0 +1,81 @@
+/*
+ * solve.h
+ *		Inverse questions: at which price, how much more, how much less.
+ *
+ * Every answer is a whole number of steps at which the account, valued by
+ * valuation.c, turns out one way while it turns out the other way one step
+ * before.  No rule of valuation is repeated: what is known of it is where it
+ * bends (the bounds of the schedules that apply) and in which direction it
+ * can turn, and both are argued where they are used.
+ */
+#ifndef MARGIN_SOLVE_H
+#define MARGIN_SOLVE_H
+
+#include "value/market.h"
+#include "value/valuation.h"
+
+/* ---------- an account that is valued again and again ---------- */
+
+typedef struct Account
+{
+	Datum		portfolio;		/* flat in memory, or a netting */
+	const Market *market;
+	int			wanted;
+	Valuation	v;
+	BoundPortfolio *bound;
+	MemoryContext binding;		/* of what the portfolio is read into */
+	MemoryContext scratch;		/* of one valuation's large amounts */
+} Account;
+
+extern Account *account_open(Datum portfolio, const Market *market, int wanted);
+extern void	account_bind(Account *account, Datum portfolio, const Market *market, int wanted);
+extern void	account_market_changed(Account *account, const Market *market);
+extern void	account_value(Account *account);
+extern AssetLine *account_asset_line(const Account *account, int asset);
+extern PositionLine *account_position_line(const Account *account, int contract);
+extern Decimal account_number(const Account *account, const Decimal *stored);
+extern Market *account_own_market(const Account *account, const Decimal *unit);
+
+/* ---------- verdicts ---------- */
+
+/*
+ * Each says whether the last valuation turned out that way, and how far it is
+ * from that: a score that is negative where it did not, or 0, and does not fall
+ * on the way to where it does.  Only the verdict decides, the score is
+ * where to look next.
+ */
+extern bool	is_undercollateralized(const Account *account, Decimal *score);
+extern bool	is_bankrupt(const Account *account, Decimal *score);
+extern bool	does_not_pass(const Account *account, Decimal *score);
+
+/* ---------- searching ---------- */
+
+/*
+ * The first of the steps 0, 1, 2, ... that is a hit.
+ *
+ * Between two cuts, both left out, hits begin once at most and do not end: all
+ * before are misses, all behind are hits.  A cut may be anything.  Where
+ * "monotone" is set, hits do not end at all.
+ */
+typedef struct Search
+{
+	bool		(*ask) (struct Search *search, const Decimal *n, Decimal *score);
+	Decimal		last;			/* the last step, unless "open" */
+	bool		open;			/* there is no last step */
+	bool		certain;		/* an open search finds a hit; else scores are linear behind the last cut */
+	bool		monotone;
+	int			ncuts;
+	Decimal    *cuts;			/* ascending, each once */
+} Search;
+
+extern bool	search_first(Search *search, Decimal *n);
+
+/* ---------- arguments and results ---------- */
+
+extern int	asset_argument(FunctionCallInfo fcinfo, int arg, const Market *market);
+extern int	contract_argument(FunctionCallInfo fcinfo, int arg, const Market *market);
+extern Decimal step_argument(FunctionCallInfo fcinfo, int arg, const char *what);
+extern Datum steps_datum(const Decimal *a, const Decimal *n, const Decimal *step);
+extern Datum zero_datum(void);
+
+#endif							/* MARGIN_SOLVE_H */

@@ -1,0 +1,63 @@
+-- solve: at which price, and after which withdrawal, deposit or order, an account changes its level
+
+CREATE FUNCTION margin.liquidation_range(
+    portfolio margin.portfolio, market margin.market, contract text,
+    tick numeric DEFAULT 1e-18, linked boolean DEFAULT false,
+    OUT lower numeric, OUT upper numeric
+)
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_liquidation_range';
+COMMENT ON FUNCTION margin.liquidation_range(margin.portfolio, margin.market, text, numeric, boolean) IS
+'the nearest marks below and above the present one, multiples of tick > 0 in the settlement asset, at which the account is undercollateralized, all else unchanged; linked: the index price of the base moves along. Null where there is none, without a position, or unpriced; an error for an unknown contract; null for null';
+
+CREATE FUNCTION margin.liquidation_price(
+    portfolio margin.portfolio, market margin.market, contract text,
+    tick numeric DEFAULT 1e-18, linked boolean DEFAULT false
+) RETURNS numeric
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_liquidation_price';
+COMMENT ON FUNCTION margin.liquidation_price(margin.portfolio, margin.market, text, numeric, boolean) IS
+'the end of liquidation_range() nearer to the present mark, in the settlement asset; of two equally near the lower one; null where there is none';
+
+CREATE FUNCTION margin.bankruptcy_range(
+    portfolio margin.portfolio, market margin.market, contract text,
+    tick numeric DEFAULT 1e-18, linked boolean DEFAULT false,
+    OUT lower numeric, OUT upper numeric
+)
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_bankruptcy_range';
+COMMENT ON FUNCTION margin.bankruptcy_range(margin.portfolio, margin.market, text, numeric, boolean) IS
+'as liquidation_range(), for the marks at which equity <= 0';
+
+CREATE FUNCTION margin.bankruptcy_price(
+    portfolio margin.portfolio, market margin.market, contract text,
+    tick numeric DEFAULT 1e-18, linked boolean DEFAULT false
+) RETURNS numeric
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_bankruptcy_price';
+COMMENT ON FUNCTION margin.bankruptcy_price(margin.portfolio, margin.market, text, numeric, boolean) IS
+'the end of bankruptcy_range() nearer to the present mark, in the settlement asset; of two equally near the lower one; null where there is none';
+
+CREATE FUNCTION margin.max_withdrawal(
+    portfolio margin.portfolio, market margin.market, asset text,
+    with_unrealized boolean DEFAULT true, step numeric DEFAULT 1e-8
+) RETURNS numeric
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_max_withdrawal';
+COMMENT ON FUNCTION margin.max_withdrawal(margin.portfolio, margin.market, text, boolean, numeric) IS
+'the largest multiple of step > 0, in units of the asset, that can be withdrawn so that the account still passes, at most max(0, asset equity); without unrealized: as if no unrealized gain counted. 0 if it does not pass now; null if unpriced; an error for an unknown asset; null for null';
+
+CREATE FUNCTION margin.min_deposit(
+    portfolio margin.portfolio, market margin.market, asset text, step numeric DEFAULT 1e-8
+) RETURNS numeric
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_min_deposit';
+COMMENT ON FUNCTION margin.min_deposit(margin.portfolio, margin.market, text, numeric) IS
+'the smallest multiple of step > 0, in units of the asset, whose deposit makes the account pass; 0 if it passes already. Null if no deposit of the asset suffices, and for an unpriced account; an error for an unknown asset; null for null';
+
+CREATE FUNCTION margin.max_order(
+    portfolio margin.portfolio, market margin.market, contract text, side margin.side,
+    price numeric, leverage numeric DEFAULT NULL, step numeric DEFAULT 1e-8
+) RETURNS numeric
+    LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_max_order';
+COMMENT ON FUNCTION margin.max_order(margin.portfolio, margin.market, text, margin.side, numeric, numeric, numeric) IS
+'the largest order, in contracts, after which the account passes: the opposite side is closed at price, then a multiple of step > 0 is opened at the worse of price and mark, at leverage (null: none). Null if there is no limit, if unpriced, and for null except leverage; an error for an unknown contract, price < 0';
+
+CREATE FUNCTION margin.buffer(portfolio margin.portfolio, market margin.market) RETURNS numeric
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_buffer';
+COMMENT ON FUNCTION margin.buffer(margin.portfolio, margin.market) IS
+'how far all index and mark prices may move at once, each in its own worst direction, before the account could be undercollateralized: a proven lower bound, a part of the price from 0 to 1, rounded down at 8 decimals. Null if undercollateralized or unpriced, and for null';

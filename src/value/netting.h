@@ -1,0 +1,41 @@
+/*
+ * netting.h
+ *		A portfolio under construction: holdings in any order, netted by symbol.
+ *
+ * This is the state of the aggregate portfolio(), and at the same time an
+ * expanded object that stands for the portfolio: the final function hands it
+ * out as it is, evaluate() reads it directly, and whoever stores or compares
+ * it makes PostgreSQL ask for the flat form.  Lives in one memory context,
+ * which everything it points to shares.
+ */
+#ifndef MARGIN_NETTING_H
+#define MARGIN_NETTING_H
+
+#include "utils/expandeddatum.h"
+
+#include "value/portfolio.h"
+
+typedef struct Netting
+{
+	ExpandedObjectHeader header;
+	SymbolTable balances;		/* of Balance; some may have netted to 0 */
+	SymbolTable positions;		/* of Position */
+	struct varlena *flat;		/* the flat form, where it has been asked for since the last change */
+} Netting;
+
+extern Netting *netting_create(MemoryContext context);
+extern Netting *netting_load(const struct varlena *portfolio);
+extern const Netting *netting_from_datum(Datum portfolio);
+extern void netting_add_balance(Netting *netting, const Symbol *asset, const Decimal *quantity);
+extern void netting_add_position(Netting *netting, const Position *position);
+extern void netting_add_lot(Netting *netting, const Symbol *contract, const Decimal *quantity, const Decimal *price,
+							const Decimal *leverage);
+extern Position *netting_position(Netting *netting, const Symbol *contract);
+extern struct varlena *netting_flatten(const Netting *netting);
+
+/* Numbers of a holding from outside, refused where they cannot be */
+extern void holding_number(Decimal *r, Datum value, const char *what, const Symbol *symbol);
+extern void holding_price(Decimal *r, Datum value, const char *what, const Symbol *symbol);
+extern void holding_leverage(Decimal *r, Datum value, const Symbol *symbol);
+
+#endif							/* MARGIN_NETTING_H */

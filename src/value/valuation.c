@@ -1,0 +1,822 @@
+/*
+ * valuation.c
+ *		The valuation of one portfolio in one market (SPEC 3).
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+
+#include "value/valuation.h"
+
+const char *const level_names[] = {
+	"healthy", "warning", "margin_call", "liquidation", "bankrupt", "unpriced", NULL
+};
+
+/*
+ * What value_portfolio() works on.  Records are those of the market, or those
+ * of a shock of it: the same, in the same order, but for their prices.
+ */
+typedef struct BoundPortfolio
+{
+	Valuation  *v;
+	const Market *market;
+	const MarketAsset *assets;
+	const MarketContract *contracts;
+	bool		worth;			/* wanted? */
+	bool		maintenance;
+	bool		margins;
+	bool		lines;
+	bool		bind_only;		/* positions are valued later */
+	MemoryContext context;		/* of what outlives one shock */
+	int		   *line_of;		/* by number of the market's asset: 1 + line, 0 none yet */
+	SymbolTable unknown;		/* of UnknownLine: assets that the market lacks */
+	int			missing_capacity;
+} Work;
+
+typedef struct UnknownLine
+{
+	Symbol		symbol;			/* first: a SymbolTable holds these */
+	int			line;			/* 1 + line, 0 none yet */
+} UnknownLine;
+
+/* r = max(r, a); did it rise? */
+static inline bool
+raise_to(Decimal *r, const Decimal *a)
+{
+	bool		rises = dec_cmp(r, a) < 0;
+
+	if (rises)
+		*r = *a;
+	return rises;
+}
+
+/* ---------- what is missing ---------- */
+
+static void
+note_missing(Work *work, Symbol symbol)
+{
+	Valuation  *v = work->v;
+
+	if (v->nmissing == work->missing_capacity)
+	{
+		work->missing_capacity = Max(8, 2 * work->missing_capacity);
+		v->missing = v->missing == NULL ?
+			MemoryContextAlloc(work->context, work->missing_capacity * sizeof(Symbol)) :
+			repalloc(v->missing, work->missing_capacity * sizeof(Symbol));
+	}
+	v->missing[v->nmissing++] = symbol;
+}
+
+static int
+compare_symbols(const void *a, const void *b)
+{
+	return symbol_cmp(a, b);
+}
+
+static void
+sort_missing(Valuation *v)
+{
+	int			kept = 0;
+
+	qsort(v->missing, v->nmissing, sizeof(Symbol), compare_symbols);
+	for (int i = 0; i < v->nmissing; i++)
+	{
+		if (kept == 0 || !symbol_equal(&v->missing[kept - 1], &v->missing[i]))
+			v->missing[kept++] = v->missing[i];
+	}
+	v->nmissing = kept;
+}
+
+/* ---------- positions ---------- */
+
+/* req(N) = T(N) + f * N (SPEC 3.5) */
+static inline void
+requirement(Decimal *r, const Market *market, const MarketContract *contract, const Decimal *notional)
+{
+	schedule_apply(r, market_schedule(market, contract->requirement), notional);
+}
+
+/* max(req(N), I(N), m * M * margin quantity), and which of them it is (SPEC 3.7) */
+static InitialReason
+initial_requirement(Decimal *r, const Market *market, const MarketContract *contract, const Decimal *notional,
+					const Decimal *margin, const Decimal *required)
+{
+	InitialReason reason = INITIAL_BY_MAINTENANCE;
+	Decimal		buffer;
+	Decimal		other;
+
+	*r = *required;
+	if (contract->initial != 0)
+	{
+		schedule_apply(&other, market_schedule(market, contract->initial), notional);
+		if (raise_to(r, &other))
+			reason = INITIAL_BY_RATE;
+	}
+	if (!dec_is_zero(margin))
+	{
+		dec_mul(&other, dec_flat(&contract->unit_notional, market, &buffer), margin);
+		if (raise_to(r, &other))
+			reason = INITIAL_BY_LEVERAGE;
+	}
+	return reason;
+}
+
+/* Both requirements of a position whose legs stand for themselves or for the larger. */
+static void
+require_legs(const Work *work, PositionLine *line)
+{
+	const Market *market = work->market;
+	const MarketContract *contract = line->terms;
+	bool		sum = contract->netting == NETTING_LEG;
+
+	line->maintenance = DEC_ZERO;
+	line->initial = DEC_ZERO;
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		Decimal		required;
+		Decimal		initial = DEC_ZERO;
+
+		if (dec_is_zero(&line->position.sides[i].quantity))
+			continue;
+		requirement(&required, market, contract, &line->notional[i]);
+		if (work->margins)
+			initial_requirement(&initial, market, contract, &line->notional[i],
+								&line->position.sides[i].margin, &required);
+		if (sum)
+		{
+			dec_add(&line->maintenance, &line->maintenance, &required);
+			dec_add(&line->initial, &line->initial, &initial);
+		}
+		else
+		{
+			/* rates never fall, so the larger notional requires more */
+			raise_to(&line->maintenance, &required);
+			raise_to(&line->initial, &initial);
+		}
+	}
+}
+
+static inline PortfolioSide
+larger_side(const PositionSide *sides)
+{
+	return dec_cmp(&sides[SIDE_LONG].quantity, &sides[SIDE_SHORT].quantity) >= 0 ? SIDE_LONG : SIDE_SHORT;
+}
+
+/* Margin quantity of the difference of two sides: MX * |L - S| / X, rounded up at the 18th decimal (SPEC 3.7). */
+static void
+net_margin(Decimal *r, const PositionSide *sides, PortfolioSide larger)
+{
+	*r = DEC_ZERO;
+	if (dec_is_zero(&sides[larger].margin))
+		return;
+	dec_sub(r, &sides[larger].quantity, &sides[1 - larger].quantity);
+	dec_mul(r, r, &sides[larger].margin);
+	dec_div_ceil18(r, r, &sides[larger].quantity);
+}
+
+/* Both requirements of a position whose legs offset each other. */
+static void
+require_net(const Work *work, PositionLine *line)
+{
+	const Market *market = work->market;
+	const PositionSide *sides = line->position.sides;
+	PortfolioSide larger = larger_side(sides);
+	Decimal		notional;
+	Decimal		margin;
+
+	dec_sub(&notional, &line->notional[larger], &line->notional[1 - larger]);
+	requirement(&line->maintenance, market, line->terms, &notional);
+	line->initial = DEC_ZERO;
+	if (!work->margins)
+		return;
+	net_margin(&margin, sides, larger);
+	initial_requirement(&line->initial, market, line->terms, &notional, &margin, &line->maintenance);
+}
+
+/* What the two sides of a position that lacks nothing bring into its requirements, and which of them count. */
+void
+require_sides(SideRequirement legs[2], const PositionLine *line, const Market *market)
+{
+	const MarketContract *contract = line->terms;
+	const PositionSide *sides = line->position.sides;
+	PortfolioSide larger = larger_side(sides);
+
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		SideRequirement *leg = &legs[i];
+		Decimal		margin = sides[i].margin;
+
+		leg->notional = line->notional[i];
+		leg->maintains = leg->opens = !dec_is_zero(&sides[i].quantity);
+		if (contract->netting == NETTING_NET)
+		{
+			leg->maintains = leg->opens = i == (int) larger;
+			if (leg->opens)
+			{
+				dec_sub(&leg->notional, &leg->notional, &line->notional[1 - i]);
+				net_margin(&margin, sides, larger);
+			}
+		}
+		requirement(&leg->maintenance, market, contract, &leg->notional);
+		leg->reason = initial_requirement(&leg->initial, market, contract, &leg->notional, &margin, &leg->maintenance);
+	}
+	if (contract->netting == NETTING_LARGER)
+	{
+		int			m = dec_cmp(&legs[SIDE_LONG].maintenance, &legs[SIDE_SHORT].maintenance);
+		int			i = dec_cmp(&legs[SIDE_LONG].initial, &legs[SIDE_SHORT].initial);
+
+		/* of equals the larger side counts */
+		legs[SIDE_LONG].maintains = m > 0 || (m == 0 && larger == SIDE_LONG);
+		legs[SIDE_SHORT].maintains = !legs[SIDE_LONG].maintains;
+		legs[SIDE_LONG].opens = i > 0 || (i == 0 && larger == SIDE_LONG);
+		legs[SIDE_SHORT].opens = !legs[SIDE_LONG].opens;
+	}
+}
+
+/* Notionals and profit (SPEC 3.1, 3.5): m*M*(L - S) - m*(KL - KS), most positions having one side. */
+static void
+mark_position(PositionLine *line, const Market *market)
+{
+	Decimal		buffer;
+	const Decimal *unit = dec_flat(&line->terms->unit_notional, market, &buffer);
+
+	line->pnl = DEC_ZERO;
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		const PositionSide *side = &line->position.sides[i];
+		Decimal		pnl;
+
+		if (dec_is_zero(&side->quantity))
+		{
+			line->notional[i] = DEC_ZERO;
+			continue;
+		}
+		dec_mul(&line->notional[i], unit, &side->quantity);
+		side_gain(&pnl, i, &line->notional[i], &line->cost[i]);
+		if (i == SIDE_LONG)
+			line->pnl = pnl;
+		else
+			dec_add(&line->pnl, &line->pnl, &pnl);
+	}
+}
+
+/* Nothing valued yet: one sign of an equity leaves alone what the other sets. */
+static inline void
+clear_valued(AssetLine *line)
+{
+	line->net_value = line->collateral_value = line->liability = line->liability_maintenance = DEC_ZERO;
+}
+
+/* Nothing settled yet. */
+static inline void
+clear_settled(AssetLine *line)
+{
+	line->pnl_unknown = false;
+	line->pnl = DEC_ZERO;
+	line->maintenance = DEC_ZERO;
+	line->initial = DEC_ZERO;
+}
+
+/* Where the line of an asset that the market does not know is noted. */
+static int *
+unknown_line(Work *work, const Symbol *symbol)
+{
+	UnknownLine *entry;
+	bool		found;
+
+	if (work->unknown.record_size == 0)
+		symbol_table_init(&work->unknown, CurrentMemoryContext, sizeof(UnknownLine));
+	entry = symbol_table_add(&work->unknown, symbol, &found);
+	return &entry->line;
+}
+
+/* The line of an asset, by its number in the market (-1: unknown); made where there is none yet. */
+static AssetLine *
+asset_line(Work *work, int asset, const Symbol *symbol)
+{
+	Valuation  *v = work->v;
+	int		   *number = asset >= 0 ? &work->line_of[asset] : unknown_line(work, symbol);
+	AssetLine  *line;
+
+	if (*number != 0)
+		return &v->assets[*number - 1];
+	line = &v->assets[v->nassets++];
+	*number = v->nassets;
+	line->symbol = *symbol;
+	line->asset = asset;
+	line->terms = asset < 0 ? NULL : &work->assets[asset];
+	line->missing = false;
+	line->settles = false;
+	line->pnl_unknown = false;
+	line->counted = false;
+	line->balance = DEC_ZERO;
+	if (work->lines)
+	{
+		line->pnl = DEC_ZERO;
+		clear_valued(line);
+	}
+	return line;
+}
+
+/* The entry cost of a side that has a quantity, in the settlement asset. */
+static inline void
+weigh_cost(const Work *work, PositionLine *line, PortfolioSide side)
+{
+	Decimal		buffer;
+
+	if (!dec_is_zero(&line->position.sides[side].quantity))
+		dec_mul(&line->cost[side], dec_flat(&work->contracts[line->contract].size, work->market, &buffer),
+				&line->position.sides[side].cost);
+}
+
+/* Binds what does not depend on the mark: contract, cost, and the line of the asset in which it settles. */
+static void
+bind_position(Work *work, PositionLine *line)
+{
+	const MarketContract *contract;
+	Symbol		symbol;
+
+	line->contract = market_find_contract(work->market, &line->position.symbol);
+	line->booked = NULL;
+	if (line->contract < 0)
+		return;
+	contract = &work->contracts[line->contract];
+	weigh_cost(work, line, SIDE_LONG);
+	weigh_cost(work, line, SIDE_SHORT);
+	symbol = market_symbol(work->market, &contract->settle);
+	line->booked = asset_line(work, contract->settle_index, &symbol);
+	if (!line->booked->settles)
+	{
+		line->booked->settles = true;
+		clear_settled(line->booked);
+	}
+}
+
+/* Values a position as far as the market allows and books it on its settlement asset. */
+static void
+value_position(Work *work, PositionLine *line)
+{
+	const MarketContract *contract;
+	AssetLine  *settle = line->booked;
+
+	line->terms = contract = line->contract < 0 ? NULL : &work->contracts[line->contract];
+	line->settle = NULL;
+	line->settle_missing = false;
+	line->missing = contract == NULL || !contract->marked || contract->maintenance == 0;
+	if (line->missing)
+		note_missing(work, line->position.symbol);
+	if (contract == NULL)
+		return;
+
+	line->settle = settle->terms;
+	line->settle_missing = line->settle == NULL || !line->settle->priced;
+	if (line->settle_missing)
+		note_missing(work, settle->symbol);
+
+	if (contract->marked)
+	{
+		mark_position(line, work->market);
+		dec_add(&settle->pnl, &settle->pnl, &line->pnl);
+	}
+	else
+		settle->pnl_unknown = true;
+	if (line->missing || !work->maintenance)
+		return;
+	if (contract->netting == NETTING_NET)
+		require_net(work, line);
+	else
+		require_legs(work, line);
+	dec_add(&settle->maintenance, &settle->maintenance, &line->maintenance);
+	dec_add(&settle->initial, &settle->initial, &line->initial);
+}
+
+/* ---------- assets ---------- */
+
+/* Collateral value of an equity >= 0 (SPEC 3.3); net_value is price * equity. */
+void
+value_collateral(Decimal *r, const Schedule *tiers, TierUnit tier_unit, const Decimal *price, const Decimal *equity,
+				 const Decimal *net_value)
+{
+	if (tier_unit == TIERS_IN_VALUE)
+		schedule_apply(r, tiers, net_value);
+	else
+	{
+		schedule_apply(r, tiers, equity);
+		dec_mul(r, r, price);
+	}
+}
+
+/* A negative equity: a liability, and maintenance of its own (SPEC 3.3, 3.6). */
+static void
+value_debt(Work *work, AssetLine *line)
+{
+	Valuation  *v = work->v;
+	const Market *market = work->market;
+	const MarketAsset *terms = line->terms;
+	Decimal		buffer;
+	Decimal		debt;
+
+	dec_neg(&debt, &line->equity);
+	dec_mul(&line->liability, dec_flat(&terms->liability_price, market, &buffer), &debt);
+	dec_add(&v->liabilities, &v->liabilities, &line->liability);
+	if (terms->liability_maintenance == 0 || !work->maintenance)
+		return;
+	schedule_apply(&line->liability_maintenance, market_schedule(market, terms->liability_maintenance), &debt);
+	dec_mul(&line->liability_maintenance, &line->liability_maintenance, dec_flat(&terms->price, market, &buffer));
+	dec_add(&v->maintenance_margin, &v->maintenance_margin, &line->liability_maintenance);
+	dec_add(&v->initial_margin, &v->initial_margin, &line->liability_maintenance);
+}
+
+/* What positions settled in an asset with a price bring and require, in USD. */
+static void
+add_settled(Work *work, const AssetLine *line)
+{
+	Valuation  *v = work->v;
+	const Market *market = work->market;
+	Decimal		buffer;
+
+	if (work->worth)
+		dec_add_product(&v->unrealized_pnl, dec_flat(&line->terms->price, market, &buffer), &line->pnl);
+	if (work->maintenance)
+	{
+		const Decimal *price = dec_flat(&line->terms->requirement_price, market, &buffer);
+
+		dec_add_product(&v->maintenance_margin, price, &line->maintenance);
+		dec_add_product(&v->initial_margin, price, &line->initial);
+	}
+}
+
+/* Values an equity other than 0 of an asset with a price, and adds it to the totals. */
+static void
+value_equity(Work *work, AssetLine *line, int sign)
+{
+	Valuation  *v = work->v;
+	const Market *market = work->market;
+	const MarketAsset *terms = line->terms;
+	Decimal		buffer;
+	const Decimal *price = dec_flat(&terms->price, market, &buffer);
+
+	if (work->worth || terms->tier_unit == TIERS_IN_VALUE)
+		dec_mul(&line->net_value, price, &line->equity);
+	if (work->worth)
+		dec_add(&v->net_asset_value, &v->net_asset_value, &line->net_value);
+	if (sign < 0)
+		value_debt(work, line);
+	else if (terms->tiers != 0)
+	{
+		if (line->counted)
+			dec_mul(&line->collateral_value, &line->counts, price);
+		else
+			value_collateral(&line->collateral_value, market_schedule(market, terms->tiers), terms->tier_unit,
+							 price, &line->equity, &line->net_value);
+		dec_add(&v->collateral_value, &v->collateral_value, &line->collateral_value);
+	}
+}
+
+static inline int
+sum_equity(AssetLine *line)
+{
+	if (line->settles)
+		dec_add(&line->equity, &line->balance, &line->pnl);
+	else
+		line->equity = line->balance;
+	return dec_sign(&line->equity);
+}
+
+/* Values an asset as far as the market allows and adds it to the totals. */
+static void
+value_asset(Work *work, AssetLine *line)
+{
+	const MarketAsset *terms = line->terms;
+	int			sign = sum_equity(line);
+
+	line->missing = sign != 0 && (terms == NULL || (!terms->priced && (terms->tiers != 0 || sign < 0)));
+	if (line->missing)
+		note_missing(work, line->symbol);
+	if (terms == NULL || !terms->priced)
+		return;
+
+	if (line->settles)
+		add_settled(work, line);
+	if (sign != 0)
+		value_equity(work, line, sign);
+}
+
+/* ---------- totals ---------- */
+
+/* The level, decided without the quotient (SPEC 3.10). */
+static Level
+judge(const Valuation *v, const Market *market)
+{
+	if (dec_sign(&v->equity) < 0)
+		return LEVEL_BANKRUPT;
+	if (dec_sign(&v->maintenance_margin) <= 0)
+		return LEVEL_HEALTHY;
+	/* thresholds never fall, so that below one nothing above it is reached */
+	for (int i = THRESHOLD_WARNING; i < THRESHOLDS; i++)
+	{
+		Decimal		buffer;
+		Decimal		bound;
+
+		dec_mul(&bound, dec_flat(&market->thresholds[i], market, &buffer), &v->equity);
+		if (dec_cmp(&v->maintenance_margin, &bound) < 0)
+			return LEVEL_HEALTHY + i;
+	}
+	return LEVEL_LIQUIDATION;
+}
+
+/* What follows from the initial requirement, and quotients. */
+static void
+value_margins(Valuation *v)
+{
+	dec_sub(&v->available_margin, &v->equity, &v->initial_margin);
+	v->shortfall = DEC_ZERO;
+	if (dec_cmp(&v->maintenance_margin, &v->equity) > 0)
+		dec_sub(&v->shortfall, &v->maintenance_margin, &v->equity);
+	v->has_ratio = dec_sign(&v->equity) > 0;
+	if (v->has_ratio)
+		dec_div_round8(&v->margin_ratio, &v->maintenance_margin, &v->equity);
+}
+
+/* ---------- the whole ---------- */
+
+/* Totals of nothing. */
+static void
+clear_totals(Valuation *v)
+{
+	v->level = LEVEL_HEALTHY;
+	v->has_ratio = false;
+	v->nmissing = 0;
+	v->collateral_value = DEC_ZERO;
+	v->liabilities = DEC_ZERO;
+	v->net_asset_value = DEC_ZERO;
+	v->unrealized_pnl = DEC_ZERO;
+	v->initial_margin = DEC_ZERO;
+	v->maintenance_margin = DEC_ZERO;
+}
+
+static void
+begin_valuation(Work *work, Size nbalances, Size npositions)
+{
+	Valuation  *v = work->v;
+	Size		nlines = nbalances + npositions + 1;	/* one per balance or settlement asset at most */
+
+	clear_totals(v);
+	v->nassets = v->npositions = 0;
+	v->missing = NULL;
+	v->positions = NULL;
+	v->assets = MemoryContextAllocHuge(CurrentMemoryContext, nlines * sizeof(AssetLine));
+	if (work->lines || work->bind_only)
+		v->positions = MemoryContextAllocHuge(CurrentMemoryContext, (npositions + 1) * sizeof(PositionLine));
+	work->line_of = palloc0(Max(work->market->nassets, 1) * sizeof(int));
+}
+
+static inline void
+add_balance(Work *work, const Balance *balance)
+{
+	asset_line(work, market_find_asset(work->market, &balance->symbol), &balance->symbol)->balance = balance->quantity;
+}
+
+/* Where the next position goes: a line that is kept, or "scrap". */
+static inline PositionLine *
+next_position(Work *work, PositionLine *scrap)
+{
+	return work->v->positions == NULL ? scrap : &work->v->positions[work->v->npositions++];
+}
+
+/* A position that has been read. */
+static inline void
+add_position(Work *work, PositionLine *line)
+{
+	bind_position(work, line);
+	if (!work->bind_only)
+		value_position(work, line);
+}
+
+static void
+add_flat(Work *work, const struct varlena *portfolio)
+{
+	PortfolioReader reader;
+	PositionLine scrap;
+
+	portfolio_open(&reader, portfolio);
+	begin_valuation(work, reader.balances, reader.positions);
+	while (reader.balances > 0)
+	{
+		Balance		balance;
+
+		CHECK_FOR_INTERRUPTS();
+		portfolio_read_balance(&reader, &balance);
+		add_balance(work, &balance);
+	}
+	while (reader.positions > 0)
+	{
+		PositionLine *line = next_position(work, &scrap);
+
+		CHECK_FOR_INTERRUPTS();
+		portfolio_read_position(&reader, &line->position);
+		add_position(work, line);
+	}
+	portfolio_end(&reader);
+}
+
+static void
+add_netting(Work *work, const Netting *netting)
+{
+	PositionLine scrap;
+
+	begin_valuation(work, netting->balances.count, netting->positions.count);
+	for (int i = 0; i < netting->balances.count; i++)
+	{
+		const Balance *balance = symbol_table_record(&netting->balances, i);
+
+		if (!dec_is_zero(&balance->quantity))
+			add_balance(work, balance);
+	}
+	for (int i = 0; i < netting->positions.count; i++)
+	{
+		PositionLine *line = next_position(work, &scrap);
+
+		CHECK_FOR_INTERRUPTS();
+		line->position = *(const Position *) symbol_table_record(&netting->positions, i);
+		add_position(work, line);
+	}
+}
+
+/* Reads a portfolio, be it flat or the state of its aggregate. */
+static void
+add_portfolio(Work *work, Valuation *v, Datum portfolio, const Market *market, int wanted)
+{
+	const Netting *netting = netting_from_datum(portfolio);
+
+	work->v = v;
+	work->market = market;
+	work->assets = market_assets(market);
+	work->contracts = market_contracts(market);
+	work->worth = (wanted & VALUE_WORTH) != 0;
+	work->maintenance = (wanted & (VALUE_MAINTENANCE | VALUE_MARGINS)) != 0;
+	work->margins = (wanted & VALUE_MARGINS) != 0;
+	work->lines = (wanted & VALUE_LINES) != 0;
+	work->context = CurrentMemoryContext;
+	if (netting != NULL)
+		add_netting(work, netting);
+	else
+		add_flat(work, PG_DETOAST_DATUM_PACKED(portfolio));
+}
+
+/* What follows from the sums. */
+static void
+conclude(Work *work)
+{
+	Valuation  *v = work->v;
+
+	dec_sub(&v->equity, &v->collateral_value, &v->liabilities);
+	if (work->worth)
+		dec_sub(&v->haircut, &v->net_asset_value, &v->equity);
+	if (work->maintenance)
+		v->level = judge(v, work->market);
+	if (work->margins)
+		value_margins(v);
+}
+
+/* Values the assets, once all positions are booked on them, and adds up. */
+static void
+add_up(Work *work)
+{
+	Valuation  *v = work->v;
+
+	for (int i = 0; i < v->nassets; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		value_asset(work, &v->assets[i]);
+	}
+	if (v->nmissing > 0)
+	{
+		sort_missing(v);
+		v->level = LEVEL_UNPRICED;
+		return;
+	}
+	conclude(work);
+}
+
+void
+value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
+{
+	Work		work = {0};
+
+	add_portfolio(&work, v, portfolio, market, wanted);
+	add_up(&work);
+}
+
+/* What of a collateral counts does not depend on prices where they neither change its equity nor scale its tiers. */
+static void
+count_collateral(AssetLine *line, const Market *market)
+{
+	const MarketAsset *terms = line->terms;
+
+	line->counted = !line->settles && terms != NULL && terms->tiers != 0 && terms->tier_unit == TIERS_IN_QUANTITY &&
+		dec_sign(&line->balance) > 0;
+	if (line->counted)
+		schedule_apply(&line->counts, market_schedule(market, terms->tiers), &line->balance);
+}
+
+/* Reads a portfolio for value_bound(). */
+BoundPortfolio *
+bind_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted)
+{
+	Work	   *work = palloc0(sizeof(Work));
+
+	work->bind_only = true;
+	add_portfolio(work, v, portfolio, market, wanted);
+	for (int i = 0; i < v->nassets; i++)
+		count_collateral(&v->assets[i], market);
+	return work;
+}
+
+/* Values a bound portfolio in a shock of its market; amounts go to the current context. */
+void
+value_bound(BoundPortfolio *work, const MarketAsset *assets, const MarketContract *contracts)
+{
+	Valuation  *v = work->v;
+
+	work->assets = assets;
+	work->contracts = contracts;
+	clear_totals(v);
+	for (int i = 0; i < v->nassets; i++)
+	{
+		AssetLine  *line = &v->assets[i];
+
+		if (line->asset >= 0)
+			line->terms = &assets[line->asset];
+		if (line->settles)
+			clear_settled(line);
+		if (work->lines)
+			clear_valued(line);
+	}
+	for (int i = 0; i < v->npositions; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		value_position(work, &v->positions[i]);
+	}
+	add_up(work);
+}
+
+/* What a bound portfolio is to hold instead of what was read. */
+void
+bound_set_balance(AssetLine *line, const Decimal *balance)
+{
+	line->balance = *balance;
+	line->counted = false;
+}
+
+/*
+ * The same for an asset with a price, of a portfolio that has been valued with
+ * VALUE_LINES and lacks nothing: line and totals are what value_bound() would
+ * make of the whole.  Sums are exact, so that what is taken off and added
+ * again leaves no trace.
+ */
+void
+bound_revalue(BoundPortfolio *work, AssetLine *line, const Decimal *balance)
+{
+	Valuation  *v = work->v;
+	int			sign;
+
+	Assert(work->lines && v->nmissing == 0 && line->terms->priced);
+	dec_sub(&v->collateral_value, &v->collateral_value, &line->collateral_value);
+	dec_sub(&v->liabilities, &v->liabilities, &line->liability);
+	dec_sub(&v->maintenance_margin, &v->maintenance_margin, &line->liability_maintenance);
+	dec_sub(&v->initial_margin, &v->initial_margin, &line->liability_maintenance);
+	if (work->worth)
+		dec_sub(&v->net_asset_value, &v->net_asset_value, &line->net_value);
+	clear_valued(line);
+	bound_set_balance(line, balance);
+	sign = sum_equity(line);
+	if (sign != 0)
+		value_equity(work, line, sign);
+	conclude(work);
+}
+
+void
+bound_set_side(const BoundPortfolio *work, PositionLine *line, PortfolioSide side, const PositionSide *held)
+{
+	line->position.sides[side] = *held;
+	weigh_cost(work, line, side);
+}
+
+/* Puts the lines into byte order; invalidates PositionLine.booked. */
+void
+sort_lines(Valuation *v)
+{
+	qsort(v->assets, v->nassets, sizeof(AssetLine), compare_symbols);
+	qsort(v->positions, v->npositions, sizeof(PositionLine), compare_symbols);
+	for (int i = 0; i < v->npositions; i++)
+		v->positions[i].booked = NULL;
+}
+
+/* available_margin >= 0 and not undercollateralized; an unpriced account does not pass. */
+bool
+valuation_passes(const Valuation *v)
+{
+	return v->level < LEVEL_LIQUIDATION && dec_sign(&v->available_margin) >= 0;
+}
