@@ -28,7 +28,9 @@ REGRESS_OPTS = --load-extension=margin
 # -Wno-unused-parameter: inline functions in the server's headers have some.
 # WERROR= builds with a compiler whose new warnings nobody has seen yet.
 WERROR = -Werror
-PG_CFLAGS = -O2 -Wall -Wextra $(WERROR) -Wno-unused-parameter
+# -fvisibility=hidden: on PostgreSQL 15 a module's names are otherwise seen by
+# every other module in the session.
+PG_CFLAGS = -O2 -Wall -Wextra $(WERROR) -Wno-unused-parameter -fvisibility=hidden
 PG_CPPFLAGS = -I$(here)src
 # FORCE_NUMERIC=1: every decimal takes the slow, arbitrary-precision path.
 ifneq (,$(FORCE_NUMERIC))

@@ -66,6 +66,10 @@ SET min_parallel_table_scan_size = 0;
 SELECT differences() AS parallel_by_partition, plan_has('Partial') AND plan_has('Gather');
 SET enable_partitionwise_aggregate = off;
 SELECT differences() AS parallel, plan_has('Partial') AND plan_has('Gather');
+SELECT count(*) AS with_kinds_differs FROM plain JOIN (
+    SELECT account_id, portfolio(symbol, quantity, entry_price, leverage,
+                                 CASE WHEN entry_price IS NULL THEN 'balance' ELSE 'position' END::holding_kind) AS q
+      FROM lots GROUP BY account_id) y USING (account_id) WHERE p <> q;
 RESET ALL;
 SET search_path = margin, public;
 

@@ -269,28 +269,6 @@ INSERT INTO desk.other VALUES (1);
 SELECT margin_internal.level_notice('desk.other') AS nothing;
 COMMIT;
 
--- ---------------------------------------------------------------------------
--- Which portfolios hold one of some assets or contracts
--- ---------------------------------------------------------------------------
-
-CREATE TEMP TABLE symbol AS
-SELECT (ARRAY['A', 'B', 'AB', 'ABCDEFGHI', 'ABCDEFGHJ', 'ABCDEFGH', 'é', 'zzzzzzzzzzzzzzzzz'])[i] AS symbol, i FROM generate_series(1, 8) AS i;
-WITH held AS (
-    SELECT n, s.symbol, m AS is_position, ((n >> (s.i - 1)) & 1) = 1 AND (n % 3 = 0) = m AS has
-      FROM generate_series(0, 255) AS n, symbol AS s, (VALUES (false), (true)) AS v (m)
-), folio AS (
-    SELECT n, coalesce(margin.portfolio(symbol, 1::numeric, CASE WHEN is_position THEN 1::numeric END, NULL) FILTER (WHERE has), '{}') AS p FROM held GROUP BY n
-), wanted AS (
-    SELECT w, coalesce(array_agg(symbol ORDER BY symbol DESC) FILTER (WHERE (w >> (i - 1)) & 1 = 1), '{}') || ARRAY[NULL, ''] AS list
-      FROM generate_series(0, 255, 5) AS w, symbol GROUP BY w
-)
-SELECT count(*) AS pairs, count(*) FILTER (WHERE expected) AS holding,
-       count(*) FILTER (WHERE margin_internal.holds(p, list, '{}') <> (expected AND n % 3 <> 0)
-                           OR margin_internal.holds(p, '{}', list) <> (expected AND n % 3 = 0)
-                           OR margin_internal.holds(p, list, list) <> expected) AS wrong
-  FROM folio, wanted, LATERAL (SELECT n & w <> 0 AS expected) AS e;
-SELECT margin_internal.holds(NULL, '{A}', '{}') AS "null", margin_internal.holds('{"balances": {"A": 1}}', '{A}', '{}') AS yes;
-
 DROP OWNED BY regress_margin_keeper;
 DROP ROLE regress_margin_keeper;
 DROP SCHEMA desk CASCADE;

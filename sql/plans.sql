@@ -155,7 +155,7 @@ WITH RECURSIVE many (m) AS (
     SELECT array_agg(ROW('A' || i, nullif(i % 4, 0), 1 - (i % 3) * 0.2, NULL, NULL)::repayment_rule) FROM generate_series(1, 60, 2) AS i
 ), account (n, o, p) AS (
     SELECT n, o, (SELECT portfolio('A' || i, CASE WHEN i % 3 = 0 THEN -20 ELSE 3 + n END + i * 0.001) FROM generate_series(1, 60) AS i)
-      FROM generate_series(4, 12, 2) AS n, (VALUES ('ratio'::funding_order), ('pro_rata')) AS o (o)
+      FROM generate_series(6, 10, 4) AS n, (VALUES ('ratio'::funding_order), ('pro_rata')) AS o (o)
 ), step AS MATERIALIZED (
     SELECT n, o, s.* FROM many, rule, account, LATERAL repayment_plan(p, m, rules, o) AS s
 ), carried (n, o, step, outcome, level, p) AS (

@@ -31,20 +31,20 @@ CREATE TABLE reference.asset (
 	market_id integer NOT NULL REFERENCES reference.market,
 	asset text COLLATE "C" NOT NULL,
 	price numeric CHECK (price > 0),
-	basis text NOT NULL DEFAULT 'quantity' CHECK (basis IN ('quantity', 'value')),
+	tier_unit text NOT NULL DEFAULT 'quantity' CHECK (tier_unit IN ('quantity', 'value')),
 	liability_weight numeric NOT NULL DEFAULT 1 CHECK (liability_weight >= 1),
 	requirement_weight numeric NOT NULL DEFAULT 1 CHECK (requirement_weight > 0),
 	PRIMARY KEY (market_id, asset)
 );
 
--- settle_asset has no foreign key: a market may settle in an asset it lacks.
+-- settle has no foreign key: a market may settle in an asset it lacks.
 CREATE TABLE reference.contract (
 	market_id integer NOT NULL REFERENCES reference.market,
 	contract text COLLATE "C" NOT NULL,
-	settle_asset text COLLATE "C" NOT NULL,
-	base_asset text COLLATE "C",
-	size numeric NOT NULL CHECK (size > 0),
-	mark_price numeric CHECK (mark_price > 0),
+	settle text COLLATE "C" NOT NULL,
+	base text COLLATE "C",
+	contract_size numeric NOT NULL CHECK (contract_size > 0),
+	mark numeric CHECK (mark > 0),
 	netting text NOT NULL DEFAULT 'leg' CHECK (netting IN ('leg', 'larger', 'net')),
 	closing_fee numeric NOT NULL DEFAULT 0 CHECK (closing_fee >= 0),
 	PRIMARY KEY (market_id, contract)
@@ -166,9 +166,9 @@ CREATE VIEW reference.side AS
 CREATE VIEW reference.exposure AS
 	SELECT netted.*,
 		   terms.contract IS NOT NULL AS known,
-		   terms.settle_asset, terms.size, terms.mark_price, terms.netting, terms.closing_fee,
-		   settle.asset IS NOT NULL AS settle_known,
-		   settle.price AS settle_price, settle.requirement_weight
+		   terms.settle, terms.contract_size, terms.mark, terms.netting, terms.closing_fee,
+		   settlement.asset IS NOT NULL AS settle_known,
+		   settlement.price AS settle_price, settlement.requirement_weight
 	FROM (SELECT case_id, market_id, contract,
 				 coalesce(sum(quantity) FILTER (WHERE side = 'long'), 0) AS l,
 				 coalesce(sum(quantity) FILTER (WHERE side = 'short'), 0) AS s,
@@ -179,8 +179,8 @@ CREATE VIEW reference.exposure AS
 		  FROM reference.side
 		  GROUP BY case_id, market_id, contract) AS netted
 	LEFT JOIN reference.contract AS terms USING (market_id, contract)
-	LEFT JOIN reference.asset AS settle
-		   ON settle.market_id = netted.market_id AND settle.asset = terms.settle_asset;
+	LEFT JOIN reference.asset AS settlement
+		   ON settlement.market_id = netted.market_id AND settlement.asset = terms.settle;
 
 -- ---------------------------------------------------------------------------
 -- Section 3, contract by contract.
@@ -189,9 +189,9 @@ CREATE VIEW reference.exposure AS
 CREATE VIEW reference.position AS
 	WITH notional AS (
 		SELECT *,
-			   size * (mark_price * (l - s) - (kl - ks)) AS profit_and_loss,	-- 3.1
-			   size * mark_price * l AS nl,										-- 3.5
-			   size * mark_price * s AS ns
+			   contract_size * (mark * (l - s) - (kl - ks)) AS pnl,				-- 3.1
+			   contract_size * mark * l AS nl,								-- 3.5
+			   contract_size * mark * s AS ns
 		FROM reference.exposure
 	),
 	-- The notionals that are margined, each with its margin quantity: both
@@ -215,7 +215,7 @@ CREATE VIEW reference.position AS
 		SELECT case_id, contract, netting, n,
 			   t.amount + closing_fee * n AS req,								-- 3.5
 			   greatest(coalesce(i.amount, 0),									-- 3.7
-						size * mark_price * m,
+						contract_size * mark * m,
 						t.amount + closing_fee * n) AS initial
 		FROM margined
 		CROSS JOIN LATERAL reference.apply(market_id, 'maintenance', contract, n) AS t
@@ -234,20 +234,20 @@ CREATE VIEW reference.position AS
 		FROM required
 		GROUP BY case_id, contract, netting
 	)
-	SELECT case_id, market_id, contract, settle_asset, l AS long, s AS short, mark_price,
-		   nl AS long_notional, ns AS short_notional, profit_and_loss,
-		   settle_price * profit_and_loss AS unrealized_pnl,					-- 3.4
+	SELECT case_id, market_id, contract, settle, l AS long, s AS short, mark,
+		   nl AS long_notional, ns AS short_notional, pnl,
+		   settle_price * pnl AS pnl_usd,								-- 3.4
 		   requirement_weight * settle_price * maintenance AS maintenance_margin,	-- 3.6
 		   requirement_weight * settle_price * initial AS initial_margin,		-- 3.7
 		   -- Section 3, "Missing", the part about contracts.
 		   ARRAY(SELECT contract
-				 WHERE NOT known OR mark_price IS NULL
+				 WHERE NOT known OR mark IS NULL
 					OR NOT EXISTS (SELECT FROM reference.schedule
 								   WHERE schedule.market_id = notional.market_id
 									 AND schedule.kind = 'maintenance'
 									 AND schedule.symbol = notional.contract)
 				 UNION
-				 SELECT settle_asset
+				 SELECT settle
 				 WHERE known AND (NOT settle_known OR settle_price IS NULL)) AS missing
 	FROM notional
 	LEFT JOIN requirement USING (case_id, contract);
@@ -260,18 +260,18 @@ CREATE VIEW reference.collateral AS
 	WITH equity AS (
 		-- 3.2; a profit or loss that cannot be computed counts 0
 		SELECT case_id, market_id, asset,
-			   sum(balance) AS balance, sum(profit_and_loss) AS profit_and_loss,
-			   sum(balance) + sum(profit_and_loss) AS e
-		FROM (SELECT case_id, market_id, asset, quantity AS balance, 0 AS profit_and_loss
+			   sum(balance) AS balance, sum(pnl) AS pnl,
+			   sum(balance) + sum(pnl) AS e
+		FROM (SELECT case_id, market_id, asset, quantity AS balance, 0 AS pnl
 			  FROM reference.balance
 			  UNION ALL
-			  SELECT case_id, market_id, settle_asset, 0, coalesce(profit_and_loss, 0)
+			  SELECT case_id, market_id, settle, 0, coalesce(pnl, 0)
 			  FROM reference.position
-			  WHERE settle_asset IS NOT NULL) AS part
+			  WHERE settle IS NOT NULL) AS part
 		GROUP BY case_id, market_id, asset
 	),
 	accepted AS (
-		SELECT equity.*, terms.asset IS NOT NULL AS known, terms.price, terms.basis,
+		SELECT equity.*, terms.asset IS NOT NULL AS known, terms.price, terms.tier_unit,
 			   terms.liability_weight,
 			   EXISTS (SELECT FROM reference.schedule
 					   WHERE schedule.market_id = equity.market_id
@@ -280,12 +280,12 @@ CREATE VIEW reference.collateral AS
 		FROM equity
 		LEFT JOIN reference.asset AS terms USING (market_id, asset)
 	)
-	SELECT case_id, market_id, asset, balance, profit_and_loss, e AS asset_equity, price,
+	SELECT case_id, market_id, asset, balance, pnl, e AS asset_equity, price,
 		   coalesce(price * e, 0) AS net_asset_value,							-- 3.4
 		   -- 3.3; no tiers: 0, and neither of the two schedules below is there
 		   CASE WHEN e < 0 OR NOT has_tiers THEN 0
-				WHEN basis = 'quantity' THEN price * r_of_quantity.amount
-				WHEN basis = 'value' THEN r_of_value.amount END AS collateral_value,
+				WHEN tier_unit = 'quantity' THEN price * r_of_quantity.amount
+				WHEN tier_unit = 'value' THEN r_of_value.amount END AS collateral_value,
 		   CASE WHEN e < 0 THEN - (liability_weight * price * e) ELSE 0 END AS liability,
 		   -- 3.6, its second sum; no schedule: 0
 		   CASE WHEN e < 0 THEN price * coalesce(lm.amount, 0) ELSE 0 END AS maintenance_margin,
@@ -317,7 +317,7 @@ CREATE VIEW reference.valuation AS
 	),
 	contract_sum AS (
 		SELECT case_id,
-			   sum(unrealized_pnl) AS unrealized_pnl,
+			   sum(pnl_usd) AS unrealized_pnl,
 			   sum(maintenance_margin) AS maintenance,
 			   sum(initial_margin) AS initial
 		FROM position

@@ -273,8 +273,8 @@ dec_normalize(Decimal *a)
 }
 
 /*
- * At most so many digits before and after the point?  The Decimal must be
- * canonical, and "integer" no less than a mantissa may have.
+ * True if at most "integer" digits precede and "fraction" digits follow the
+ * point.  The Decimal must be canonical, and "integer" no less than a mantissa may have.
  */
 static inline bool
 dec_digits_within(const Decimal *a, int integer, int fraction)

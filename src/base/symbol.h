@@ -94,9 +94,9 @@ symbol_cmp(const Symbol *a, const Symbol *b)
 }
 
 /*
- * Stored inside market values: changing it changes their format.  A product
- * carries its factor's bits upwards only, and those of a short name are the
- * upper ones: fold them down first.
+ * Stored inside market values: changing it changes their format.
+ * Multiplication moves bits only upwards, and short names use the upper bytes,
+ * so fold first.
  */
 static inline uint32
 symbol_hash(const Symbol *s)

@@ -14,6 +14,7 @@
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -350,6 +351,12 @@ margin_lock_accounts(PG_FUNCTION_ARGS)
 	int			count;
 	AccountLock *locks;
 
+	/* they hold up every writer of these accounts */
+	if (!has_privs_of_role(GetUserId(), book_owner(book)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to lock accounts of book \"%s\"", NameStr(book->name)),
+				 errhint("It takes the rights of the book's owner, who may call this in a SECURITY DEFINER function for others.")));
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &accounts, &nulls, &count);
 	locks = palloc(Max(count, 1) * sizeof(AccountLock));
 	for (int i = 0; i < count; i++)

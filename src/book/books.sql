@@ -9,7 +9,7 @@ COMMENT ON FUNCTION margin_internal.source_column(regclass, text, text, regtype,
 'a column of a table or view, by its bare name, or else one SQL expression over its columns, as text that is safe inside a command; names in it are looked up in the given search path. It must convert implicitly to the type, or for a null type have a default B-tree order. Nothing of the expression is run';
 
 CREATE FUNCTION margin_internal.holding_part(source regclass, kind margin.holding_kind, columns text[], search_path text,
-                                             OUT definition text, OUT account regtype)
+                                             OUT definition text, OUT account regtype, OUT parallel_safe boolean)
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -20,23 +20,25 @@ DECLARE
     checked record;
     parts text[] := '{}';
 BEGIN
+    parallel_safe := true;
     FOR i IN 1 .. cardinality(names) LOOP
         checked := margin_internal.source_column(source, kind || '_' || names[i], coalesce(columns[i], CASE WHEN i = 5 THEN 'NULL' END),
                                                  CASE i WHEN 1 THEN NULL WHEN 2 THEN 'text'::regtype ELSE 'numeric'::regtype END, search_path);
         parts[i] := checked.definition;
         account := coalesce(account, checked.result);
+        parallel_safe := parallel_safe AND checked.parallel_safe;
     END LOOP;
     definition := format('SELECT %s AS account_id, %s AS symbol, %s AS quantity, %s AS entry_price, %s AS leverage, %L::margin.holding_kind AS kind FROM %s',
                          parts[1], parts[2], parts[3], coalesce(parts[4], 'NULL::numeric'), coalesce(parts[5], 'NULL::numeric'), kind, source);
 END
 $$;
 COMMENT ON FUNCTION margin_internal.holding_part(regclass, margin.holding_kind, text[], text) IS
-'the part of a holding view that reads one table or view, and the type of its account keys';
+'the part of a holding view that reads one table or view, the type of its account keys, and whether its expressions may run in parallel workers';
 
 CREATE FUNCTION margin_internal.create_holding(
     book name, search_path text, balances regclass, balance_columns text[],
     positions regclass, position_columns text[], orders regclass, order_columns text[]
-) RETURNS void
+) RETURNS boolean
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -44,6 +46,7 @@ DECLARE
     part record;
     made record;
     account regtype;
+    parallel_safe boolean := true;
     parts text[] := '{}';
 BEGIN
     FOR part IN
@@ -59,13 +62,36 @@ BEGIN
                 HINT = 'Cast one of them, and have an index on what it is cast to.';
         END IF;
         account := coalesce(account, made.account);
+        parallel_safe := parallel_safe AND made.parallel_safe;
         parts := parts || made.definition;
     END LOOP;
     EXECUTE format('CREATE VIEW %I.holding WITH (security_invoker = true) AS %s', book, array_to_string(parts, ' UNION ALL '));
+    RETURN parallel_safe;
 END
 $$;
 COMMENT ON FUNCTION margin_internal.create_holding(name, text, regclass, text[], regclass, text[], regclass, text[]) IS
-'makes the view holding of a book over its sources';
+'makes the view holding of a book over its sources; whether it may be read in parallel workers';
+
+-- The planner looks into views, not into functions: those of a book are what
+-- the expressions in its view holding let them be.
+CREATE FUNCTION margin_internal.keep_out_of_workers(book name) RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    reader regprocedure;
+BEGIN
+    FOR reader IN
+        SELECT p.oid FROM pg_proc AS p
+         WHERE p.pronamespace = quote_ident(book)::regnamespace AND p.proparallel = 's' AND p.proname !~ '^venue_' AND p.proname <> 'about'
+           AND EXISTS (SELECT FROM margin_internal.script_objects(margin_internal.book_script()) AS o WHERE o.kind = 'function' AND o.name = p.proname)
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s PARALLEL UNSAFE', reader);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.keep_out_of_workers(name) IS
+'declares the functions of a book unsafe in parallel workers, for one whose columns are computed by functions that are';
 
 -- The only place where a book names its venue: functions that hold on to those
 -- of the venue itself, whatever it is called later.
@@ -185,6 +211,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     own CONSTANT boolean := balances IS NULL AND positions IS NULL AND orders IS NULL;
+    parallel_safe boolean;
 BEGIN
     PERFORM margin_internal.check_schema(book);
     IF EXISTS (SELECT FROM margin_internal.schemas AS s WHERE s.name = book AND s.is_book) THEN
@@ -193,6 +220,11 @@ BEGIN
             HINT = format('margin.upgrade_book(%L) brings it up to date, margin.drop_book(%L) drops it.', book, book);
     END IF;
     venue := coalesce(venue, book);
+    IF venue <> book AND EXISTS (SELECT FROM margin_internal.schemas AS s WHERE s.name = book AND s.is_venue) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('a book in schema "%s" is judged by the venue there, not by "%s"', book, venue),
+            HINT = 'Make it in a schema of its own.';
+    END IF;
     PERFORM margin_internal.check_venue(book, venue, trust);
 
     IF own THEN
@@ -202,12 +234,15 @@ BEGIN
         positions := format('%I.position', book)::regclass;
         orders := format('%I.open_order', book)::regclass;
     END IF;
-    PERFORM margin_internal.create_holding(book, search_path,
+    parallel_safe := margin_internal.create_holding(book, search_path,
         balances, ARRAY[balance_account, balance_asset, balance_quantity],
         positions, ARRAY[position_account, position_contract, position_quantity, position_entry_price, position_leverage],
         orders, ARRAY[order_account, order_contract, order_quantity, order_price, order_leverage]);
     PERFORM margin_internal.create_bridges(book, venue);
     PERFORM margin_internal.run_script(book, margin_internal.book_script());
+    IF NOT parallel_safe THEN
+        PERFORM margin_internal.keep_out_of_workers(book);
+    END IF;
     PERFORM margin_internal.comment_valuation_columns(book);
     PERFORM margin_internal.describe(book, venue, balances, positions, orders);
     IF own THEN

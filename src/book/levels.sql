@@ -121,11 +121,6 @@ COMMENT ON FUNCTION margin_internal.account_keys(text[], anyelement) IS
 'Accounts as an array of the type of key, which only gives its type: (NULL::account).account_id in a book. '
 'Immutable, so that a plan made for one list of accounts knows how many there are; an error for one that is no key.';
 
-CREATE FUNCTION margin_internal.holds(portfolio margin.portfolio, assets text[], contracts text[]) RETURNS boolean
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_holds';
-COMMENT ON FUNCTION margin_internal.holds(margin.portfolio, text[], text[]) IS
-'Whether a portfolio has a balance in one of the assets or a position in one of the contracts; null for null.';
-
 CREATE FUNCTION margin_internal.write_account_levels(book name, accounts text[], cause text, market margin.market) RETURNS integer
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -234,7 +229,8 @@ BEGIN
                               WHERE c.contract = ANY (refresh_levels.contracts) OR c.settle = ANY (refresh_levels.assets));
 
     -- Without locks on accounts; one without a row enters as healthy.  Rows
-    -- without an account are nobody's level.
+    -- without an account are nobody's level.  This nets holdings as
+    -- account_portfolio does, which could not say who held what.
     WITH judged AS MATERIALIZED (
         SELECT j.account_id, j.kept, j.held
           FROM (SELECT coalesce(h.account_id, l.account_id) AS account_id, l.level AS kept,
@@ -243,11 +239,12 @@ BEGIN
                             ELSE margin.held_level(l.level, h.judged, margin.equity(h.p, present), margin.maintenance_margin(h.p, present), ratios)
                        END AS held
                   FROM (SELECT a.account_id, a.p, margin.level(a.p, present) AS judged
-                          FROM (SELECT b.account_id, b.portfolio AS p, row_number() OVER () AS n
-                                  FROM account_portfolio AS b
-                                 WHERE b.account_id IS NOT NULL) AS a
-                         WHERE (a.n % 1000 <> 0 OR margin_internal.report_progress(progress, a.n, expected))
-                           AND (everyone OR margin_internal.holds(a.p, moved_assets, moved_contracts))
+                          FROM (SELECT b.account_id, margin.portfolio(b.symbol, b.quantity, b.entry_price, b.leverage, b.kind) AS p,
+                                       row_number() OVER () AS n
+                                  FROM (SELECT * FROM holding AS h WHERE h.account_id IS NOT NULL ORDER BY h.account_id) AS b
+                                 GROUP BY b.account_id
+                                HAVING everyone OR bool_or(b.symbol = ANY (CASE b.kind WHEN 'balance' THEN moved_assets ELSE moved_contracts END))) AS a
+                         WHERE a.n % 1000 <> 0 OR margin_internal.report_progress(progress, a.n, expected)
                         OFFSET 0) AS h
                   FULL JOIN account_level AS l ON l.account_id = h.account_id
                  -- of others no row is in h

@@ -1,7 +1,7 @@
 -- market: the way from the tables of a venue into a value
 --
--- The first argument of each function is the row type of the venue's table
--- asset: it says which venue, whatever its schema is called now, and since
+-- The first argument of each function is the row type of the venue's view
+-- planned_change: it says which venue, whatever its schema is called now, and since
 -- PL/pgSQL compiles a function for each type it is called with, every venue
 -- has plans of its own.
 
@@ -122,7 +122,8 @@ AS $$
 DECLARE
     -- a price that has not been recorded yet cannot have expired
     clock CONSTANT timestamptz := least(as_of, clock_timestamp());
-    terms CONSTANT margin.market := margin_internal.stored_market(venue, as_of, as_of);
+    -- without its prices, so of any clock; as_of may be infinite
+    terms CONSTANT margin.market := margin_internal.stored_market(venue, as_of, now());
 BEGIN
     IF as_of IS NULL THEN
         RETURN NULL;

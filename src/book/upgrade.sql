@@ -32,7 +32,8 @@ BEGIN
         WHEN 'trigger' THEN
             RETURN (SELECT pg_get_triggerdef(t.oid) FROM pg_trigger AS t WHERE t.tgrelid = target AND t.tgname = definition.name);
         ELSE
-            RETURN (SELECT string_agg(pg_get_functiondef(p.oid), E'\n' ORDER BY pg_get_function_identity_arguments(p.oid))
+            -- how parallel it is, is the book's matter: keep_out_of_workers()
+            RETURN (SELECT string_agg(replace(pg_get_functiondef(p.oid), ' PARALLEL SAFE', ''), E'\n' ORDER BY pg_get_function_identity_arguments(p.oid))
                       FROM pg_proc AS p
                      WHERE p.pronamespace = quote_ident(schema)::regnamespace AND p.proname = definition.name);
     END CASE;
@@ -117,11 +118,16 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     present margin.about;
+    kept_out CONSTANT boolean := EXISTS (SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+                                         WHERE n.nspname = book AND p.proname = 'account_margin' AND p.proparallel = 'u');
 BEGIN
     PERFORM margin_internal.enter_book(book);
     PERFORM margin_internal.check_schema(book);
     SELECT a.* INTO present FROM about() AS a;
     RETURN QUERY SELECT u.object, u.action FROM margin_internal.upgrade(book, margin_internal.book_script(), coalesce(overwrite, false)) AS u;
+    IF kept_out THEN
+        PERFORM margin_internal.keep_out_of_workers(book);
+    END IF;
     PERFORM margin_internal.comment_valuation_columns(book);
     PERFORM margin_internal.describe(book, n.nspname, present.balances, present.positions, present.orders)
        FROM pg_namespace AS n WHERE n.oid = present.venue;
@@ -160,9 +166,11 @@ DECLARE
     detail text;
 BEGIN
     LOOP
-        SELECT array_agg(c.command ORDER BY o.n DESC) INTO left_over
-          FROM margin_internal.script_objects(script) AS o, unnest(margin_internal.drop_commands(schema, o.kind, o.name)) AS c (command)
-         WHERE o.kind <> 'trigger';
+        SELECT array_agg(d.command ORDER BY d.n DESC) INTO left_over
+          FROM (SELECT c.command, max(o.n) AS n
+                  FROM margin_internal.script_objects(script) AS o, unnest(margin_internal.drop_commands(schema, o.kind, o.name)) AS c (command)
+                 WHERE o.kind <> 'trigger'
+                 GROUP BY c.command) AS d;
         EXIT WHEN left_over IS NULL;
         before := cardinality(left_over);
         FOREACH command IN ARRAY left_over LOOP
@@ -194,9 +202,13 @@ BEGIN
     PERFORM margin_internal.enter_book(book);
     PERFORM margin_internal.check_schema(book);
     SELECT a.* INTO present FROM about() AS a;
-    own := present.balances IS NOT DISTINCT FROM to_regclass('balance');
+    -- What create_book() makes bears its trigger: tables of the same names may
+    -- have been there before.
+    own := (present.balances, present.positions, present.orders)
+               IS NOT DISTINCT FROM (to_regclass('balance'), to_regclass('position'), to_regclass('open_order'))
+           AND EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = present.positions AND t.tgfoid = 'margin_internal.set_side'::regproc);
     is_venue := EXISTS (SELECT FROM margin_internal.schemas AS s WHERE s.name = book AND s.is_venue);
-    PERFORM margin.unguard_table(book, t.relation) FROM margin.guarded_tables() AS t WHERE t.book = drop_book.book;
+    PERFORM margin.unguard_table(drop_book.book, t.relation) FROM margin.guarded_tables() AS t WHERE t.book = drop_book.book;
     EXECUTE format('DROP FUNCTION %I.about()', book);
     PERFORM margin_internal.drop_objects(book, CASE WHEN own THEN margin_internal.facts_script() ELSE '{}' END
         || 'CREATE VIEW holding'::text

@@ -28,8 +28,9 @@ COMMENT ON FUNCTION margin_internal.release() IS 'the release of the scripts of 
 CREATE VIEW margin_internal.schemas AS
 SELECT n.oid, n.nspname AS name, pg_get_userbyid(n.nspowner) AS owner, v.oid AS venue_id,
        (regexp_match(pg_get_function_sqlbody(p.oid), 'ROW\(''([0-9.]+)''::text'))[1] AS release,
-       to_regclass(format('%I.asset', n.nspname)) IS NOT NULL AND v.oid = n.oid AS is_venue,
-       to_regclass(format('%I.holding', n.nspname)) IS NOT NULL AS is_book
+       -- not by to_regclass(), which asks for rights on every schema
+       v.oid = n.oid AND EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace = n.oid AND c.relname = 'asset') AS is_venue,
+       EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace = n.oid AND c.relname = 'holding') AS is_book
   FROM pg_catalog.pg_namespace AS n
   JOIN pg_catalog.pg_proc AS p ON p.pronamespace = n.oid AND p.proname = 'about' AND p.pronargs = 0 AND p.prorettype = 'margin.about'::regtype,
        -- a function depends on its own schema, and about() on that of the venue
@@ -38,6 +39,7 @@ SELECT n.oid, n.nspname AS name, pg_get_userbyid(n.nspowner) AS owner, v.oid AS 
                  WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid
                    AND d.refclassid = 'pg_catalog.pg_namespace'::regclass) AS v;
 COMMENT ON VIEW margin_internal.schemas IS 'schemas that are venues, books, or both';
+GRANT SELECT ON margin_internal.schemas TO PUBLIC;
 
 CREATE VIEW margin.venues AS
 SELECT name AS venue, owner, release FROM margin_internal.schemas WHERE is_venue;

@@ -409,7 +409,7 @@ explain_valuation(const Explanation *explanation, const Valuation *v)
 		explain_debt_margin(explanation, &v->assets[i], "initial_margin");
 }
 
-/* Of an unpriced account nothing but what it lacks: sums over the rest would pass for its valuation. */
+/* Of an unpriced account only what it lacks, since a partial sum could be mistaken for the valuation. */
 static void
 explain_missing(const Explanation *explanation, const Valuation *v)
 {

@@ -206,7 +206,7 @@ interpolate(Decimal *n, const Probe *a, const Probe *b)
 }
 
 /*
- * Brings a miss and a hit with no other hit before it next to each other.
+ * Narrows (miss, hit) until they are adjacent; no other hit is before the hit.
  * Where scores are linear the first guess is the first hit, and the second
  * the step before it.  Halving now and then bounds the number of probes.
  */

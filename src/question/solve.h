@@ -2,9 +2,8 @@
  * solve.h
  *		Inverse questions: at which price, how much more, how much less.
  *
- * Every answer is a whole number of steps at which the account, valued by
- * valuation.c, turns out one way while it turns out the other way one step
- * before.  No rule of valuation is repeated: what is known of it is where it
+ * Every answer is the first step, a whole number, at which valuation.c decides
+ * differently about the account.  No rule of valuation is repeated: what is known of it is where it
  * bends (the bounds of the schedules that apply) and in which direction it
  * can turn, and both are argued where they are used.
  */

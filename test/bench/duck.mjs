@@ -16,10 +16,10 @@ const row = async sql => (await (await db.runAndReadAll(sql)).getRowObjects())[0
 
 // Symbols as enums: what DuckDB's users do with columns of few values.
 const columns = {
-    asset: 'asset VARCHAR, basis VARCHAR, liability_weight DOUBLE, requirement_weight DOUBLE, price DOUBLE',
+    asset: 'asset VARCHAR, tier_unit VARCHAR, liability_weight DOUBLE, requirement_weight DOUBLE, price DOUBLE',
     collateral_tier: 'asset VARCHAR, lower_bound DOUBLE, rate DOUBLE',
     liability_tier: 'asset VARCHAR, lower_bound DOUBLE, rate DOUBLE',
-    contract: 'contract VARCHAR, settle_asset VARCHAR, size DOUBLE, netting VARCHAR, closing_fee DOUBLE, ' +
+    contract: 'contract VARCHAR, settle VARCHAR, contract_size DOUBLE, netting VARCHAR, closing_fee DOUBLE, ' +
         'maintenance_method VARCHAR, initial_method VARCHAR, mark DOUBLE',
     risk_tier: 'contract VARCHAR, lower_bound DOUBLE, rate DOUBLE, initial_rate DOUBLE',
     level_threshold: 'level VARCHAR, margin_ratio DOUBLE',
@@ -33,14 +33,14 @@ for (const [table, definition] of Object.entries(columns)) {
 }
 await db.run(`
     CREATE TYPE asset_symbol AS ENUM (SELECT DISTINCT s FROM (SELECT asset AS s FROM balance UNION SELECT asset FROM asset
-                                                              UNION SELECT settle_asset FROM contract) ORDER BY 1);
+                                                              UNION SELECT settle FROM contract) ORDER BY 1);
     CREATE TYPE contract_symbol AS ENUM (SELECT DISTINCT s FROM (SELECT contract AS s FROM position UNION SELECT contract FROM contract) ORDER BY 1);
     CREATE TYPE side AS ENUM ('long', 'short')`);
 for (const table of ['asset', 'collateral_tier', 'liability_tier', 'balance'])
     await db.run(`ALTER TABLE ${table} ALTER asset TYPE asset_symbol`);
 for (const table of ['contract', 'risk_tier', 'position'])
     await db.run(`ALTER TABLE ${table} ALTER contract TYPE contract_symbol`);
-await db.run(`ALTER TABLE contract ALTER settle_asset TYPE asset_symbol; ALTER TABLE position ALTER side TYPE side`);
+await db.run(`ALTER TABLE contract ALTER settle TYPE asset_symbol; ALTER TABLE position ALTER side TYPE side`);
 
 // Schedules as straight pieces, so that an amount needs one tier.
 const pieces = (table, symbol, rates) => `
@@ -55,16 +55,16 @@ WITH tier AS MATERIALIZED (${pieces('collateral_tier', 'asset', ['rate'])}
 ), debt AS MATERIALIZED (${pieces('liability_tier', 'asset', ['rate'])}
 ), risk AS MATERIALIZED (${pieces('risk_tier', 'contract', ['rate', 'initial_rate'])}
 ), terms AS MATERIALIZED (
-    SELECT c.*, size * mark AS unit, price * requirement_weight AS weight,
+    SELECT c.*, contract_size * mark AS unit, price * requirement_weight AS weight,
            mark IS NOT NULL AND price IS NOT NULL AND contract IN (SELECT contract FROM risk_tier) AS complete
-      FROM contract c LEFT JOIN asset a ON a.asset = c.settle_asset
+      FROM contract c LEFT JOIN asset a ON a.asset = c.settle
 ), pair AS (  -- both sides held, of a contract that nets them
     SELECT l.account_id, l.contract, netting, l.quantity AS long, -s.quantity AS short,
            ceil(l.quantity / l.leverage * 1e18) / 1e18 AS long_margin, ceil(-s.quantity / s.leverage * 1e18) / 1e18 AS short_margin
       FROM position l JOIN position s USING (account_id, contract) JOIN terms USING (contract)
      WHERE l.side = 'long' AND s.side = 'short' AND netting <> 'leg'
 ), leg AS (
-    SELECT p.account_id, t.*, p.quantity * (unit - size * entry_price) AS pnl,
+    SELECT p.account_id, t.*, p.quantity * (unit - contract_size * entry_price) AS pnl,
            unit * CASE WHEN h.netting IS NULL THEN abs(p.quantity) WHEN side = 'short' THEN 0
                        WHEN h.netting = 'larger' THEN greatest(long, short) ELSE abs(long - short) END AS notional,
            unit * CASE WHEN h.netting IS NULL THEN ceil(abs(p.quantity) / leverage * 1e18) / 1e18 WHEN side = 'short' THEN 0
@@ -73,7 +73,7 @@ WITH tier AS MATERIALIZED (${pieces('collateral_tier', 'asset', ['rate'])}
       FROM position p LEFT JOIN terms t USING (contract)
       LEFT JOIN pair h ON h.account_id = p.account_id AND h.contract = p.contract
 ), required AS (
-    SELECT account_id, settle_asset AS asset, sum(pnl) AS pnl, sum(weight * maintenance) AS maintenance,
+    SELECT account_id, settle AS asset, sum(pnl) AS pnl, sum(weight * maintenance) AS maintenance,
            sum(weight * greatest(maintenance, margin, initial)) AS initial, bool_and(coalesce(complete, false)) AS complete
       FROM (SELECT leg.*,
                    (rate + closing_fee) * notional + if(maintenance_method = 'whole', 0, rate_intercept) AS maintenance,
@@ -87,13 +87,13 @@ WITH tier AS MATERIALIZED (${pieces('collateral_tier', 'asset', ['rate'])}
 ), item AS (
     SELECT account_id, price * pnl AS pnl, maintenance, initial, price * amount AS net_asset_value,
            CASE WHEN amount < 0 THEN liability_weight * price * amount
-                WHEN basis = 'value' THEN t.rate * price * amount + t.rate_intercept
+                WHEN tier_unit = 'value' THEN t.rate * price * amount + t.rate_intercept
                 ELSE price * (t.rate * amount + t.rate_intercept) END AS value,
            price * (d.rate * -amount + d.rate_intercept) AS debt_maintenance,
            coalesce(NOT complete, false) OR (price IS NULL AND amount <> 0 AND (amount < 0 OR a.asset IS NULL OR t.rate IS NOT NULL)) AS missing
       FROM holding h LEFT JOIN asset a ON a.asset = h.asset
-      LEFT JOIN tier t ON t.asset = h.asset AND if(basis = 'value', price * amount, amount) >= t.lower_bound
-                                            AND if(basis = 'value', price * amount, amount) < t.upper_bound
+      LEFT JOIN tier t ON t.asset = h.asset AND if(tier_unit = 'value', price * amount, amount) >= t.lower_bound
+                                            AND if(tier_unit = 'value', price * amount, amount) < t.upper_bound
       LEFT JOIN debt d ON d.asset = h.asset AND -amount > d.lower_bound AND -amount <= d.upper_bound
 ), account AS (
     SELECT account_id, coalesce(sum(value), 0) AS equity, -coalesce(sum(value) FILTER (WHERE value < 0), 0) AS liabilities,

@@ -44,8 +44,8 @@ WITH collateral AS (
 ), priced AS MATERIALIZED (
     SELECT a.*, p.price,
            -- tiers count in USD, price to a unit of the asset, or in units, worth the price
-           CASE basis WHEN 'value' THEN p.price ELSE 1 END AS unit,
-           CASE basis WHEN 'value' THEN 1 ELSE p.price END AS worth,
+           CASE tier_unit WHEN 'value' THEN p.price ELSE 1 END AS unit,
+           CASE tier_unit WHEN 'value' THEN 1 ELSE p.price END AS worth,
            c.asset IS NOT NULL AS accepted, upper_bound AS first_end
       FROM asset a
       LEFT JOIN index_price p ON p.asset = a.asset
@@ -61,12 +61,12 @@ WITH collateral AS (
            price * - liability_weight, 0, price * rate, price * intercept
       FROM priced LEFT JOIN debt USING (asset)
 ), terms AS MATERIALIZED (
-    SELECT c.contract, settle_asset, netting, size, closing_fee, maintenance_method, initial_method,
-           weight, size * m.price AS unit, weight * size * m.price AS weighted_unit, upper_bound AS first_end
+    SELECT c.contract, settle, netting, contract_size, closing_fee, maintenance_method, initial_method,
+           weight, contract_size * m.price AS unit, weight * contract_size * m.price AS weighted_unit, upper_bound AS first_end
       FROM contract c
       LEFT JOIN mark_price m ON m.contract = c.contract
            AND (c.max_age IS NULL OR m.updated_at >= now() - c.max_age)
-      LEFT JOIN (SELECT asset, price * requirement_weight AS weight FROM priced) AS s ON s.asset = settle_asset
+      LEFT JOIN (SELECT asset, price * requirement_weight AS weight FROM priced) AS s ON s.asset = settle
       LEFT JOIN risk r ON r.contract = c.contract AND lower_bound = 0
 ), contract_tier AS MATERIALIZED (  -- bands: in the first tier, above it
     SELECT contract, CASE lower_bound WHEN 0 THEN 0 ELSE 1 END AS band, lower_bound, upper_bound,
@@ -93,7 +93,7 @@ WITH collateral AS (
               FROM lot l JOIN lot s USING (account_id, contract) JOIN terms USING (contract)
              WHERE l.side = 'long' AND s.side = 'short' AND netting <> 'leg') AS pair
 ), leg AS (  -- a hedge goes with its long lot
-    SELECT l.account_id, contract, settle_asset, first_end, l.quantity * (unit - size * entry_price) AS pnl,
+    SELECT l.account_id, contract, settle, first_end, l.quantity * (unit - contract_size * entry_price) AS pnl,
            unit * CASE WHEN h.contract IS NULL THEN abs(l.quantity)
                        WHEN side = 'long' THEN h.quantity ELSE 0 END AS notional,
            weighted_unit * CASE WHEN h.contract IS NULL THEN l.margin_quantity
@@ -103,26 +103,26 @@ WITH collateral AS (
       LEFT JOIN hedge h USING (account_id, contract)
     OFFSET 0
 ), required AS (  -- a leg without a tier, a price or a weight is incomplete
-    SELECT account_id, settle_asset, sum(pnl) AS pnl, sum(maintenance) AS maintenance,
+    SELECT account_id, settle, sum(pnl) AS pnl, sum(maintenance) AS maintenance,
            sum(GREATEST(initial, margin, maintenance)) AS initial, bool_and(maintenance IS NOT NULL) AS complete
-      FROM (SELECT account_id, settle_asset, pnl, margin,
+      FROM (SELECT account_id, settle, pnl, margin,
                    maintenance_slope * notional + maintenance_intercept AS maintenance,
                    initial_slope * notional + initial_intercept AS initial
               FROM leg l
               LEFT JOIN contract_tier t ON t.contract = l.contract
                    AND band = CASE WHEN notional < first_end THEN 0 ELSE 1 END
                    AND notional >= lower_bound AND notional < upper_bound
-             ORDER BY account_id, settle_asset) AS l
-     GROUP BY account_id, settle_asset
+             ORDER BY account_id, settle) AS l
+     GROUP BY account_id, settle
 ), amount AS (  -- in what the tiers of the asset count in
     SELECT i.*, price, accepted, first_end, CASE WHEN equity < 0 THEN - equity ELSE equity * unit END AS amount
       FROM (SELECT COALESCE(b.account_id, r.account_id) AS account_id,
-                   COALESCE(b.asset, settle_asset) AS asset,
+                   COALESCE(b.asset, settle) AS asset,
                    COALESCE(b.quantity + r.pnl, b.quantity, r.pnl) AS equity,
                    r.pnl, maintenance, initial, complete
               FROM (SELECT * FROM balance ORDER BY account_id, asset) AS b
-              FULL JOIN (SELECT * FROM required ORDER BY account_id, settle_asset) AS r
-                   ON r.account_id = b.account_id AND r.settle_asset = b.asset
+              FULL JOIN (SELECT * FROM required ORDER BY account_id, settle) AS r
+                   ON r.account_id = b.account_id AND r.settle = b.asset
             OFFSET 0) AS i
       LEFT JOIN priced USING (asset)
     OFFSET 0
@@ -172,5 +172,5 @@ SELECT account_id, equity, equity + liabilities AS collateral_value, liabilities
             WHEN maintenance_margin >= liquidation * equity THEN 'liquidation'
             WHEN maintenance_margin >= margin_call * equity THEN 'margin_call'
             WHEN maintenance_margin >= warning * equity THEN 'warning'
-            ELSE 'healthy' END::level AS level
+            ELSE 'healthy' END::margin.level AS level
   FROM account, threshold

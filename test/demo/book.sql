@@ -1,8 +1,9 @@
 -- The demo book: a small venue with 14 tokens, 50 contracts, 12,014 accounts.
 --
--- Usage: psql -f book.sql, in a fresh database where margin is installed.
+-- Usage: psql -f book.sql, in a fresh database where margin is installed. The book
+-- and its venue are in the schema "desk", what only the demo needs is in "demo".
 --
--- The BTC, USDT and USDC collateral ratios come from margin.load_published().
+-- The BTC, USDT and USDC collateral ratios come from margin.load_published('desk').
 -- Everything else here - prices, tiers, contracts, accounts - is ILLUSTRATIVE:
 -- round figures that make good examples, not anybody's real parameters. The
 -- column "source" of each asset and contract says so.
@@ -15,6 +16,9 @@ SET client_min_messages = warning;
 SET search_path = pg_catalog;
 BEGIN;
 
+CREATE SCHEMA desk;
+SELECT margin.create_book('desk') \g /dev/null
+
 CREATE SCHEMA demo;
 COMMENT ON SCHEMA demo IS 'demo of margin: stories, hand-computed numbers, scenarios';
 
@@ -22,10 +26,10 @@ COMMENT ON SCHEMA demo IS 'demo of margin: stories, hand-computed numbers, scena
 -- Assets
 -- ---------------------------------------------------------------------------
 
-SELECT margin.load_published() \g /dev/null
+SELECT margin.load_published('desk') \g /dev/null
 
-INSERT INTO margin.asset (asset, basis, liability_weight, source)
-SELECT asset, basis::margin.basis, liability_weight,
+INSERT INTO desk.asset (asset, tier_unit, liability_weight, source)
+SELECT asset, tier_unit, liability_weight,
        'ILLUSTRATIVE: all parameters made up for the demo'
 FROM (VALUES
     ('ETH',  'quantity', 1.00),
@@ -39,26 +43,26 @@ FROM (VALUES
     ('DOT',  'value',    1.05),
     ('LTC',  'value',    1.05),
     ('TRX',  'value',    1.05)          -- no tiers: not accepted as collateral
-) AS a (asset, basis, liability_weight);
+) AS a (asset, tier_unit, liability_weight);
 
-UPDATE margin.asset
+UPDATE desk.asset
 SET source = concat_ws('; ', source, 'ILLUSTRATIVE: price and liability tiers made up for the demo')
 WHERE asset IN ('BTC', 'USDT', 'USDC');
 
 -- Tiers in units of the asset.
-INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) VALUES
+INSERT INTO desk.collateral_tier (asset, lower_bound, ratio) VALUES
     ('ETH', 0, 0.97), ('ETH',  10, 0.96), ('ETH',  100, 0.95), ('ETH',  1000, 0.90), ('ETH',  10000, 0),
     ('SOL', 0, 0.95), ('SOL', 100, 0.93), ('SOL', 1000, 0.90), ('SOL', 10000, 0.80), ('SOL', 100000, 0),
     ('BNB', 0, 0.95), ('BNB', 100, 0.93), ('BNB',  500, 0.90), ('BNB',  2000, 0.80), ('BNB',  20000, 0);
 
 -- Tiers in USD.
-INSERT INTO margin.collateral_tier (asset, lower_bound, ratio)
+INSERT INTO desk.collateral_tier (asset, lower_bound, ratio)
 SELECT asset, lower_bound, ratio
 FROM unnest(ARRAY['XRP', 'DOGE', 'ADA', 'AVAX', 'LINK', 'DOT', 'LTC']) AS asset,
      (VALUES (0, 0.90), (50000, 0.85), (250000, 0.80), (1000000, 0.50), (5000000, 0)) AS t (lower_bound, ratio);
 
 -- Maintenance of debts, by quantity owed.
-INSERT INTO margin.liability_tier (asset, lower_bound, maintenance_rate) VALUES
+INSERT INTO desk.liability_tier (asset, lower_bound, maintenance_rate) VALUES
     ('USDT', 0, 0.02), ('USDT', 100000, 0.03), ('USDT', 1000000, 0.05),
     ('USDC', 0, 0.02), ('USDC', 100000, 0.03), ('USDC', 1000000, 0.05),
     ('BTC',  0, 0.03), ('BTC',  10, 0.05),
@@ -66,7 +70,7 @@ INSERT INTO margin.liability_tier (asset, lower_bound, maintenance_rate) VALUES
     ('SOL',  0, 0.05), ('BNB', 0, 0.05), ('XRP', 0, 0.05), ('DOGE', 0, 0.05), ('ADA', 0, 0.05), ('AVAX', 0, 0.05),
     ('LINK', 0, 0.05), ('DOT', 0, 0.05), ('LTC', 0, 0.05), ('TRX',  0, 0.05);
 
-INSERT INTO margin.index_price (asset, price, updated_at)
+INSERT INTO desk.index_price (asset, price, updated_at)
 SELECT asset, price, '2025-01-01 00:00+00'
 FROM (VALUES
     ('BTC', 60000), ('ETH', 3000), ('SOL', 150), ('BNB', 600), ('XRP', 0.5), ('DOGE', 0.1), ('ADA', 0.4),
@@ -84,26 +88,26 @@ FROM (VALUES
 -- ---------------------------------------------------------------------------
 
 CREATE TABLE demo.token (
-    token   text PRIMARY KEY,
-    class   text NOT NULL,          -- picks the risk tiers
-    price   numeric NOT NULL,
-    size    numeric NOT NULL        -- of one contract
+    token         text PRIMARY KEY,
+    class         text NOT NULL,    -- picks the risk tiers
+    price         numeric NOT NULL,
+    contract_size numeric NOT NULL
 );
 COMMENT ON TABLE demo.token IS 'the tokens that have contracts; used to build the book';
-INSERT INTO demo.token (token, class, size, price)
-SELECT t.token, t.class, t.size, p.price
+INSERT INTO demo.token (token, class, contract_size, price)
+SELECT t.token, t.class, t.contract_size, p.price
 FROM (VALUES
     ('BTC', 'large', 0.0001), ('ETH', 'large', 0.01),
     ('SOL', 'middle', 0.1), ('BNB', 'middle', 0.01), ('XRP', 'middle', 10),
     ('DOGE', 'small', 100), ('ADA', 'small', 10), ('AVAX', 'small', 1), ('LINK', 'small', 1),
     ('DOT', 'small', 1), ('LTC', 'small', 0.1), ('TRX', 'small', 100)
-) AS t (token, class, size)
-JOIN margin.index_price AS p ON p.asset = t.token;
+) AS t (token, class, contract_size)
+JOIN desk.index_price AS p ON p.asset = t.token;
 
 CREATE TABLE demo.contract_kind (
     suffix      text PRIMARY KEY,
     settle      text NOT NULL,
-    netting     margin.netting NOT NULL,
+    netting     text NOT NULL,
     premium     numeric NOT NULL,   -- mark price over index price
     classes     text[] NOT NULL
 );
@@ -115,12 +119,12 @@ INSERT INTO demo.contract_kind VALUES
     ('_USDC_MAR', 'USDC', 'net',    1.01,  '{large,middle,small}'),
     ('_USDT_JUN', 'USDT', 'net',    1.02,  '{large}');
 
-INSERT INTO margin.contract (contract, settle_asset, base_asset, size, netting, closing_fee, source)
-SELECT t.token || k.suffix, k.settle, t.token, t.size, k.netting, 0.0005,
+INSERT INTO desk.contract (contract, settle, base, contract_size, netting, closing_fee, source)
+SELECT t.token || k.suffix, k.settle, t.token, t.contract_size, k.netting, 0.0005,
        'ILLUSTRATIVE: all parameters made up for the demo'
 FROM demo.token AS t JOIN demo.contract_kind AS k ON t.class = ANY (k.classes);
 
-INSERT INTO margin.risk_tier (contract, lower_bound, maintenance_rate, initial_rate)
+INSERT INTO desk.risk_tier (contract, lower_bound, maintenance_rate, initial_rate)
 SELECT t.token || k.suffix, r.lower_bound, r.maintenance_rate, 2 * r.maintenance_rate
 FROM demo.token AS t
 JOIN demo.contract_kind AS k ON t.class = ANY (k.classes)
@@ -130,12 +134,12 @@ JOIN (VALUES
     ('small',  0, 0.02),  ('small',   25000, 0.03), ('small',   100000, 0.05),  ('small',   500000, 0.10),  ('small',   2000000, 0.20)
 ) AS r (class, lower_bound, maintenance_rate) ON r.class = t.class;
 
-INSERT INTO margin.mark_price (contract, price, updated_at)
+INSERT INTO desk.mark_price (contract, price, updated_at)
 SELECT t.token || k.suffix, t.price * k.premium, '2025-01-01 00:00+00'
 FROM demo.token AS t JOIN demo.contract_kind AS k ON t.class = ANY (k.classes);
 
 -- The one price that is too old: whoever holds this contract is unpriced.
-UPDATE margin.contract SET max_age = '5 minutes' WHERE contract = 'LTC_USDT_MAR';
+UPDATE desk.contract SET max_age = '5 minutes' WHERE contract = 'LTC_USDT_MAR';
 
 -- ---------------------------------------------------------------------------
 -- Fourteen stories, accounts 1 to 14. expected.sql computes each by hand.
@@ -178,7 +182,7 @@ INSERT INTO demo.story VALUES
     (14, 'The same worth in one asset',
          'As account 13, but all 120,000 in SOL. Healthy today, bankrupt when SOL loses half.');
 
-INSERT INTO margin.balance (account_id, asset, quantity) VALUES
+INSERT INTO desk.balance (account_id, asset, quantity) VALUES
     (1,  'USDT', 10000), (1, 'BTC', 0.5), (1, 'ETH', 2),
     (2,  'BTC', 150), (2, 'USDT', -5150000),
     (3,  'USDT', 20000), (3, 'USDC', 20000),
@@ -194,7 +198,7 @@ INSERT INTO margin.balance (account_id, asset, quantity) VALUES
     (13, 'BTC', 1), (13, 'ETH', 10), (13, 'SOL', 200), (13, 'USDT', -60000),
     (14, 'SOL', 800), (14, 'USDT', -60000);
 
-INSERT INTO margin.position (account_id, contract, quantity, entry_price, leverage) VALUES
+INSERT INTO desk.position (account_id, contract, quantity, entry_price, leverage) VALUES
     (1,  'BTC_USDT',          2000, 58060, 10),
     (2,  'BTC_USDT',      -1000000, 59500, NULL),
     (2,  'ETH_USDC',         20000,  2900, NULL),
@@ -225,15 +229,15 @@ END;
 COMMENT ON FUNCTION demo.roll(bigint, bigint) IS 'a repeatable arbitrary number from 0 to below 1';
 
 CREATE TEMPORARY TABLE kind ON COMMIT DROP AS
-SELECT c.contract, c.settle_asset AS settle, c.size, p.price AS mark, t.class,
+SELECT c.contract, c.settle, c.contract_size, p.price AS mark, t.class,
        -- first tier of the class, closing fee included
        CASE t.class WHEN 'large' THEN 0.0055 WHEN 'middle' THEN 0.0105 ELSE 0.0205 END AS rate,
        -- the most popular first
        row_number() OVER (ORDER BY length(k.suffix), k.suffix COLLATE "C" DESC, t.class COLLATE "C", t.token COLLATE "C") - 1 AS rank
 FROM demo.token AS t
 JOIN demo.contract_kind AS k ON t.class = ANY (k.classes)
-JOIN margin.contract AS c ON c.contract = t.token || k.suffix
-JOIN margin.mark_price AS p ON p.contract = c.contract;
+JOIN desk.contract AS c ON c.contract = t.token || k.suffix
+JOIN desk.mark_price AS p ON p.contract = c.contract;
 
 CREATE TEMPORARY TABLE crowd ON COMMIT DROP AS
 SELECT id,
@@ -251,7 +255,7 @@ FROM generate_series(101, 12100) AS id;
 
 -- Most accounts keep part of their worth in USDT or USDC and the rest in some
 -- tokens; some owe a stablecoin, or a token they sold.
-INSERT INTO margin.balance (account_id, asset, quantity)
+INSERT INTO desk.balance (account_id, asset, quantity)
 SELECT id, asset, sum(quantity)
 FROM (
     SELECT id, CASE WHEN demo.roll(id, 10) < 0.7 THEN 'USDT' ELSE 'USDC' END,
@@ -270,21 +274,21 @@ FROM (
     UNION ALL
     SELECT id, asset, - round(worth * 0.2 * demo.roll(id, 64) / price, 6)
     FROM crowd
-    JOIN margin.index_price ON asset = CASE WHEN demo.roll(id, 65) < 0.5 THEN 'ETH' ELSE 'SOL' END
+    JOIN desk.index_price ON asset = CASE WHEN demo.roll(id, 65) < 0.5 THEN 'ETH' ELSE 'SOL' END
     WHERE NOT on_edge AND demo.roll(id, 63) < 0.04
 ) AS b (id, asset, quantity)
 GROUP BY id, asset
 HAVING sum(quantity) <> 0;
 
 -- Up to four contracts, now and then with both sides; entries within 4 % of the mark.
-INSERT INTO margin.position (account_id, contract, quantity, entry_price, leverage)
+INSERT INTO desk.position (account_id, contract, quantity, entry_price, leverage)
 SELECT id, contract, sign * quantity,
        round(mark * (0.96 + 0.08 * demo.roll(id, 110 + 10 * n + sign)), 4),
        (ARRAY[NULL, 3, 5, 10, 20, 25])[1 + floor(demo.roll(id, 150 + n) * 6)::integer]
 FROM (
     SELECT DISTINCT ON (id, contract) id, n, contract, mark,
            ceil(worth * gearing / contracts * (0.5 + demo.roll(id, 70 + n))
-                * CASE class WHEN 'large' THEN 1 WHEN 'middle' THEN 0.6 ELSE 0.2 END / (size * mark)) AS quantity,
+                * CASE class WHEN 'large' THEN 1 WHEN 'middle' THEN 0.6 ELSE 0.2 END / (contract_size * mark)) AS quantity,
            demo.roll(id, 80 + n) AS direction
     FROM crowd
     JOIN LATERAL generate_series(1, contracts) AS n ON gearing > 0
@@ -299,11 +303,11 @@ FROM (
 -- about maintenance / margin_ratio of equity once gain or loss is counted.
 CREATE TEMPORARY TABLE edge ON COMMIT DROP AS
 SELECT id, contract, settle, sign, quantity, rate * notional / margin_ratio AS equity, notional, entry,
-       size * quantity * sign * (mark - entry) AS gain
+       contract_size * quantity * sign * (mark - entry) AS gain
 FROM (
-    SELECT id, contract, settle, size, mark, rate,
+    SELECT id, contract, settle, contract_size, mark, rate,
            CASE WHEN demo.roll(id, 160) < 0.5 THEN 1 ELSE -1 END AS sign,
-           ceil(worth * CASE class WHEN 'large' THEN 10 WHEN 'middle' THEN 4 ELSE 1 END / (size * mark)) AS quantity,
+           ceil(worth * CASE class WHEN 'large' THEN 10 WHEN 'middle' THEN 4 ELSE 1 END / (contract_size * mark)) AS quantity,
            round(mark * (0.97 + 0.06 * demo.roll(id, 161)), 4) AS entry,
            -- one in forty is past saving; the others up to 1.05, few of them above 1
            CASE WHEN demo.roll(id, 162) < 0.025 THEN -1 ELSE 0.5 + 0.55 * demo.roll(id, 163) * demo.roll(id, 163) END AS margin_ratio
@@ -311,12 +315,12 @@ FROM (
     JOIN kind ON rank = floor(24 * demo.roll(id, 164) * demo.roll(id, 165))
     WHERE on_edge
 ) AS e,
-     LATERAL (SELECT size * mark * quantity) AS f (notional);
+     LATERAL (SELECT contract_size * mark * quantity) AS f (notional);
 
-INSERT INTO margin.position (account_id, contract, quantity, entry_price)
+INSERT INTO desk.position (account_id, contract, quantity, entry_price)
 SELECT id, contract, sign * quantity, entry FROM edge;
 
-INSERT INTO margin.balance (account_id, asset, quantity)
+INSERT INTO desk.balance (account_id, asset, quantity)
 SELECT id, settle, round(equity - gain, 2) FROM edge WHERE round(equity - gain, 2) <> 0;
 
 -- ---------------------------------------------------------------------------
@@ -332,14 +336,14 @@ CREATE TABLE demo.scenario (
 COMMENT ON TABLE demo.scenario IS 'stored markets in which the demo book can be valued';
 
 INSERT INTO demo.scenario
-SELECT 'today', margin.market(), 'as the reference tables stand';
+SELECT 'today', desk.market(), 'as the reference tables stand';
 
 -- Coins keep their dollar price, so marks quoted in USDC rise as USDC falls.
 INSERT INTO demo.scenario
 SELECT 'USDC at 0.90',
        jsonb_set(jsonb_set(today, '{assets,USDC,price}', '0.90'), '{contracts}', contracts)::text::margin.market,
        'USDC falls to 0.90 USD; marks quoted in USDC rise by as much'
-FROM (SELECT margin.market()::text::jsonb) AS m (today),
+FROM (SELECT desk.market()::text::jsonb) AS m (today),
      LATERAL (SELECT jsonb_object_agg(key, CASE WHEN value ->> 'settle' = 'USDC'
                   THEN jsonb_set(value, '{mark}', to_jsonb(round((value ->> 'mark')::numeric / 0.90, 8)))
                   ELSE value END)
@@ -349,7 +353,7 @@ INSERT INTO demo.scenario
 SELECT 'SOL at half',
        jsonb_set(jsonb_set(today, '{assets,SOL,price}', '75'), '{contracts}', contracts)::text::margin.market,
        'SOL and every mark price of its contracts at half'
-FROM (SELECT margin.market()::text::jsonb) AS m (today),
+FROM (SELECT desk.market()::text::jsonb) AS m (today),
      LATERAL (SELECT jsonb_object_agg(key, CASE WHEN value ->> 'base' = 'SOL'
                   THEN jsonb_set(value, '{mark}', to_jsonb((value ->> 'mark')::numeric / 2))
                   ELSE value END)

@@ -239,17 +239,15 @@ INSERT INTO demo.expected VALUES (14, 'SOL at half',
     -4050, 55950, 60000, 0, 4050, 0,
     1200, 1200, -5250, 5250, NULL, 'bankrupt', NULL);
 
--- Today's figures come from the view margin.account_margin (through its function
+-- Today's figures come from the view desk.account_margin (through its function
 -- of one account), the others from the stored markets.
 CREATE VIEW demo.computed AS
     SELECT 'today' AS scenario, m.*
-    FROM demo.story AS s, LATERAL margin.account_margin(s.account_id) AS m
+    FROM demo.story AS s, LATERAL desk.account_margin(s.account_id) AS m
 UNION ALL
     SELECT scenario, account_id, (margin.evaluate(portfolio, market)).*
     FROM demo.scenario,
-         (SELECT account_id, margin.portfolio(symbol, quantity, entry_price, leverage) AS portfolio
-          FROM margin.holding JOIN demo.story USING (account_id)
-          GROUP BY account_id) AS p
+         (SELECT * FROM desk.account_portfolio JOIN demo.story USING (account_id)) AS p
     WHERE scenario <> 'today';
 COMMENT ON VIEW demo.computed IS 'what margin makes of the stories, today and in the stored markets';
 

@@ -20,11 +20,11 @@ SET search_path = pg_catalog;
 \set account 2
 \endif
 
-SELECT to_char((SELECT count(DISTINCT account_id) FROM margin.holding), 'FM999,999,999') AS accounts,
-       (SELECT count(*) FROM margin.asset) AS assets,
-       (SELECT count(*) FROM margin.contract) AS contracts,
-       to_char((SELECT count(*) FROM margin.balance), 'FM999,999,999') AS balances,
-       to_char((SELECT count(*) FROM margin.position), 'FM999,999,999') AS positions \gset
+SELECT to_char((SELECT count(DISTINCT account_id) FROM desk.holding), 'FM999,999,999') AS accounts,
+       (SELECT count(*) FROM desk.asset) AS assets,
+       (SELECT count(*) FROM desk.contract) AS contracts,
+       to_char((SELECT count(*) FROM desk.balance), 'FM999,999,999') AS balances,
+       to_char((SELECT count(*) FROM desk.position), 'FM999,999,999') AS positions \gset
 
 \echo
 \echo ==========================================================================================================
@@ -39,7 +39,7 @@ SELECT to_char((SELECT count(DISTINCT account_id) FROM margin.holding), 'FM999,9
 -- One pass over the book, which parts 1, 4 and 5 share.
 DROP TABLE IF EXISTS pg_temp.today, pg_temp.shocked;
 SELECT clock_timestamp() AS start \gset
-CREATE TEMPORARY TABLE today AS SELECT * FROM margin.account_margin;
+CREATE TEMPORARY TABLE today AS SELECT * FROM desk.account_margin;
 SELECT to_char(extract(epoch FROM clock_timestamp() - :'start') * 1000, 'FM999,990') AS ms \gset
 
 SELECT l.level, count(t.level) AS accounts, round(100.0 * count(t.level) / sum(count(t.level)) OVER (), 2) AS "%",
@@ -52,9 +52,9 @@ LEFT JOIN today AS t USING (level)
 GROUP BY l.level
 ORDER BY l.level;
 
-\echo '   Valued in' :ms 'ms by one SELECT from margin.account_margin.'
+\echo '   Valued in' :ms 'ms by one SELECT from desk.account_margin.'
 \echo
-\echo '2. WHO IS UNDERCOLLATERALIZED? The ten worst of margin.undercollateralized.'
+\echo '2. WHO IS UNDERCOLLATERALIZED? The ten worst of desk.undercollateralized.'
 \echo '   Equity counts assets at their collateral ratios. Shortfall is maintenance margin less equity. All in USD.'
 \echo
 
@@ -66,31 +66,31 @@ SELECT u.account_id::text AS account, u.level,
        coalesce(
            (SELECT CASE WHEN p.long_notional >= p.short_notional THEN 'long ' ELSE 'short ' END || p.contract
                    || to_char(greatest(p.long_notional, p.short_notional), ' FM999,999,990')
-            FROM margin.account_position AS p
+            FROM desk.account_position AS p
             WHERE p.account_id = u.account_id
             ORDER BY greatest(p.long_notional, p.short_notional) DESC, p.contract
             LIMIT 1),
            'none, only a debt') AS "largest position"
-FROM (SELECT * FROM margin.undercollateralized ORDER BY shortfall DESC, account_id LIMIT 10) AS u
+FROM (SELECT * FROM desk.undercollateralized ORDER BY shortfall DESC, account_id LIMIT 10) AS u
 ORDER BY u.shortfall DESC, u.account_id;
 
 SELECT upper('why? account ' || :account)
        || coalesce((SELECT ': "' || title || '".' FROM demo.story WHERE account_id = :account), '') AS who,
        -- no totals where something is missing
-       coalesce((SELECT missing IS NULL FROM margin.account_margin WHERE account_id = :account), false) AS is_priced \gset
+       coalesce((SELECT missing IS NULL FROM desk.account_margin WHERE account_id = :account), false) AS is_priced \gset
 \echo '3.' :who
-\echo '   The account as a whole (margin.account_margin), in USD:'
+\echo '   The account as a whole (desk.account_margin), in USD:'
 \echo
 
 \pset tuples_only on
 \pset border 0
 \pset null ''
 SELECT '     ' || v.what, round(v.amount, v.digits) AS amount, '   ' || v.note
-FROM margin.account_margin AS m,
+FROM desk.account_margin AS m,
      LATERAL (SELECT sum(net_asset_value) FILTER (WHERE net_asset_value > 0) AS worth, sum(maintenance_margin) AS liabilities
-              FROM margin.account_collateral WHERE account_id = :account) AS c,
+              FROM desk.account_collateral WHERE account_id = :account) AS c,
      LATERAL (SELECT coalesce(sum(maintenance_margin), 0) AS positions
-              FROM margin.account_position WHERE account_id = :account) AS p,
+              FROM desk.account_position WHERE account_id = :account) AS p,
      LATERAL (VALUES
          (1, '  collateral value', m.collateral_value, 2,
              'assets at their collateral ratios' || CASE WHEN m.missing IS NULL
@@ -112,44 +112,44 @@ ORDER BY v.n;
 \pset border 1
 \pset tuples_only off
 
-\echo '   Asset by asset (margin.account_collateral). Up to "equity" in units of the asset, then in USD:'
+\echo '   Asset by asset (desk.account_collateral). Up to "equity" in units of the asset, then in USD:'
 \echo
 
 SELECT coalesce(asset, 'total') AS asset,
        CASE WHEN grouping(asset) = 0 THEN round(sum(balance), 4) END AS balance,
-       CASE WHEN grouping(asset) = 0 THEN round(sum(profit_and_loss), 2) END AS "gain, loss",
+       CASE WHEN grouping(asset) = 0 THEN round(sum(pnl), 2) END AS "gain, loss",
        CASE WHEN grouping(asset) = 0 THEN round(sum(asset_equity), 4) END AS equity,
        CASE WHEN grouping(asset) = 0 THEN round(sum(price), 2) END AS price,
        round(sum(net_asset_value)) AS worth,
        round(sum(collateral_value)) AS counts,
        round(sum(liability)) AS owes,
        round(sum(maintenance_margin), 2) AS "maintenance"
-FROM margin.account_collateral
+FROM desk.account_collateral
 WHERE account_id = :account
 GROUP BY GROUPING SETS ((asset), ())
 HAVING grouping(asset) = 0 OR :'is_priced'
 ORDER BY grouping(asset), asset COLLATE "C";
 
-\echo '   Position by position (margin.account_position). Margins in USD, the rest in the asset it settles in:'
+\echo '   Position by position (desk.account_position). Margins in USD, the rest in the asset it settles in:'
 \echo
 
 SELECT coalesce(contract, 'total') AS contract,
-       CASE WHEN grouping(contract) = 0 THEN min(settle_asset) END AS settles,
+       CASE WHEN grouping(contract) = 0 THEN min(settle) END AS settles,
        CASE WHEN grouping(contract) = 0 THEN round(sum(long)) END AS long,
        CASE WHEN grouping(contract) = 0 THEN round(sum(short)) END AS short,
-       CASE WHEN grouping(contract) = 0 THEN round(sum(mark_price), 2) END AS mark,
+       CASE WHEN grouping(contract) = 0 THEN round(sum(mark), 2) END AS mark,
        CASE WHEN grouping(contract) = 0 THEN round(sum(long_notional + short_notional)) END AS notional,
-       CASE WHEN grouping(contract) = 0 THEN round(sum(profit_and_loss), 2) END AS "gain, loss",
+       CASE WHEN grouping(contract) = 0 THEN round(sum(pnl), 2) END AS "gain, loss",
        round(sum(maintenance_margin), 2) AS maintenance,
        round(sum(initial_margin), 2) AS initial
-FROM margin.account_position
+FROM desk.account_position
 WHERE account_id = :account
 GROUP BY GROUPING SETS ((contract), ())
 HAVING grouping(contract) = 0 OR (:'is_priced' AND count(*) > 0)
 ORDER BY grouping(contract), contract COLLATE "C";
 
 \echo '4. FOURTEEN ACCOUNTS WITH A STORY (demo.story). Look into any of them as in part 3, for instance:'
-\echo '   SELECT * FROM margin.account_position WHERE account_id = 3;'
+\echo '   SELECT * FROM desk.account_position WHERE account_id = 3;'
 \echo
 
 -- Long texts wrapped at words.
@@ -169,8 +169,7 @@ ORDER BY s.account_id, n;
 CREATE TEMPORARY TABLE shocked AS
 SELECT s.scenario, p.account_id, v.level, v.equity, v.shortfall
 FROM demo.scenario AS s,
-     (SELECT account_id, margin.portfolio(symbol, quantity, entry_price, leverage) AS portfolio
-      FROM margin.holding GROUP BY account_id) AS p,
+     desk.account_portfolio AS p,
      LATERAL margin.evaluate(p.portfolio, s.market) AS v
 WHERE s.scenario <> 'today'
 UNION ALL

@@ -209,10 +209,10 @@ sub add_market
 	for my $name ((shuffle @asset_names)[ 0 .. between(4, 9) ])
 	{
 		my $price = chance(0.08) ? undef : decimal($profile);
-		my $basis = pick(qw(quantity value));
-		my $unit = $profile eq 'vast' || $basis eq 'quantity' ? undef : $price;
+		my $tier_unit = pick(qw(quantity value));
+		my $unit = $profile eq 'vast' || $tier_unit eq 'quantity' ? undef : $price;
 		my @bounds;
-		row('asset', $market, $name, $price, $basis,
+		row('asset', $market, $name, $price, $tier_unit,
 			chance(0.5) ? 1 : pick('1.1', '1.250', 2, '1.' . digits(18), decimal('huge')),
 			chance(0.5) ? 1 : pick('0.5', '1.3', 2, decimal($profile)));
 		my $tiers = chance(0.85);
@@ -360,11 +360,11 @@ sub market_text
 		  json_text(($method eq 'whole' ? 'whole ' : '') . '{' . join(', ', @{ $tiers{ $kind, $symbol } }) . '}');
 	}
 	my @assets = map {
-		my (undef, $name, $price, $basis, $liability_weight, $requirement_weight) = @$_;
+		my (undef, $name, $price, $tier_unit, $liability_weight, $requirement_weight) = @$_;
 		$name => json_object(
 			price => $price,
 			tiers => $schedule{collateral}{$name},
-			basis => json_text($basis),
+			tier_unit => json_text($tier_unit),
 			liability_weight => $liability_weight,
 			requirement_weight => $requirement_weight,
 			liability_maintenance => $schedule{liability}{$name})
@@ -374,7 +374,7 @@ sub market_text
 		$name => json_object(
 			settle => json_text($settle),
 			base => defined $base ? json_text($base) : undef,
-			size => $size,
+			contract_size => $size,
 			mark => $mark,
 			maintenance => $schedule{maintenance}{$name},
 			initial => $schedule{initial}{$name},
@@ -400,7 +400,7 @@ sub market_text
 # equity is a given multiple of its maintenance margin, at times exactly 1:
 # the account's holdings and an amount of CASH, an asset of every market that
 # counts at par with either sign.  In every market the contract DIAL, settled
-# in CASH, size and mark 1, requires exactly its quantity.
+# in CASH, contract size and mark 1, requires exactly its quantity.
 sub random_book
 {
 	my %wanted = (

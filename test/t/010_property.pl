@@ -241,8 +241,8 @@ SELECT CASE WHEN tiers IS NULL AND asset_equity > 0 THEN 'without tiers'
 			WHEN asset_equity < 0 AND liability_weight > 1 THEN 'liability, weighted'
 			WHEN asset_equity < 0 THEN 'liability'
 			WHEN asset_equity = 0 THEN 'asset equity 0'
-			WHEN at_bound THEN 'basis ' || basis || ', at a bound'
-			ELSE 'basis ' || basis END, count(*)
+			WHEN at_bound THEN 'tiers by ' || tier_unit || ', at a bound'
+			ELSE 'tiers by ' || tier_unit END, count(*)
 FROM property.expected_collateral AS collateral
 JOIN property.expected USING (case_id)
 JOIN reference.asset USING (market_id, asset)
@@ -251,13 +251,13 @@ LEFT JOIN (SELECT market_id, symbol AS asset, kind AS tiers
 CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM reference.tier
 								   WHERE tier.market_id = collateral.market_id AND tier.kind = 'collateral'
 									 AND tier.symbol = collateral.asset AND lower_bound > 0
-									 AND lower_bound = CASE basis WHEN 'value' THEN collateral.price ELSE 1 END
+									 AND lower_bound = CASE tier_unit WHEN 'value' THEN collateral.price ELSE 1 END
 													   * asset_equity)) AS meets (at_bound)
 WHERE level <> 'unpriced'
 GROUP BY 1
 UNION ALL
 SELECT 'profit nets with balance', count(*) FROM property.expected_collateral
-WHERE balance <> 0 AND profit_and_loss <> 0
+WHERE balance <> 0 AND pnl <> 0
 UNION ALL
 SELECT 'no price, no tiers, counts nothing', count(*)
 FROM property.expected_collateral JOIN property.expected USING (case_id)
@@ -265,12 +265,12 @@ WHERE price IS NULL AND asset_equity > 0 AND level <> 'unpriced'
 UNION ALL
 SELECT 'settlement weighted', count(*)
 FROM property.expected_position JOIN property.expected USING (case_id)
-JOIN reference.asset ON asset.market_id = expected_position.market_id AND asset.asset = settle_asset
+JOIN reference.asset ON asset.market_id = expected_position.market_id AND asset.asset = settle
 WHERE requirement_weight <> 1 AND level <> 'unpriced'
 UNION ALL
 -- why something is missing
 SELECT 'contract ' || CASE WHEN contract.contract IS NULL THEN 'unknown'
-						   WHEN contract.mark_price IS NULL THEN 'without mark'
+						   WHEN contract.mark IS NULL THEN 'without mark'
 						   WHEN kind IS NULL THEN 'without maintenance'
 						   WHEN asset.asset IS NULL THEN 'settled in an unknown asset'
 						   WHEN asset.price IS NULL THEN 'settled in an asset without price' END, count(*)
@@ -278,7 +278,7 @@ FROM property.expected_position AS position
 LEFT JOIN reference.contract USING (market_id, contract)
 LEFT JOIN reference.schedule ON schedule.market_id = position.market_id
 	AND symbol = contract AND kind = 'maintenance'
-LEFT JOIN reference.asset ON asset.market_id = position.market_id AND asset.asset = contract.settle_asset
+LEFT JOIN reference.asset ON asset.market_id = position.market_id AND asset.asset = contract.settle
 WHERE cardinality(missing) > 0
 GROUP BY 1
 UNION ALL
@@ -333,7 +333,7 @@ my %required = (
 	'liability' => 50,
 	'liability, weighted' => 50,
 	'asset equity 0' => 5,
-	(map { ("basis $_" => 100, "basis $_, at a bound" => 10) } qw(quantity value)),
+	(map { ("tiers by $_" => 100, "tiers by $_, at a bound" => 10) } qw(quantity value)),
 	'profit nets with balance' => 100,
 	'no price, no tiers, counts nothing' => 3,
 	'settlement weighted' => 50,
@@ -398,10 +398,10 @@ STABLE LANGUAGE sql AS $$
 			LEFT JOIN (SELECT * FROM reference.level_threshold WHERE market_id = of_market) AS own USING (level))),
 		property.member('contracts', (
 			SELECT property.object(VARIADIC array_agg(property.member(contract, property.object(
-				property.member('settle', to_json(settle_asset)::text),
-				property.member('base', to_json(base_asset)::text),
-				property.member('size', size::text),
-				property.member('mark', mark_price::text),
+				property.member('settle', to_json(settle)::text),
+				property.member('base', to_json(base)::text),
+				property.member('contract_size', contract_size::text),
+				property.member('mark', mark::text),
 				property.member('maintenance', to_json(property.schedule_text(market_id, 'maintenance', contract))::text),
 				property.member('initial', to_json(property.schedule_text(market_id, 'initial', contract))::text),
 				property.member('netting', to_json(netting)::text, terse AND netting = 'leg'),
@@ -411,7 +411,7 @@ STABLE LANGUAGE sql AS $$
 			SELECT property.object(VARIADIC array_agg(property.member(asset, property.object(
 				property.member('price', price::text),
 				property.member('tiers', to_json(property.schedule_text(market_id, 'collateral', asset))::text),
-				property.member('basis', to_json(basis)::text, terse AND basis = 'quantity'),
+				property.member('tier_unit', to_json(tier_unit)::text, terse AND tier_unit = 'quantity'),
 				property.member('liability_weight', liability_weight::text, terse AND liability_weight = 1),
 				property.member('requirement_weight', requirement_weight::text, terse AND requirement_weight = 1),
 				property.member('liability_maintenance',
@@ -422,15 +422,15 @@ $$;
 CREATE FUNCTION property.market_of_rows(of_market integer) RETURNS margin.market
 STABLE LANGUAGE sql AS $$
 	SELECT margin.market(
-		ARRAY(SELECT (asset, price, property.schedule(market_id, 'collateral', asset), basis,
+		ARRAY(SELECT (asset, price, property.schedule(market_id, 'collateral', asset), tier_unit,
 					  nullif(liability_weight, 1), requirement_weight,
 					  property.schedule(market_id, 'liability', asset))::margin.asset_terms
 			  FROM reference.asset WHERE market_id = of_market ORDER BY price),
-		ARRAY(SELECT (contract, settle_asset, base_asset, size, mark_price,
+		ARRAY(SELECT (contract, settle, base, contract_size, mark,
 					  property.schedule(market_id, 'maintenance', contract),
 					  property.schedule(market_id, 'initial', contract), netting,
 					  nullif(closing_fee, 0))::margin.contract_terms
-			  FROM reference.contract WHERE market_id = of_market ORDER BY size),
+			  FROM reference.contract WHERE market_id = of_market ORDER BY contract_size),
 		(SELECT margin_ratio FROM reference.level_threshold WHERE market_id = of_market AND level = 'warning'),
 		(SELECT margin_ratio FROM reference.level_threshold WHERE market_id = of_market AND level = 'margin_call'),
 		(SELECT margin_ratio FROM reference.level_threshold WHERE market_id = of_market AND level = 'liquidation'))
@@ -557,7 +557,7 @@ none_wrong(q{
 					  sum(net_asset_value) AS net_asset_value, sum(haircut) AS haircut,
 					  sum(maintenance_margin) AS liability_maintenance
 			   FROM property.collateral GROUP BY case_id) AS assets USING (case_id)
-	LEFT JOIN (SELECT case_id, sum(unrealized_pnl) AS unrealized_pnl, sum(initial_margin) AS initial_margin,
+	LEFT JOIN (SELECT case_id, sum(pnl_usd) AS unrealized_pnl, sum(initial_margin) AS initial_margin,
 					  sum(maintenance_margin) AS maintenance_margin
 			   FROM property.position GROUP BY case_id) AS contracts USING (case_id)
 	WHERE (valuation).level <> 'unpriced'
@@ -589,12 +589,12 @@ none_wrong(q{
 	FULL JOIN property.collateral AS given USING (case_id, asset)
 	JOIN property.expected AS valued USING (case_id)
 	WHERE valued.level <> 'unpriced'
-	  AND ((coalesce(expected.balance, 0), coalesce(expected.profit_and_loss, 0), coalesce(expected.asset_equity, 0),
+	  AND ((coalesce(expected.balance, 0), coalesce(expected.pnl, 0), coalesce(expected.asset_equity, 0),
 			coalesce(expected.net_asset_value, 0), coalesce(expected.collateral_value, 0),
 			coalesce(expected.liability, 0), coalesce(expected.maintenance_margin, 0),
 			coalesce(expected.net_asset_value - expected.collateral_value + expected.liability, 0))
 		   IS DISTINCT FROM
-		   (coalesce(given.balance, 0), coalesce(given.profit_and_loss, 0), coalesce(given.asset_equity, 0),
+		   (coalesce(given.balance, 0), coalesce(given.pnl, 0), coalesce(given.asset_equity, 0),
 			coalesce(given.net_asset_value, 0), coalesce(given.collateral_value, 0),
 			coalesce(given.liability, 0), coalesce(given.maintenance_margin, 0),
 			coalesce(given.haircut, 0))
@@ -607,13 +607,13 @@ none_wrong(q{
 	FULL JOIN property.position AS given USING (case_id, contract)
 	JOIN property.expected AS valued USING (case_id)
 	WHERE valued.level <> 'unpriced'
-	  AND (expected.settle_asset, expected.long, expected.short, expected.mark_price,
-		   expected.long_notional, expected.short_notional, expected.profit_and_loss,
-		   expected.unrealized_pnl, expected.maintenance_margin, expected.initial_margin)
+	  AND (expected.settle, expected.long, expected.short, expected.mark,
+		   expected.long_notional, expected.short_notional, expected.pnl,
+		   expected.pnl_usd, expected.maintenance_margin, expected.initial_margin)
 		  IS DISTINCT FROM
-		  (given.settle_asset, given.long, given.short, given.mark_price,
-		   given.long_notional, given.short_notional, given.profit_and_loss,
-		   given.unrealized_pnl, given.maintenance_margin, given.initial_margin)
+		  (given.settle, given.long, given.short, given.mark,
+		   given.long_notional, given.short_notional, given.pnl,
+		   given.pnl_usd, given.maintenance_margin, given.initial_margin)
 	}, 'positions(), row by row');
 
 # ---------------------------------------------------------------------------
@@ -669,6 +669,16 @@ none_wrong(q{
 	WHERE two IS DISTINCT FROM four
 	}, 'portfolio(asset, quantity)');
 
+none_wrong(q{
+	SELECT case_id, portfolio, five
+	FROM property.subject
+	JOIN (SELECT case_id, margin.portfolio(symbol, quantity, entry_price, leverage,
+										   CASE WHEN entry_price IS NULL THEN 'balance' ELSE 'position' END::margin.holding_kind) AS five
+		  FROM reference.holding
+		  GROUP BY case_id) AS kinds USING (case_id)
+	WHERE five IS DISTINCT FROM portfolio
+	}, 'portfolio(symbol, quantity, entry_price, leverage, kind)');
+
 # ---------------------------------------------------------------------------
 # Schedules by themselves: at each bound, beside it, and beyond the last.
 # ---------------------------------------------------------------------------
@@ -702,9 +712,9 @@ none_wrong(q{
 	CROSS JOIN LATERAL reference.apply(schedule.market_id, kind, symbol, x) AS in_quantity
 	CROSS JOIN LATERAL reference.apply(schedule.market_id, kind, symbol, price * x) AS in_value
 	WHERE kind = 'collateral' AND price IS NOT NULL
-	  AND (margin.collateral_value(x, price, of_rows) IS DISTINCT FROM price * in_quantity.amount
-		   OR margin.collateral_value(x, price, of_rows, 'quantity') IS DISTINCT FROM price * in_quantity.amount
-		   OR margin.collateral_value(x, price, of_rows, 'value') IS DISTINCT FROM in_value.amount)
-	}, 'collateral_value() of a quantity');
+	  AND (margin.tiered_value(x, price, of_rows) IS DISTINCT FROM price * in_quantity.amount
+		   OR margin.tiered_value(x, price, of_rows, 'quantity') IS DISTINCT FROM price * in_quantity.amount
+		   OR margin.tiered_value(x, price, of_rows, 'value') IS DISTINCT FROM in_value.amount)
+	}, 'tiered_value() of a quantity');
 
 done_testing();

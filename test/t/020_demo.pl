@@ -42,31 +42,31 @@ is(run_file('expected.sql'), '', 'expected.sql prints nothing');
 # --- the book ---------------------------------------------------------------
 
 is(rows(q{
-	SELECT (SELECT count(*) FROM margin.asset),
-	       (SELECT count(*) FROM margin.contract),
-	       (SELECT count(DISTINCT account_id) FROM margin.holding),
-	       (SELECT count(*) FROM margin.balance),
-	       (SELECT count(*) FROM margin.position)}),
+	SELECT (SELECT count(*) FROM desk.asset),
+	       (SELECT count(*) FROM desk.contract),
+	       (SELECT count(DISTINCT account_id) FROM desk.holding),
+	       (SELECT count(*) FROM desk.balance),
+	       (SELECT count(*) FROM desk.position)}),
 	'14|50|12014|36472|27293', 'size of the book');
 
-is(rows(q{SELECT settle_asset, netting, count(*) FROM margin.contract GROUP BY 1, 2 ORDER BY 1, 2}),
+is(rows(q{SELECT settle, netting, count(*) FROM desk.contract GROUP BY 1, 2 ORDER BY 1, 2}),
 	"USDC|larger|12\nUSDC|net|12\nUSDT|leg|12\nUSDT|net|14", 'contracts by settlement asset and netting mode');
 
-is(rows(q{SELECT DISTINCT count(*) FROM margin.risk_tier GROUP BY contract}), '5', 'five risk tiers each');
+is(rows(q{SELECT DISTINCT count(*) FROM desk.risk_tier GROUP BY contract}), '5', 'five risk tiers each');
 
 is(rows(q{
 	SELECT count(*) FILTER (WHERE source LIKE '%ILLUSTRATIVE%'), count(*)
-	FROM (SELECT source FROM margin.asset UNION ALL SELECT source FROM margin.contract) AS s}),
+	FROM (SELECT source FROM desk.asset UNION ALL SELECT source FROM desk.contract) AS s}),
 	'64|64', 'every source says that figures are illustrative');
 is(rows(q{
-	SELECT string_agg(asset, ' ' ORDER BY asset COLLATE "C") FROM margin.asset WHERE source ~* 'publish'}),
+	SELECT string_agg(asset, ' ' ORDER BY asset COLLATE "C") FROM desk.asset WHERE source ~* 'publish'}),
 	'BTC USDC USDT', 'only three assets are said to have published ratios');
 
 # Not a row may differ from machine to machine.
 is(rows(q{
 	SELECT md5(string_agg(concat_ws(' ', account_id, symbol, trim_scale(quantity), trim_scale(entry_price), trim_scale(leverage)),
 	                      E'\n' ORDER BY account_id, symbol COLLATE "C", entry_price NULLS FIRST, quantity))
-	FROM margin.holding}),
+	FROM desk.holding}),
 	'7bfb9c24268072fb6f8d33d5d1bf9ce3', 'the book is the same everywhere');
 
 # --- the stories --------------------------------------------------------------
@@ -78,7 +78,7 @@ is(rows('SELECT * FROM demo.wrong'), '', 'margin agrees with the computation by 
 # The comparison does compare. (The ratio is rounded to 8 decimals and stays.)
 is(rows(q{
 	BEGIN;
-	UPDATE margin.balance SET quantity = quantity + 0.000001 WHERE (account_id, asset) = (4, 'USDT');
+	UPDATE desk.balance SET quantity = quantity + 0.000001 WHERE (account_id, asset) = (4, 'USDT');
 	SELECT string_agg(figure, ' ' ORDER BY figure COLLATE "C") FROM demo.wrong;
 	ROLLBACK}),
 	'available_margin equity initial_margin liabilities maintenance_margin net_asset_value',
@@ -87,16 +87,15 @@ is(rows(q{
 # --- the crowd ----------------------------------------------------------------
 
 my $levels = "healthy|11709\nwarning|135\nmargin_call|86\nliquidation|38\nbankrupt|38\nunpriced|8";
-is(rows('SELECT level, count(*) FROM margin.account_margin GROUP BY level ORDER BY level'),
+is(rows('SELECT level, count(*) FROM desk.account_margin GROUP BY level ORDER BY level'),
 	$levels, 'accounts at each level');
-is(rows('SELECT count(*) FROM margin.undercollateralized'), 38 + 38, 'undercollateralized');
-is(rows('SELECT count(*) FROM margin.unpriced'), 8, 'unpriced');
+is(rows('SELECT count(*) FROM desk.undercollateralized'), 38 + 38, 'undercollateralized');
+is(rows('SELECT count(*) FROM desk.unpriced'), 8, 'unpriced');
 
 my $in_scenario = q{
 	SELECT (v).level, count(*)
-	FROM (SELECT margin.evaluate(margin.portfolio(symbol, quantity, entry_price, leverage),
-	                             (SELECT market FROM demo.scenario WHERE scenario = '%s')) AS v
-	      FROM margin.holding GROUP BY account_id) AS e
+	FROM (SELECT margin.evaluate(portfolio, (SELECT market FROM demo.scenario WHERE scenario = '%s')) AS v
+	      FROM desk.account_portfolio OFFSET 0) AS e
 	GROUP BY 1 ORDER BY 1};
 is(rows(sprintf $in_scenario, 'today'), $levels, 'the stored market of today gives the same');
 is(rows(sprintf $in_scenario, 'USDC at 0.90'),

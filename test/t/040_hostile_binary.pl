@@ -187,10 +187,10 @@ my %good = (
 		'{"balances": {' . join(', ', map { sprintf '"S%04d": %d', $_, $_ + 1 } 0 .. 4999) . '}}' ],
 	market => [
 		'{}', '{"levels": {"liquidation": 7, "margin_call": 0.9, "warning": 0.123456789012345678901234567890123456789}}',
-		'{"assets": {"BTC": {"basis": "value", "liability_maintenance": "whole {0: 0.1, 7: 0.2}", "liability_weight": 1.25, '
-		  . '"price": 68000, "requirement_weight": 0.5, "tiers": "{0: 0.975, 1: 0.97}"}, "é数": {}}, '
-		  . '"contracts": {"BTC_USDT": {"base": "BTC", "closing_fee": 0.0005, "initial": "whole {0: 0.01}", "maintenance": "{0: 0.004}", '
-		  . '"mark": 68010.5, "netting": "larger", "settle": "USDT", "size": 0.0001}}}' ]);
+		'{"assets": {"BTC": {"liability_maintenance": "whole {0: 0.1, 7: 0.2}", "liability_weight": 1.25, '
+		  . '"price": 68000, "requirement_weight": 0.5, "tier_unit": "value", "tiers": "{0: 0.975, 1: 0.97}"}, "é数": {}}, '
+		  . '"contracts": {"BTC_USDT": {"base": "BTC", "closing_fee": 0.0005, "contract_size": 0.0001, "initial": "whole {0: 0.01}", "maintenance": "{0: 0.004}", '
+		  . '"mark": 68010.5, "netting": "larger", "settle": "USDT"}}}' ]);
 
 my $session = connect_raw('UTF8');
 
@@ -229,8 +229,8 @@ is($node->safe_psql('postgres', 'SELECT count(*), count(DISTINCT g::text) FROM g
 my %victim = (
 	schedule => 'whole {0: 0.4, 50: 0.5, 1e3: 7}',
 	portfolio => '{"balances": {"é": -1.5}, "positions": {"P": {"long": 3, "long_cost": 19e4, "long_margin": 0.3}}}',
-	market => '{"assets": {"A": {"price": 68, "tiers": "{0: 0.9, 1: 0.8}", "basis": "value"}}, "levels": {"warning": 0.6}, '
-	  . '"contracts": {"C": {"settle": "A", "size": 1, "netting": "net", "maintenance": "whole {0: 0.1}"}}}');
+	market => '{"assets": {"A": {"price": 68, "tiers": "{0: 0.9, 1: 0.8}", "tier_unit": "value"}}, "levels": {"warning": 0.6}, '
+	  . '"contracts": {"C": {"settle": "A", "contract_size": 1, "netting": "net", "maintenance": "whole {0: 0.1}"}}}');
 
 for my $type (@types)
 {
@@ -301,7 +301,7 @@ my @crafted = (
 	[ 'unknown keys', ['22P02'], portfolio => "\1" . '{"balance": {}}', market => "\1" . '{"assets": {"A": {"prices": 1}}}' ],
 	[ 'unsorted symbols', [], portfolio => "\1" . '{"positions": {"b": {"long": 1}, "a": {"long": 1}}, "balances": {"b": 1, "B": 1, "a": 1}}',
 		market => "\1" . '{"levels": {}, "assets": {"b": {}, "a": {}}}' ],
-	[ 'an empty symbol', ['22023'], portfolio => "\1" . '{"balances": {"": 1}}', market => "\1" . '{"contracts": {"": {"settle": "A", "size": 1}}}' ],
+	[ 'an empty symbol', ['22023'], portfolio => "\1" . '{"balances": {"": 1}}', market => "\1" . '{"contracts": {"": {"settle": "A", "contract_size": 1}}}' ],
 	[ 'a symbol of 256 bytes', ['22023'], portfolio => "\1" . '{"balances": {"' . 'é' x 128 . '": 1}}', market => "\1" . '{"assets": {"' . 'é' x 128 . '": {}}}' ],
 	[ 'a symbol of a million bytes', ['22023'], portfolio => "\1" . "{\"balances\": {\"$long_number\": 1}}", market => "\1" . "{\"assets\": {\"$long_number\": {}}}" ],
 	(map { my $number = $_; [ "the number " . substr($number, 0, 20), ['22P02', '22003', '22023'],
@@ -320,14 +320,14 @@ my @crafted = (
 	[ 'a cost without a quantity', ['22023'], portfolio => "\1" . '{"positions": {"P": {"long_cost": 1}}}' ],
 	[ 'a negative quantity', ['22023'], portfolio => "\1" . '{"positions": {"P": {"long": -1}}}' ],
 	[ 'levels out of order', ['22023'], market => "\1" . '{"levels": {"warning": 0.9}}' ],
-	[ 'a mark of 0', ['22023'], market => "\1" . '{"contracts": {"C": {"settle": "A", "size": 1, "mark": 0}}}' ],
+	[ 'a mark of 0', ['22023'], market => "\1" . '{"contracts": {"C": {"settle": "A", "contract_size": 1, "mark": 0}}}' ],
 	[ '1,001 tiers', ['54000'], schedule => "\1{" . join(', ', map { "$_: 1" } 0 .. 1000) . '}',
 		market => "\1" . '{"assets": {"A": {"tiers": "{' . join(', ', map { "$_: 1" } 0 .. 1000) . '}"}}}' ],
 	[ 'a million tiers', ['54000'], schedule => "\1{$tiers}", market => "\1" . "{\"assets\": {\"A\": {\"tiers\": \"{$tiers}\"}}}" ],
 	(map { my ($open) = $_; [ 'a million times ' . $open, ['22P02'],
 		(map { $_ => "\1" . $open x $million } @types) ] } '[', '{', '{"a":', '"', '\\', ',', ' ', '{"balances":', '{"assets":', '(', '{0:'),
 	[ 'a million brackets inside', ['22P02'], portfolio => "\1" . '{"balances": {"A": ' . '[' x $million, market => "\1" . '{"assets": {"A": {"price": ' . '[' x $million ],
-	[ 'a million objects inside', ['22P02'], portfolio => "\1" . '{"positions": {"A": ' . '{"long": ' x $million, market => "\1" . '{"contracts": {"A": ' . '{"size": ' x $million ],
+	[ 'a million objects inside', ['22P02'], portfolio => "\1" . '{"positions": {"A": ' . '{"long": ' x $million, market => "\1" . '{"contracts": {"A": ' . '{"contract_size": ' x $million ],
 	[ 'a million brackets in a string', ['22P02'], market => "\1" . '{"assets": {"A": {"tiers": "' . '{' x $million . '"}}}' ],
 	[ 'many repeated symbols', ['22P02'], portfolio => "\1" . '{"balances": {' . join(',', $balances, $balances) . '}}' ],
 	[ 'many symbols', [], portfolio => "\1" . '{"balances": {' . $balances . '}}', market => "\1" . '{"assets": {' . $balances =~ s/:1/:{}/gr . '}}' ],

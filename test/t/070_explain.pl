@@ -150,7 +150,7 @@ none_wrong(q{
 		WHERE row.account_id = position.account_id AND kind = 'contract' AND symbol = contract) AS e ON true
 	JOIN property.account USING (account_id)
 	WHERE v ->> 'level' <> 'unpriced'
-	  AND (pnl, pnl_usd, maintenance, initial) IS DISTINCT FROM (profit_and_loss, unrealized_pnl, maintenance_margin, initial_margin)},
+	  AND (e.pnl, e.pnl_usd, maintenance, initial) IS DISTINCT FROM (position.pnl, position.pnl_usd, maintenance_margin, initial_margin)},
 	'the legs of a contract sum to the contract');
 
 # One leg that counts: its three candidates, computed here, and which one is named.
@@ -164,7 +164,7 @@ CREATE TABLE property.decided AS
 	CROSS JOIN LATERAL (
 		SELECT margin.apply(maintenance, notional) + closing_fee * notional AS by_maintenance,
 			   coalesce(margin.apply(initial, notional), 0) AS by_rate,
-			   size * terms.mark_price * coalesce((p::text::jsonb -> 'positions' -> contract ->> (side || '_margin'))::numeric, 0) AS by_leverage) AS c
+			   contract_size * terms.mark * coalesce((p::text::jsonb -> 'positions' -> contract ->> (side || '_margin'))::numeric, 0) AS by_leverage) AS c
 	CROSS JOIN LATERAL (
 		SELECT max(item) AS item, sum(amount * coalesce(rate, 1)) AS settled
 		FROM property.row
@@ -232,11 +232,14 @@ sql(q{
 -- a / b rounded up at the 18th decimal, a >= 0, b > 0
 CREATE FUNCTION property.quotient_up(a numeric, b numeric) RETURNS numeric IMMUTABLE LANGUAGE sql AS
 	$$ SELECT (div(a * 1e18, b) + CASE WHEN mod(a * 1e18, b) > 0 THEN 1 ELSE 0 END) * 1e-18 $$;
+-- and down
+CREATE FUNCTION property.quotient_down(a numeric, b numeric) RETURNS numeric IMMUTABLE LANGUAGE sql AS
+	$$ SELECT div(a * 1e18, b) * 1e-18 $$;
 
 CREATE TABLE property.trade AS
-	SELECT trade, account_id, market, p, contract, settle_asset, size, wanted.leverage,
-		   coalesce(price, mark_price, 1) AS price,
-		   coalesce(price = mark_price, mark_price IS NOT NULL) AS at_mark,
+	SELECT trade, account_id, market, p, contract, settle, contract_size, wanted.leverage,
+		   coalesce(price, mark, 1) AS price,
+		   coalesce(price = mark, mark IS NOT NULL) AS at_mark,
 		   CASE closes WHEN 'long' THEN -1 ELSE 1 END
 		   * CASE WHEN kind = 'none' THEN 0
 				  WHEN kind = 'own' OR x = 0 THEN own
@@ -267,8 +270,8 @@ CREATE TABLE property.traded AS
 -- The same by hand.  "x" is the side that is closed, c contracts of it.
 CREATE TABLE property.expected AS
 	SELECT trade,
-		   trim_scale(coalesce((p::text::jsonb -> 'balances' ->> settle_asset)::numeric, 0)
-					  + CASE WHEN quantity < 0 THEN size * (price * c - cost) ELSE size * (cost - price * c) END) AS balance,
+		   trim_scale(coalesce((p::text::jsonb -> 'balances' ->> settle)::numeric, 0)
+					  + CASE WHEN quantity < 0 THEN contract_size * (price * c - cost) ELSE contract_size * (cost - price * c) END) AS balance,
 		   CASE WHEN quantity < 0
 				THEN jsonb_build_object('long', l - c, 'long_cost', kl - cost, 'long_margin', margin,
 										'short', s + opened, 'short_cost', ks + opened * price, 'short_margin', ms + added)
@@ -283,7 +286,7 @@ CREATE TABLE property.expected AS
 	CROSS JOIN LATERAL (
 		SELECT CASE WHEN c = closing THEN k
 					WHEN quantity < 0 THEN least(k, property.quotient_up(k * c, closing))
-					ELSE k - least(k, property.quotient_up(k * (closing - c), closing)) END AS cost,
+					ELSE property.quotient_down(k * c, closing) END AS cost,
 			   CASE WHEN c = closing THEN 0 ELSE property.quotient_up(m * (closing - c), closing) END AS margin,
 			   CASE WHEN leverage IS NULL THEN 0 ELSE property.quotient_up(opened, leverage) END AS added) AS part;
 ANALYZE property.trade, property.traded, property.expected;
@@ -307,7 +310,7 @@ none_wrong(q{
 	JOIN property.expected USING (trade)
 	CROSS JOIN LATERAL (
 		SELECT jsonb_build_object(
-				   'balances', coalesce(p::text::jsonb -> 'balances', '{}') || jsonb_build_object(settle_asset, balance),
+				   'balances', coalesce(p::text::jsonb -> 'balances', '{}') || jsonb_build_object(settle, balance),
 				   'positions', coalesce(p::text::jsonb -> 'positions', '{}') || jsonb_build_object(contract, position))::text::margin.portfolio) AS e (expected)
 	WHERE after IS DISTINCT FROM expected},
 	'trades are booked as computed');

@@ -1,4 +1,4 @@
-# Plans for thousands of random accounts: cover_plan() against a second
+# Plans for thousands of random accounts: repayment_plan() against a second
 # implementation, in PL/pgSQL over numeric and straight from its description;
 # reduction_plan() against what it claims, by trade() and evaluate(), and
 # against the best that a search finds at each step.
@@ -46,7 +46,7 @@ sub enough
 }
 
 # ---------------------------------------------------------------------------
-# Cover: every account gets rules, an order, and whether it is forced, by chance.
+# Repayment: every account gets rules, an order, and whether it is forced, by chance.
 # ---------------------------------------------------------------------------
 
 # Debts are rare in random accounts: they get siblings that owe.
@@ -67,23 +67,23 @@ my $chance = sub { my ($what, $of) = @_; return "('x' || substr(md5('$seed' || $
 my $die = sub { return $chance->("'$_[0]'", "asset || account_id") };
 
 sql(qq{
-CREATE TABLE random.rule (account_id integer, rule cover_rule);
+CREATE TABLE random.rule (account_id integer, rule repayment_rule);
 INSERT INTO random.rule
 	SELECT account_id, ROW(asset,
 		CASE WHEN @{[$die->('rank')]} % 3 = 0 THEN @{[$die->('which')]} % 3 END,
 		(ARRAY[NULL, 1, 1, 0.9, 0.5, 0.123456789, 0, 1e-9])[1 + @{[$die->('discount')]} % 8],
 		(ARRAY[NULL, NULL, 0, greatest(-asset_equity, 0), greatest(-asset_equity, 0) / 2, 1e-18])[1 + @{[$die->('threshold')]} % 6],
-		(ARRAY[NULL, 0, 0.2, 1])[1 + @{[$die->('ratio')]} % 4])::cover_rule
+		(ARRAY[NULL, 0, 0.2, 1])[1 + @{[$die->('ratio')]} % 4])::repayment_rule
 	FROM random.account JOIN random.market USING (market_id), collateral(portfolio, market)
 	WHERE @{[$die->('any')]} % 3 > 0;
 CREATE TABLE random.question AS
 	SELECT account_id, portfolio AS p, market AS m,
 		   ARRAY(SELECT rule FROM random.rule WHERE rule.account_id = account.account_id) AS rules,
-		   (ARRAY['ratio', 'pro_rata']::payer_order[])[1 + @{[$chance->("'order'", 'account_id')]} % 2] AS payer_order,
+		   (ARRAY['ratio', 'pro_rata']::funding_order[])[1 + @{[$chance->("'order'", 'account_id')]} % 2] AS funding_order,
 		   @{[$chance->("'forced'", 'account_id')]} % 4 = 0 AS forced
 	FROM random.account JOIN random.market USING (market_id);
-CREATE TABLE random.cover AS
-	SELECT account_id, c.* FROM random.question, LATERAL cover_plan(p, m, rules, payer_order, forced) AS c;
+CREATE TABLE random.repayment AS
+	SELECT account_id, c.* FROM random.question, LATERAL repayment_plan(p, m, rules, funding_order, forced) AS c;
 });
 
 sql(q{
@@ -100,19 +100,19 @@ CREATE FUNCTION random.rate_at(s schedule, x numeric) RETURNS numeric IMMUTABLE 
 $$;
 
 -- who can pay, as the account stands
-CREATE FUNCTION random.payers(p portfolio, m market, rules cover_rule[])
+CREATE FUNCTION random.funding_assets(p portfolio, m market, rules repayment_rule[])
 RETURNS TABLE (asset text, rank integer, ratio numeric, available numeric, worth numeric, discount numeric)
 STABLE LANGUAGE sql AS $$
-	SELECT asset, rank, coalesce(random.rate_at(tiers, CASE basis WHEN 'value' THEN asset_equity * price ELSE asset_equity END), 0),
+	SELECT asset, rank, coalesce(random.rate_at(tiers, CASE tier_unit WHEN 'value' THEN asset_equity * price ELSE asset_equity END), 0),
 		   least(balance, asset_equity), price * coalesce(conversion_discount, 1), coalesce(conversion_discount, 1)
-	FROM collateral(p, m) JOIN (SELECT asset, tiers, basis FROM assets(m)) AS a USING (asset)
+	FROM collateral(p, m) JOIN (SELECT asset, tiers, tier_unit FROM assets(m)) AS a USING (asset)
 	LEFT JOIN unnest(rules) AS r USING (asset)
 	WHERE least(balance, asset_equity) > 0 AND price IS NOT NULL AND coalesce(conversion_discount, 1) > 0
 	  AND (tiers IS NOT NULL OR r.asset IS NOT NULL)
 $$;
 
-CREATE FUNCTION random.reference(p portfolio, m market, rules cover_rule[], payer_order payer_order, forced boolean)
-RETURNS TABLE (outcome text, debt text, payer text, paid numeric, repaid numeric, due numeric, level level)
+CREATE FUNCTION random.reference(p portfolio, m market, rules repayment_rule[], funding_order funding_order, forced boolean)
+RETURNS TABLE (outcome text, debt text, funding_asset text, paid numeric, repaid numeric, due numeric, level level)
 STABLE LANGUAGE plpgsql AS $$
 DECLARE
 	owed record;
@@ -144,19 +144,19 @@ BEGIN
 			-- one round: everyone's part is settled at its start
 			asked := 0;
 			base := NULL;
-			EXIT rounds WHEN due <= 0 OR NOT EXISTS (SELECT FROM random.payers(p, m, rules) AS a WHERE a.asset <> ALL (excluded));
+			EXIT rounds WHEN due <= 0 OR NOT EXISTS (SELECT FROM random.funding_assets(p, m, rules) AS a WHERE a.asset <> ALL (excluded));
 			FOR candidate IN
 				SELECT a.*, row_number() OVER w = count(*) OVER () AS is_last,
 					   sum(available * worth) FILTER (WHERE rank IS NULL) OVER () AS pot
-				FROM random.payers(p, m, rules) AS a WHERE a.asset <> ALL (excluded)
+				FROM random.funding_assets(p, m, rules) AS a WHERE a.asset <> ALL (excluded)
 				WINDOW w AS (ORDER BY rank NULLS LAST,
-							 CASE WHEN rank IS NULL AND reference.payer_order = 'ratio' THEN ratio END DESC NULLS LAST, asset COLLATE "C")
+							 CASE WHEN rank IS NULL AND reference.funding_order = 'ratio' THEN ratio END DESC NULLS LAST, asset COLLATE "C")
 				ORDER BY row_number() OVER w
 			LOOP
 				EXIT rounds WHEN due <= 0;
-				payer := candidate.asset;
+				funding_asset := candidate.asset;
 				wanted := due;
-				IF payer_order = 'pro_rata' AND candidate.rank IS NULL THEN
+				IF funding_order = 'pro_rata' AND candidate.rank IS NULL THEN
 					base := coalesce(base, due);
 					wanted := CASE WHEN candidate.is_last THEN base - asked
 								   ELSE random.down18(base * candidate.available * candidate.worth, candidate.pot) END;
@@ -170,13 +170,13 @@ BEGIN
 					repaid := least(wanted, random.down18(paid * candidate.worth, owed.price));
 				END IF;
 				IF repaid = 0 THEN
-					excluded := excluded || payer;
+					excluded := excluded || funding_asset;
 					CONTINUE;
 				END IF;
-				q := p + holding(payer, -paid) + holding(debt, repaid);
+				q := p + portfolio_of(funding_asset, -paid) + portfolio_of(debt, repaid);
 				IF level(q, m) > level(p, m) AND NOT forced THEN
-					excluded := excluded || payer;
-					outcome := 'left_out';
+					excluded := excluded || funding_asset;
+					outcome := 'skipped';
 				ELSE
 					p := q;
 					due := due - repaid;
@@ -187,8 +187,8 @@ BEGIN
 			END LOOP;
 		END LOOP;
 		IF due > 0 THEN
-			outcome := 'uncovered';
-			payer := NULL; paid := NULL; repaid := NULL;
+			outcome := 'unpaid';
+			funding_asset := NULL; paid := NULL; repaid := NULL;
 			level := level(p, m);
 			RETURN NEXT;
 		END IF;
@@ -197,53 +197,53 @@ END
 $$;
 
 CREATE TABLE random.expected AS
-	SELECT account_id, r.* FROM random.question, LATERAL random.reference(p, m, rules, payer_order, forced) WITH ORDINALITY AS r;
+	SELECT account_id, r.* FROM random.question, LATERAL random.reference(p, m, rules, funding_order, forced) WITH ORDINALITY AS r;
 });
 
-enough("SELECT count(*) FROM random.cover WHERE outcome = 'converted'", 500, 'conversions');
-enough("SELECT count(*) FROM random.cover JOIN random.question USING (account_id) WHERE outcome = 'converted' AND payer_order = 'pro_rata'", 150, 'pro rata');
-enough("SELECT count(*) FROM random.cover WHERE outcome = 'left_out'", 20, 'left out');
-enough("SELECT count(*) FROM random.cover WHERE outcome = 'uncovered'", 100, 'uncovered');
-enough("SELECT count(*) FROM random.cover WHERE outcome = 'unpriced'", 20, 'unpriced');
-enough("SELECT count(*) FROM random.cover WHERE outcome = 'converted' AND remaining_debt > 0 AND remaining_due = 0", 10, 'down to a threshold');
-enough("SELECT count(*) FROM random.cover WHERE outcome = 'converted' AND repaid * debt_price <> paid * payer_price * conversion_discount", 100, 'rounded');
+enough("SELECT count(*) FROM random.repayment WHERE outcome = 'converted'", 500, 'conversions');
+enough("SELECT count(*) FROM random.repayment JOIN random.question USING (account_id) WHERE outcome = 'converted' AND funding_order = 'pro_rata'", 150, 'pro rata');
+enough("SELECT count(*) FROM random.repayment WHERE outcome = 'skipped'", 20, 'skipped');
+enough("SELECT count(*) FROM random.repayment WHERE outcome = 'unpaid'", 100, 'unpaid');
+enough("SELECT count(*) FROM random.repayment WHERE outcome = 'unpriced'", 20, 'unpriced');
+enough("SELECT count(*) FROM random.repayment WHERE outcome = 'converted' AND remaining_debt > 0 AND remaining_due = 0", 10, 'down to a threshold');
+enough("SELECT count(*) FROM random.repayment WHERE outcome = 'converted' AND repaid * debt_price <> paid * funding_price * conversion_discount", 100, 'rounded');
 
 none(q{
-SELECT account_id, coalesce(a.step, b.ordinality), a.outcome, b.outcome, a.debt_asset, b.debt, a.payer, b.payer, a.paid, b.paid, a.repaid, b.repaid, a.remaining_due, b.due, a.level, b.level
-FROM random.cover AS a FULL JOIN random.expected AS b ON (a.account_id, a.step) = (b.account_id, b.ordinality)
+SELECT account_id, coalesce(a.step, b.ordinality), a.outcome, b.outcome, a.debt_asset, b.debt, a.funding_asset, b.funding_asset, a.paid, b.paid, a.repaid, b.repaid, a.remaining_due, b.due, a.level, b.level
+FROM random.repayment AS a FULL JOIN random.expected AS b ON (a.account_id, a.step) = (b.account_id, b.ordinality)
 LEFT JOIN random.question AS q ON q.account_id = coalesce(a.account_id, b.account_id)
 CROSS JOIN LATERAL (SELECT coalesce(a.account_id, b.account_id)) AS number (account_id)
-WHERE (a.outcome::text, a.debt_asset, a.payer, a.paid, a.repaid, a.remaining_due, a.level)
-	  IS DISTINCT FROM (b.outcome, b.debt, b.payer, b.paid, b.repaid, b.due, b.level)
-ORDER BY 1, 2} =~ s/SELECT account_id/SELECT number.account_id/r, 'cover plans are those of the reference');
+WHERE (a.outcome::text, a.debt_asset, a.funding_asset, a.paid, a.repaid, a.remaining_due, a.level)
+	  IS DISTINCT FROM (b.outcome, b.debt, b.funding_asset, b.paid, b.repaid, b.due, b.level)
+ORDER BY 1, 2} =~ s/SELECT account_id/SELECT number.account_id/r, 'repayment plans are those of the reference');
 
 # carried out
 sql(q{
-CREATE TABLE random.covered AS
+CREATE TABLE random.carried_out AS
 	SELECT account_id, q.m, q.p AS before, q.forced,
 		   q.p + portfolio(asset, quantity) AS after
-	FROM random.cover JOIN random.question AS q USING (account_id), LATERAL (VALUES (payer, -paid), (debt_asset, repaid)) AS e (asset, quantity)
+	FROM random.repayment JOIN random.question AS q USING (account_id), LATERAL (VALUES (funding_asset, -paid), (debt_asset, repaid)) AS e (asset, quantity)
 	WHERE outcome = 'converted'
 	GROUP BY account_id, q.m, q.p, q.forced;
 });
-none(q{SELECT account_id, before, after FROM random.covered WHERE level(after, m) > level(before, m) AND NOT forced},
+none(q{SELECT account_id, before, after FROM random.carried_out WHERE level(after, m) > level(before, m) AND NOT forced},
 	'no level is worse, unless forced');
 none(q{SELECT account_id, b.asset, b.asset_equity, a.asset_equity
-	FROM random.covered, LATERAL collateral(before, m) AS b LEFT JOIN LATERAL collateral(after, m) AS a USING (asset)
+	FROM random.carried_out, LATERAL collateral(before, m) AS b LEFT JOIN LATERAL collateral(after, m) AS a USING (asset)
 	WHERE b.asset_equity < 0 AND (a.asset_equity < b.asset_equity OR a.asset_equity > 0)}, 'no debt rises, none is overpaid');
 none(q{SELECT account_id, asset, b.asset_equity, a.asset_equity
-	FROM random.covered, LATERAL collateral(after, m) AS a LEFT JOIN LATERAL collateral(before, m) AS b USING (asset)
+	FROM random.carried_out, LATERAL collateral(after, m) AS a LEFT JOIN LATERAL collateral(before, m) AS b USING (asset)
 	WHERE a.asset_equity < 0 AND coalesce(b.asset_equity, 0) >= 0}, 'there is no new debt');
-none(q{SELECT account_id, payer, sum(paid) FROM random.cover JOIN random.question USING (account_id), LATERAL collateral(p, m) AS c
-	WHERE outcome = 'converted' AND c.asset = payer GROUP BY account_id, payer HAVING sum(paid) > max(least(balance, asset_equity))},
+none(q{SELECT account_id, funding_asset, sum(paid) FROM random.repayment JOIN random.question USING (account_id), LATERAL collateral(p, m) AS c
+	WHERE outcome = 'converted' AND c.asset = funding_asset GROUP BY account_id, funding_asset HAVING sum(paid) > max(least(balance, asset_equity))},
 	'nobody pays more than the least of balance and equity');
-none(q{SELECT * FROM random.cover WHERE outcome = 'converted' AND paid_value * conversion_discount < repaid_value},
+none(q{SELECT * FROM random.repayment WHERE outcome = 'converted' AND paid_value * conversion_discount < repaid_value},
 	'what is paid is worth what it repays');
 none(q{SELECT account_id, debt_asset, remaining_debt, asset_equity
 	FROM (SELECT DISTINCT ON (account_id, debt_asset) account_id, debt_asset, remaining_debt
-		  FROM random.cover WHERE debt_asset IS NOT NULL AND account_id IN (SELECT account_id FROM random.covered)
+		  FROM random.repayment WHERE debt_asset IS NOT NULL AND account_id IN (SELECT account_id FROM random.carried_out)
 		  ORDER BY account_id, debt_asset, step DESC) AS stated
-	JOIN random.covered USING (account_id) LEFT JOIN LATERAL collateral(after, m) AS c ON c.asset = debt_asset
+	JOIN random.carried_out USING (account_id) LEFT JOIN LATERAL collateral(after, m) AS c ON c.asset = debt_asset
 	WHERE remaining_debt <> -coalesce(asset_equity, 0)}, 'what remains is what the plan says');
 
 # ---------------------------------------------------------------------------
@@ -259,11 +259,11 @@ CREATE TABLE random.reduction AS
 -- a step carried out by trade(), less its fee
 CREATE FUNCTION random.close(p portfolio, m market, contract text, side side, quantity numeric) RETURNS portfolio
 IMMUTABLE LANGUAGE sql AS $$
-	SELECT CASE WHEN side = 'short' THEN p ELSE trade(p, m, c.contract, -close.quantity, mark_price) END
-		   - holding(settle_asset, (2 - (side IS NOT NULL)::integer) * closing_fee * size * mark_price * close.quantity)
+	SELECT CASE WHEN side = 'short' THEN p ELSE trade(p, m, c.contract, -close.quantity, mark) END
+		   - portfolio_of(settle, (2 - (side IS NOT NULL)::integer) * closing_fee * contract_size * mark * close.quantity)
 	FROM contracts(m) AS c WHERE c.contract = close.contract AND side IS DISTINCT FROM 'short'
 	UNION ALL
-	SELECT trade(p, m, c.contract, close.quantity, mark_price) - holding(settle_asset, closing_fee * size * mark_price * close.quantity)
+	SELECT trade(p, m, c.contract, close.quantity, mark) - portfolio_of(settle, closing_fee * contract_size * mark * close.quantity)
 	FROM contracts(m) AS c WHERE c.contract = close.contract AND side = 'short'
 $$;
 CREATE FUNCTION random.close_both(p portfolio, m market, contract text, quantity numeric) RETURNS portfolio
@@ -332,7 +332,7 @@ CREATE FUNCTION random.closings(p portfolio, m market, lot numeric)
 RETURNS TABLE (contract text, side side, quantity numeric, less numeric)
 STABLE LANGUAGE sql AS $$
 	WITH open AS (
-		SELECT t.contract, t.netting, t.size * t.mark_price AS unit, t.maintenance::text LIKE 'whole%' AS whole, long, short,
+		SELECT t.contract, t.netting, t.contract_size * t.mark AS unit, t.maintenance::text LIKE 'whole%' AS whole, long, short,
 			   ARRAY(SELECT b[1]::numeric FROM regexp_matches(t.maintenance::text, '([0-9.e+-]+): ', 'g') AS b) AS bounds
 		FROM positions(p, m) JOIN contracts(m) AS t USING (contract)
 	), way AS (

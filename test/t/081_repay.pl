@@ -1,4 +1,4 @@
-# cover() while the same accounts deposit, withdraw and lose: nobody is taken
+# repay() while the same accounts deposit, withdraw and lose: nobody is taken
 # more than there is, no debt is repaid twice, and the house account is the
 # mirror image of the journal.
 
@@ -15,15 +15,17 @@ use constant {
 	TRANSACTIONS => 250,    # of each client and isolation level
 };
 
-my $node = PostgreSQL::Test::Cluster->new('cover');
+my $node = PostgreSQL::Test::Cluster->new('repay');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->append_conf('postgresql.conf', 'log_statement = none');
 $node->start;
 sub sql { return $node->safe_psql('postgres', $_[0]) }
 
-# Every write but those of cover() is noted in moved.
+# Every write but those of repay() is noted in moved.
 sql(q{
 CREATE EXTENSION margin;
+CREATE SCHEMA desk;
+SELECT margin.create_book('desk');
 INSERT INTO desk.asset (asset) VALUES ('USDT'), ('COIN'), ('GOLD');
 INSERT INTO desk.collateral_tier (asset, lower_bound, ratio) SELECT asset, 0, 1 FROM desk.asset;
 INSERT INTO desk.index_price (asset, price) VALUES ('USDT', 1), ('COIN', 3), ('GOLD', 7);
@@ -50,7 +52,7 @@ my %scripts = (
 	# more than there is to pay with, so that it is always all of it that is taken
 	'081_lose@4' => $account . qq{WITH w AS (UPDATE desk.balance SET quantity = quantity - 5 * :amount WHERE account_id = :account AND asset = 'USDT' RETURNING account_id, asset)
 		$note -5 * (:amount)::numeric FROM w;} =~ s/\n\t+/ /gr,
-	'081_cover@6' => $account . 'SELECT count(*) FROM desk.repay(:account, 900);');
+	'081_repay@6' => $account . 'SELECT count(*) FROM desk.repay(:account, 900);');
 
 for my $level ('read committed', 'repeatable read', 'serializable')
 {
@@ -63,7 +65,7 @@ for my $level ('read committed', 'repeatable read', 'serializable')
 
 	cmp_ok(sql('SELECT count(*) FROM desk.repayment_entry'), '>', CLIENTS * TRANSACTIONS / 20, "$level: conversions");
 	is(sql(q{SELECT account_id, asset, quantity FROM desk.balance WHERE account_id <> 900 AND asset <> 'USDT' AND quantity < 0}),
-		'', "$level: no funding_asset is overdrawn");
+		'', "$level: no funding asset is overdrawn");
 	is(sql(q{
 		SELECT asset, b.quantity - coalesce(m.quantity, 0) FROM
 			(SELECT asset, sum(quantity) AS quantity FROM desk.balance GROUP BY asset) AS b

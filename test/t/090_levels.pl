@@ -17,10 +17,12 @@ $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->append_conf('postgresql.conf', 'max_prepared_transactions = 5');
 $node->start;
 
-# Two books: the built-in one, and one with text keys whose writers refresh
-# what they touch when they commit.  A balance of USD is the equity.
+# Two books: one with tables of its own, and one with text keys whose writers
+# refresh what they touch when they commit.  A balance of USD is the equity.
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION margin;
+	CREATE SCHEMA desk;
+	SELECT margin.create_book('desk');
 	INSERT INTO desk.asset (asset) VALUES ('USD');
 	INSERT INTO desk.collateral_tier (asset, lower_bound, ratio) VALUES ('USD', 0, 1);
 	INSERT INTO desk.index_price (asset, price) VALUES ('USD', 1);
@@ -29,9 +31,7 @@ $node->safe_psql('postgres', q{
 
 	CREATE SCHEMA "Desk 1";
 	CREATE TABLE "Desk 1".held (account text PRIMARY KEY, quantity numeric);
-	CREATE VIEW "Desk 1".holding AS
-	SELECT account AS account_id, 'USD' AS symbol, quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM "Desk 1".held;
-	SELECT margin.create_levels('Desk 1');
+	SELECT margin.create_book('Desk 1', 'desk', '"Desk 1".held', balance_account => 'account', balance_asset => $$'USD'::text$$);
 	CREATE FUNCTION "Desk 1".refresh() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 	BEGIN
 	    PERFORM margin.refresh_account_levels('Desk 1', ARRAY[NEW.account], 'write');
@@ -125,9 +125,9 @@ transaction('several refreshes', q{
 	INSERT INTO desk.balance VALUES (3, 'MOON', 1);
 	SELECT * FROM margin.set_prices('desk', '{"assets": {"USD": 1.01}}', refresh => true);
 	COMMIT},
-	notice('margin', { bankrupt => 1, unpriced => 1 }, { 1 => 'bankrupt', 3 => 'unpriced' }));
-transaction('no change', 'SELECT margin.refresh_levels('desk')');
-transaction('rolled back', 'BEGIN; UPDATE desk.balance SET quantity = -1 WHERE account_id = 5; SELECT margin.refresh_levels('desk'); ROLLBACK');
+	notice('desk', { bankrupt => 1, unpriced => 1 }, { 1 => 'bankrupt', 3 => 'unpriced' }));
+transaction('no change', q{SELECT margin.refresh_levels('desk')});
+transaction('rolled back', q{BEGIN; UPDATE desk.balance SET quantity = -1 WHERE account_id = 5; SELECT margin.refresh_levels('desk'); ROLLBACK});
 transaction('savepoints', q{
 	BEGIN;
 	SAVEPOINT a;
@@ -144,9 +144,9 @@ transaction('savepoints', q{
 	SELECT margin.refresh_levels('desk');
 	ROLLBACK TO d;
 	COMMIT},
-	notice('margin', { bankrupt => 1 }, { 7 => 'bankrupt' }));
+	notice('desk', { bankrupt => 1 }, { 7 => 'bankrupt' }));
 transaction('all of it rolled back to a savepoint',
-	'BEGIN; SAVEPOINT a; UPDATE desk.balance SET quantity = -1 WHERE account_id = 9; SELECT margin.refresh_levels('desk'); ROLLBACK TO a; COMMIT');
+	q{BEGIN; SAVEPOINT a; UPDATE desk.balance SET quantity = -1 WHERE account_id = 9; SELECT margin.refresh_levels('desk'); ROLLBACK TO a; COMMIT});
 transaction('there and back', q{
 	BEGIN;
 	UPDATE desk.balance SET quantity = -1 WHERE account_id = 9;
@@ -176,7 +176,7 @@ transaction('two books', q{
 	UPDATE "Desk 1".held SET quantity = 1 WHERE account = 'fine';
 	SELECT margin.refresh_levels('desk');
 	COMMIT},
-	notice('margin', { healthy => 1 }, { 1 => 'healthy' }),
+	notice('desk', { healthy => 1 }, { 1 => 'healthy' }),
 	notice('Desk 1', { healthy => 1 }, { fine => 'healthy' }));
 transaction('a writer who may not read the journal', q{
 	SET ROLE app;
@@ -187,8 +187,8 @@ transaction('a book that was not to be', q{
 	BEGIN;
 	SAVEPOINT a;
 	CREATE SCHEMA gone;
-	CREATE VIEW gone.holding AS SELECT 1 AS account_id, 'USD' AS symbol, -1::numeric AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage;
-	SELECT margin.create_levels('gone');
+	SELECT margin.create_book('gone', 'desk');
+	INSERT INTO gone.balance VALUES (1, 'USD', -1);
 	SELECT margin.refresh_levels('gone');
 	ROLLBACK TO a;
 	COMMIT});
@@ -196,19 +196,19 @@ transaction('a book dropped at once', q{
 	BEGIN;
 	SET LOCAL client_min_messages = warning;
 	CREATE SCHEMA gone;
-	CREATE VIEW gone.holding AS SELECT 1 AS account_id, 'USD' AS symbol, -1::numeric AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage;
-	SELECT margin.create_levels('gone');
+	SELECT margin.create_book('gone', 'desk');
+	INSERT INTO gone.balance VALUES (1, 'USD', -1);
 	SELECT margin.refresh_levels('gone');
 	DROP SCHEMA gone CASCADE;
 	COMMIT});
 transaction('a single statement that writes the journal', q{
 	INSERT INTO desk.level_event (account_id, from_level, to_level, prices, cause) VALUES (3000000, 'healthy', 'warning', '{}', 'by hand')},
-	notice('margin', { warning => 1 }, { 3000000 => 'warning' }));
+	notice('desk', { warning => 1 }, { 3000000 => 'warning' }));
 transaction('more than fits', q{
 	UPDATE desk.balance SET quantity = -1 WHERE account_id > 10 AND asset = 'USD';
 	UPDATE desk.balance SET asset = 'MOON' WHERE account_id = 2000;
 	SELECT margin.refresh_levels('desk')},
-	{ book => 'margin', levels => { bankrupt => 2989, unpriced => 1 }, truncated => JSON::PP::true });
+	{ book => 'desk', levels => { bankrupt => 2989, unpriced => 1 }, truncated => JSON::PP::true });
 
 # A transaction that told something cannot be prepared, as with any NOTIFY.
 my ($status, $out, $err) = $node->psql('postgres', q{
@@ -260,7 +260,7 @@ for my $listener (sort keys %heard)
 # whole refreshes between them
 # ---------------------------------------------------------------------------
 
-$node->safe_psql('postgres', 'DELETE FROM desk.balance; SELECT margin.refresh_levels('desk'); SELECT margin.enable_levels('desk')');
+$node->safe_psql('postgres', q{DELETE FROM desk.balance; SELECT margin.refresh_levels('desk'); SELECT margin.enable_levels('desk')});
 $node->pgbench('--no-vacuum --client=8 --transactions=100', 0, [qr/processed: 800/], [qr/^(?!.*(?:ERROR|aborted))/s], 'many clients find no error',
 	{
 		'090_write@8' => q{
@@ -275,7 +275,7 @@ $node->pgbench('--no-vacuum --client=8 --transactions=100', 0, [qr/processed: 80
 			\set a random(1, 24)
 			DELETE FROM desk.balance WHERE account_id = :a;
 		},
-		'090_refresh@2' => 'SELECT margin.refresh_levels('desk');',
+		'090_refresh@2' => q{SELECT margin.refresh_levels('desk');},
 	});
 is($node->safe_psql('postgres', q{
 	SELECT count(*) FROM desk.account_margin AS a FULL JOIN desk.account_level AS l USING (account_id)

@@ -36,6 +36,8 @@ my $withdraw = q{UPDATE desk.balance SET quantity = quantity - 60 WHERE account_
 
 as('keeper', <<'SQL');
 CREATE EXTENSION margin;
+CREATE SCHEMA desk;
+SELECT margin.create_book('desk');
 INSERT INTO desk.asset (asset) VALUES ('USD'), ('EUR');
 INSERT INTO desk.collateral_tier (asset, lower_bound, ratio) VALUES ('USD', 0, 1), ('EUR', 0, 1);
 INSERT INTO desk.index_price (asset, price) VALUES ('USD', 1), ('EUR', 1);
@@ -46,7 +48,7 @@ INSERT INTO desk.mark_price (contract, price) VALUES ('FUT', 100);
 INSERT INTO desk.balance VALUES (1, 'USD', 150), (2, 'USD', -100), (2, 'EUR', 40), (3, 'MOON', 1);
 INSERT INTO desk.position (account_id, contract, quantity, entry_price) VALUES (1, 'FUT', 10, 100), (2, 'FUT', 1, 100);
 SELECT margin.enable_guard('desk');
-GRANT USAGE ON SCHEMA margin TO writer, booker, stranger, team, team_a, team_b;
+GRANT USAGE ON SCHEMA desk TO writer, booker, stranger, team, team_a, team_b;
 GRANT SELECT, INSERT, UPDATE, DELETE ON desk.balance, desk.position TO writer, booker;
 SQL
 
@@ -61,14 +63,18 @@ like((outcome('writer', $withdraw))[1],
 is(outcome('writer', 'UPDATE desk.balance SET quantity = quantity - 50 WHERE account_id = 1'), 'accepted', 'what is to spare may go');
 is(outcome('writer', 'UPDATE desk.balance SET quantity = quantity + 50 WHERE account_id = 1'), 'accepted', 'and come back');
 is(outcome('writer', 'UPDATE desk.balance SET quantity = -1 WHERE account_id = 3'), 'MG002', 'an account that cannot be valued');
-is(outcome('writer', 'SELECT margin.disable_guard('desk')'), '42501', 'a writer cannot switch the guard off');
+is(outcome('writer', q{SELECT margin.disable_guard('desk')}), '42501', 'a writer cannot switch the guard off');
 is(outcome('writer', q{SELECT margin_internal.set_feature('desk', 'guard', false)}), '42501', 'nor its triggers');
-is(outcome('writer', q{DELETE FROM margin.switch}), '42501', 'nor by the table');
+is(outcome('writer', q{SELECT margin.unguard_table('desk', 'desk.balance')}), '42501', 'nor take it off');
 is(outcome('writer', q{ALTER TABLE desk.balance DISABLE TRIGGER margin_verdict}), '42501', 'nor by hand');
 is(outcome('writer', q{SET session_replication_role = replica}), '42501', 'nor by replication');
 is(outcome('writer', q{SELECT margin.lock_accounts('desk', '{1}')}), '42501', 'a writer cannot lock accounts');
-as('keeper', 'GRANT EXECUTE ON FUNCTION margin.lock_accounts(name, text[]) TO booker');
-is(outcome('booker', q{SELECT margin.lock_accounts('desk', '{1}')}), 'accepted', 'who was granted it can');
+as('keeper', q{
+	CREATE FUNCTION public.hold(accounts text[]) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$SELECT margin.lock_accounts('desk', accounts)$$;
+	REVOKE ALL ON FUNCTION public.hold FROM PUBLIC; GRANT EXECUTE ON FUNCTION public.hold TO booker});
+is(outcome('booker', q{SELECT public.hold('{1}')}), 'accepted', 'unless its owner lets him');
+is(outcome('writer', q{SELECT margin_internal.write_account_levels('desk', '{1}', 'mine', NULL)}), '42501', 'nor write levels');
 
 # ---------------------------------------------------------------------------
 # The setting
@@ -89,8 +95,8 @@ is(outcome('writer', "ALTER ROLE writer SET margin.guard = record"), '42501', 'n
 $node->safe_psql('book', 'GRANT SET ON PARAMETER margin.guard TO booker');
 is(outcome('booker', $withdraw), 'MG001', 'a role that may set it is guarded until it does');
 is(outcome('booker', "SET margin.guard = record; $withdraw"), 'accepted', 'GRANT SET ON PARAMETER: booked facts pass');
-is(as('keeper', 'SELECT book, account_id, recorded_by, level, equity, initial_margin, available_margin, available_margin_before FROM desk.guard_exception'),
-	'margin|1|booker|healthy|90|100|-10|50', 'and are journaled');
+is(as('keeper', 'SELECT account_id, recorded_by, level, equity, initial_margin, available_margin, available_margin_before FROM desk.guard_exception'),
+	'1|booker|healthy|90|100|-10|50', 'and are journaled');
 as('writer', 'UPDATE desk.balance SET quantity = quantity + 60 WHERE account_id = 1');
 $node->safe_psql('book', q{
 	CREATE FUNCTION public.fill(amount numeric) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET margin.guard = record
@@ -107,37 +113,36 @@ as('writer', 'UPDATE desk.balance SET quantity = 150 WHERE account_id = 1');
 # ---------------------------------------------------------------------------
 
 as('keeper', <<'SQL');
-CREATE SCHEMA desk;
-GRANT USAGE ON SCHEMA desk TO writer;
-CREATE TABLE desk.wallet (client text, asset text, amount numeric, visible_to name, PRIMARY KEY (client, asset));
-CREATE VIEW desk.holding WITH (security_invoker = true) AS
-SELECT client AS account_id, asset AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM desk.wallet;
-INSERT INTO desk.wallet VALUES ('ann', 'USD', 100, 'writer'), ('ann', 'EUR', -80, 'keeper');
-GRANT SELECT, UPDATE ON desk.wallet TO writer;
-ALTER TABLE desk.wallet ENABLE ROW LEVEL SECURITY;
-CREATE POLICY mine ON desk.wallet USING (visible_to = current_user);
-SELECT margin.guard_table('desk.wallet', 'client', 'desk');
+CREATE SCHEMA shop;
+GRANT USAGE ON SCHEMA shop TO writer;
+CREATE TABLE shop.wallet (client text, asset text, amount numeric, visible_to name, PRIMARY KEY (client, asset));
+SELECT margin.create_book('shop', 'desk', 'shop.wallet', balance_account => 'client', balance_quantity => 'amount');
+INSERT INTO shop.wallet VALUES ('ann', 'USD', 100, 'writer'), ('ann', 'EUR', -80, 'keeper');
+GRANT SELECT, UPDATE ON shop.wallet TO writer;
+ALTER TABLE shop.wallet ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON shop.wallet USING (visible_to = current_user);
+SELECT margin.guard_table('shop', 'shop.wallet', 'client');
 SQL
-is(as('writer', 'SELECT count(*) FROM desk.wallet'), 1, 'the writer sees half of the account');
-is(outcome('writer', 'UPDATE desk.wallet SET amount = amount - 21'), 'MG001', 'the check sees all of it');
-is(outcome('writer', 'UPDATE desk.wallet SET amount = amount - 20'), 'accepted', 'and allows what is right');
-as('keeper', 'ALTER TABLE desk.wallet FORCE ROW LEVEL SECURITY');
-is(outcome('writer', 'UPDATE desk.wallet SET amount = amount - 1'), 'MG001', 'also where the owner is held to the policy');
-is(outcome('keeper', q{SELECT set_config('row_security', 'on', false); UPDATE desk.wallet SET amount = amount - 1 WHERE asset = 'EUR'}), 'MG001', 'who is guarded, too');
+is(as('writer', 'SELECT count(*) FROM shop.wallet'), 1, 'the writer sees half of the account');
+is(outcome('writer', 'UPDATE shop.wallet SET amount = amount - 21'), 'MG001', 'the check sees all of it');
+is(outcome('writer', 'UPDATE shop.wallet SET amount = amount - 20'), 'accepted', 'and allows what is right');
+as('keeper', 'ALTER TABLE shop.wallet FORCE ROW LEVEL SECURITY');
+is(outcome('writer', 'UPDATE shop.wallet SET amount = amount - 1'), 'MG001', 'also where the owner is held to the policy');
+is(outcome('keeper', q{SELECT set_config('row_security', 'on', false); UPDATE shop.wallet SET amount = amount - 1 WHERE asset = 'EUR'}), 'MG001', 'who is guarded, too');
 # rows of another owner behind a policy: nothing is judged that may be half
 $node->safe_psql('book', q{
 	CREATE TABLE public.elsewhere (client text, asset text, amount numeric);
 	ALTER TABLE public.elsewhere ENABLE ROW LEVEL SECURITY;
 	CREATE POLICY positive ON public.elsewhere USING (amount > 0);
 	GRANT SELECT ON public.elsewhere TO keeper});
-as('keeper', q{CREATE OR REPLACE VIEW desk.holding WITH (security_invoker = true) AS
-	SELECT client AS account_id, asset AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM desk.wallet
-	UNION ALL SELECT client, asset, amount, NULL, NULL FROM public.elsewhere});
-($state, $said) = outcome('writer', 'UPDATE desk.wallet SET amount = amount + 1');
+as('keeper', q{CREATE OR REPLACE VIEW shop.holding WITH (security_invoker = true) AS
+	SELECT client AS account_id, asset AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage, 'balance'::margin.holding_kind AS kind FROM shop.wallet
+	UNION ALL SELECT client, asset, amount, NULL, NULL, 'balance' FROM public.elsewhere});
+($state, $said) = outcome('writer', 'UPDATE shop.wallet SET amount = amount + 1');
 is($state, '42501', 'rows that a policy may hide from the book: refused');
 like($said, qr/query would be affected by row-level security policy for table "elsewhere"/, 'and why');
 $node->safe_psql('book', 'ALTER TABLE public.elsewhere DISABLE ROW LEVEL SECURITY');
-is(outcome('writer', 'UPDATE desk.wallet SET amount = amount + 1'), 'accepted', 'without the policy it is judged');
+is(outcome('writer', 'UPDATE shop.wallet SET amount = amount + 1'), 'accepted', 'without the policy it is judged');
 
 # ---------------------------------------------------------------------------
 # Nobody's code runs with another's rights
@@ -145,10 +150,10 @@ is(outcome('writer', 'UPDATE desk.wallet SET amount = amount + 1'), 'accepted', 
 
 # a writer's functions and operators in the way of names that a book leaves open
 as('keeper', q{
-	CREATE FUNCTION desk.scaled(amount numeric) RETURNS numeric LANGUAGE plpgsql STABLE AS 'BEGIN RETURN factor() * amount; END';
-	CREATE FUNCTION desk.factor() RETURNS numeric LANGUAGE sql AS 'SELECT 1.0';
-	CREATE OR REPLACE VIEW desk.holding WITH (security_invoker = true) AS
-	SELECT client AS account_id, asset AS symbol, desk.scaled(amount) AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM desk.wallet});
+	CREATE FUNCTION shop.scaled(amount numeric) RETURNS numeric LANGUAGE plpgsql STABLE AS 'BEGIN RETURN factor() * amount; END';
+	CREATE FUNCTION shop.factor() RETURNS numeric LANGUAGE sql AS 'SELECT 1.0';
+	CREATE OR REPLACE VIEW shop.holding WITH (security_invoker = true) AS
+	SELECT client AS account_id, asset AS symbol, shop.scaled(amount) AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage, 'balance'::margin.holding_kind AS kind FROM shop.wallet});
 as('writer', q{
 	CREATE SCHEMA trap;
 	CREATE TABLE trap.caught (who name);
@@ -156,34 +161,47 @@ as('writer', q{
 	CREATE FUNCTION trap.factor() RETURNS numeric LANGUAGE plpgsql AS 'BEGIN INSERT INTO trap.caught VALUES (current_user); RETURN 1000; END';
 	CREATE FUNCTION trap.equal(text, text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN INSERT INTO trap.caught VALUES (current_user); RETURN true; END';
 	CREATE OPERATOR trap.= (LEFTARG = text, RIGHTARG = text, FUNCTION = trap.equal);
-	CREATE FUNCTION trap.portfolio(text, numeric, numeric, numeric) RETURNS text LANGUAGE plpgsql AS 'BEGIN INSERT INTO trap.caught VALUES (current_user); RETURN 1; END'});
-is(outcome('writer', 'SET search_path = trap, desk, pg_catalog; UPDATE desk.wallet SET amount = amount - 1 WHERE amount > 0'),
+	CREATE FUNCTION trap.portfolio(text, numeric, numeric, numeric) RETURNS text LANGUAGE plpgsql AS 'BEGIN INSERT INTO trap.caught VALUES (current_user); RETURN 1; END';
+	CREATE FUNCTION trap.portfolio(text, numeric, numeric, numeric, margin.holding_kind) RETURNS text LANGUAGE plpgsql AS 'BEGIN INSERT INTO trap.caught VALUES (current_user); RETURN 1; END'});
+is(outcome('writer', 'SET search_path = trap, shop, pg_catalog; UPDATE shop.wallet SET amount = amount - 1 WHERE amount > 0'),
 	'42883', q{a function that the book's view leaves to the search path is not found in the writer's});
 is(as('writer', 'SELECT count(*) FROM trap.caught'), 0, 'nothing of the writer was called');
-as('keeper', q{CREATE OR REPLACE FUNCTION desk.scaled(amount numeric) RETURNS numeric LANGUAGE plpgsql STABLE AS 'BEGIN RETURN desk.factor() * amount; END'});
-is(outcome('writer', 'SET search_path = trap, desk, pg_catalog; UPDATE desk.wallet SET amount = amount - 100 WHERE amount OPERATOR(pg_catalog.>) 0'), 'MG001', 'operators of the writer change nothing');
+as('keeper', q{CREATE OR REPLACE FUNCTION shop.scaled(amount numeric) RETURNS numeric LANGUAGE plpgsql STABLE AS 'BEGIN RETURN shop.factor() * amount; END'});
+is(outcome('writer', 'SET search_path = trap, shop, pg_catalog; UPDATE shop.wallet SET amount = amount - 100 WHERE amount OPERATOR(pg_catalog.>) 0'), 'MG001', 'operators of the writer change nothing');
 is(as('writer', 'SELECT count(*) FROM trap.caught'), 0, 'and are not called');
+
+# a venue of one's own where USD is worth 1
+sub usd
+{
+	my ($venue) = @_;
+	return qq{INSERT INTO $venue.asset (asset) VALUES ('USD'); INSERT INTO $venue.index_price (asset, price) VALUES ('USD', 1);
+		INSERT INTO $venue.collateral_tier (asset, lower_bound, ratio) VALUES ('USD', 0, 1);};
+}
 
 # a book of a stranger on somebody else's table
 as('stranger', q{
 	CREATE SCHEMA lure;
 	CREATE TABLE lure.caught (who name, session name);
+	CREATE TABLE lure.mine (account bigint);
 	CREATE FUNCTION lure.note() RETURNS void LANGUAGE plpgsql AS 'BEGIN INSERT INTO lure.caught VALUES (current_user, session_user); END';
 	CREATE FUNCTION lure.spy() RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN PERFORM lure.note(); RETURN 1; END';
-	CREATE VIEW lure.holding AS
-	SELECT lure.spy() AS account_id, 'USD' AS symbol, 1 AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage;
-	GRANT ALL ON SCHEMA lure TO PUBLIC});
-as('keeper', 'CREATE TABLE desk.note (client bigint); GRANT TRIGGER, INSERT ON desk.note TO stranger; GRANT USAGE ON SCHEMA desk TO stranger');
+	SELECT margin.create_book('lure', balances => 'lure.mine', balance_account => 'account', balance_asset => $$'USD'::text$$, balance_quantity => '1::numeric');
+	CREATE OR REPLACE VIEW lure.holding AS
+	SELECT lure.spy() AS account_id, 'USD'::text AS symbol, 1::numeric AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage,
+		'balance'::margin.holding_kind AS kind;
+	GRANT ALL ON SCHEMA lure TO PUBLIC;} . usd('lure'));
+as('keeper', 'CREATE TABLE shop.note (client bigint); GRANT TRIGGER, INSERT ON shop.note TO stranger; GRANT USAGE ON SCHEMA shop TO stranger');
 as('stranger', q{
-	CREATE TRIGGER margin_guard AFTER INSERT ON desk.note FOR EACH ROW EXECUTE FUNCTION margin_internal.collect_account('lure', 'client', 'guard');
-	CREATE CONSTRAINT TRIGGER margin_verdict AFTER INSERT ON desk.note DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION margin_internal.check_accounts()});
-is(outcome('keeper', 'INSERT INTO desk.note VALUES (1)'), '42501', q{a stranger's book cannot be hung on another's table});
-as('stranger', q{CREATE TABLE lure.mine (account bigint)});
-is(outcome('stranger', q{SELECT margin.guard_table('lure.mine', 'account', 'margin')}), '42501', q{nor a stranger's table on another's book});
+	CREATE TRIGGER margin_guard AFTER INSERT ON shop.note FOR EACH ROW WHEN ('lure.holding'::regclass IS NOT NULL)
+		EXECUTE FUNCTION margin_internal.collect_account('client', 'guard');
+	CREATE CONSTRAINT TRIGGER margin_verdict AFTER INSERT ON shop.note DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION margin_internal.check_accounts()});
+is(outcome('keeper', 'INSERT INTO shop.note VALUES (1)'), '42501', q{a stranger's book cannot be hung on another's table});
+is(outcome('stranger', q{SELECT margin.guard_table('desk', 'lure.mine', 'account')}), '42501', q{nor a stranger's table on another's book});
 as('stranger', q{
-	CREATE TRIGGER margin_guard AFTER INSERT ON lure.mine FOR EACH ROW EXECUTE FUNCTION margin_internal.collect_account('margin', 'account', 'guard')});
+	CREATE TRIGGER margin_guard AFTER INSERT ON lure.mine FOR EACH ROW WHEN ('desk.holding'::regclass IS NOT NULL)
+		EXECUTE FUNCTION margin_internal.collect_account('account', 'guard')});
 is(outcome('stranger', 'INSERT INTO lure.mine VALUES (1)'), '42501', 'nor by hand');
-as('stranger', q{DROP TRIGGER margin_guard ON lure.mine; SELECT margin.guard_table('lure.mine', 'account', 'lure'); GRANT INSERT ON lure.mine TO PUBLIC});
+as('stranger', q{DROP TRIGGER margin_guard ON lure.mine; SELECT margin.guard_table('lure', 'lure.mine', 'account'); GRANT INSERT ON lure.mine TO PUBLIC});
 my $superuser = $node->safe_psql('book', 'INSERT INTO lure.mine VALUES (1); SELECT current_user');
 is(as('stranger', 'SELECT DISTINCT who, session FROM lure.caught'), "stranger|$superuser", q{the code of a book runs as its owner, whoever writes});
 as('stranger', q{
@@ -193,27 +211,28 @@ is(outcome($superuser, 'INSERT INTO lure.mine VALUES (1)'), '42501', 'and leaves
 
 # a judgement inside of a judgement: the code of a view that writes accounts
 as('stranger', q{
-	CREATE TABLE lure.wallet (c text, coin text, amount numeric);
-	CREATE TABLE lure.trip (c text);
-	CREATE FUNCTION lure.write() RETURNS void LANGUAGE plpgsql AS $$BEGIN INSERT INTO lure.trip VALUES ('b'); END$$;
-	CREATE FUNCTION lure.step(c text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$BEGIN IF c = 'a' THEN PERFORM lure.write(); END IF; RETURN true; END$$;
-	DROP TABLE lure.mine;
-	DROP VIEW lure.holding;
-	CREATE VIEW lure.holding AS
-	SELECT c AS account_id, coin AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM lure.wallet WHERE lure.step(c);
-	SELECT margin.guard_table('lure.wallet', 'c', 'lure');
-	CREATE TRIGGER a AFTER INSERT ON lure.trip FOR EACH ROW EXECUTE FUNCTION margin_internal.collect_account('lure', 'c', 'guard');
-	CREATE TRIGGER b AFTER INSERT ON lure.trip FOR EACH ROW EXECUTE FUNCTION margin_internal.check_accounts()});
-($state, $said) = outcome('stranger', q{INSERT INTO lure.wallet VALUES ('a', 'USD', 1), ('b', 'USD', 1)});
+	CREATE SCHEMA lair;
+	CREATE TABLE lair.wallet (c text, coin text, amount numeric);
+	CREATE TABLE lair.trip (c text);
+	CREATE FUNCTION lair.write() RETURNS void LANGUAGE plpgsql AS $$BEGIN INSERT INTO lair.trip VALUES ('b'); END$$;
+	CREATE FUNCTION lair.step(c text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$BEGIN IF c = 'a' THEN PERFORM lair.write(); END IF; RETURN true; END$$;
+	SELECT margin.create_book('lair', balances => 'lair.wallet', balance_account => 'c', balance_asset => 'coin', balance_quantity => 'amount');
+	CREATE OR REPLACE VIEW lair.holding AS
+	SELECT c AS account_id, coin AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage,
+		'balance'::margin.holding_kind AS kind FROM lair.wallet WHERE lair.step(c);
+	SELECT margin.guard_table('lair', 'lair.wallet', 'c');
+	CREATE TRIGGER a AFTER INSERT ON lair.trip FOR EACH ROW WHEN ('lair.holding'::regclass IS NOT NULL) EXECUTE FUNCTION margin_internal.collect_account('c', 'guard');
+	CREATE TRIGGER b AFTER INSERT ON lair.trip FOR EACH ROW EXECUTE FUNCTION margin_internal.check_accounts();} . usd('lair'));
+($state, $said) = outcome('stranger', q{INSERT INTO lair.wallet VALUES ('a', 'USD', 1), ('b', 'USD', 1)});
 is($state, '27000', 'no account is written while others are judged');
 like($said, qr/cannot write table "trip" while accounts are judged/, 'and the message says which table');
-is(outcome('stranger', q{BEGIN; INSERT INTO lure.wallet VALUES ('a', 'USD', 1); SAVEPOINT s; DO $$BEGIN SET CONSTRAINTS ALL IMMEDIATE; EXCEPTION WHEN triggered_data_change_violation THEN NULL; END$$;
-	INSERT INTO lure.wallet VALUES ('b', 'USD', 1); COMMIT}), '27000', 'nor at the end, after an error that was caught');
-is(outcome('stranger', q{BEGIN; INSERT INTO lure.wallet VALUES ('a', 'USD', 1); DO $$BEGIN SET CONSTRAINTS ALL IMMEDIATE; EXCEPTION WHEN triggered_data_change_violation THEN NULL; END$$;
-	DELETE FROM lure.wallet; INSERT INTO lure.wallet VALUES ('b', 'USD', 1); COMMIT}), 'accepted', 'after which the transaction may write');
-is(outcome('stranger', q{INSERT INTO lure.wallet VALUES ('b', 'USD', -2)}), 'MG001', 'and is judged as ever');
-is(outcome('stranger', 'CREATE TRIGGER m AFTER INSERT ON lure.trip FOR EACH ROW EXECUTE FUNCTION margin.market_changed()'), '42501',
-	'nobody else makes sessions drop their market');
+is(outcome('stranger', q{BEGIN; INSERT INTO lair.wallet VALUES ('a', 'USD', 1); SAVEPOINT s; DO $$BEGIN SET CONSTRAINTS ALL IMMEDIATE; EXCEPTION WHEN triggered_data_change_violation THEN NULL; END$$;
+	INSERT INTO lair.wallet VALUES ('b', 'USD', 1); COMMIT}), '27000', 'nor at the end, after an error that was caught');
+is(outcome('stranger', q{BEGIN; INSERT INTO lair.wallet VALUES ('a', 'USD', 1); DO $$BEGIN SET CONSTRAINTS ALL IMMEDIATE; EXCEPTION WHEN triggered_data_change_violation THEN NULL; END$$;
+	DELETE FROM lair.wallet; INSERT INTO lair.wallet VALUES ('b', 'USD', 1); COMMIT}), 'accepted', 'after which the transaction may write');
+is(outcome('stranger', q{INSERT INTO lair.wallet VALUES ('b', 'USD', -2)}), 'MG001', 'and is judged as ever');
+as('writer', 'CREATE TRIGGER m AFTER INSERT ON trap.caught FOR EACH ROW EXECUTE FUNCTION margin_internal.market_changed()');
+is(outcome('writer', 'INSERT INTO trap.caught VALUES (NULL)'), '42P01', 'nobody else makes sessions drop the market of a venue');
 
 # code of a journal of levels that writes when all is judged
 as('writer', q{
@@ -222,27 +241,26 @@ as('writer', q{
 	CREATE FUNCTION late.text(late.key) RETURNS text LANGUAGE plpgsql AS
 		$$BEGIN UPDATE desk.balance SET quantity = -1000000 WHERE account_id = 1; RETURN 'x'; END$$;
 	CREATE CAST (late.key AS text) WITH FUNCTION late.text(late.key);
-	CREATE TABLE late.journal (id int, account_id late.key, from_level int, to_level int,
+	CREATE TABLE late.level_event (id int, account_id late.key, from_level int, to_level int,
 		changed_at timestamptz DEFAULT now(), txid xid8 DEFAULT pg_current_xact_id());
-	CREATE TRIGGER notify AFTER INSERT ON late.journal FOR EACH STATEMENT EXECUTE FUNCTION margin.notify_levels()});
-my $late = 'INSERT INTO late.journal (id, account_id, from_level, to_level) VALUES (1, ROW(1), 1, 2)';
+	CREATE TRIGGER notify AFTER INSERT ON late.level_event FOR EACH STATEMENT EXECUTE FUNCTION margin_internal.notify_levels()});
+my $late = 'INSERT INTO late.level_event (id, account_id, from_level, to_level) VALUES (1, ROW(1), 1, 2)';
 is(outcome('writer', $late), '42501', 'a journal of levels writes nothing that would have to be judged later');
 is(outcome('writer', "BEGIN; $late; COMMIT"), '42501', 'nor in a transaction block');
 is(outcome('writer', "BEGIN; UPDATE desk.balance SET quantity = quantity WHERE account_id = 1; SET CONSTRAINTS ALL IMMEDIATE; $late; COMMIT"), '27000', 'nor at once');
 is(as('keeper', 'SELECT quantity FROM desk.balance WHERE account_id = 1'), 150, 'the account is as it was');
 
 # somebody of the same team: triggers on the levels of a book do not fire as whoever writes
+as('keeper', 'GRANT EXECUTE ON FUNCTION desk.market(), desk.market_until(timestamptz), desk.release_ratios() TO team');
 as('team_a', q{
 	CREATE SCHEMA ours; GRANT USAGE ON SCHEMA ours TO team;
 	CREATE TABLE ours.wallet (c text, coin text, amount numeric); GRANT SELECT ON ours.wallet TO team;
 	GRANT USAGE ON SCHEMA ours TO PUBLIC; GRANT INSERT ON ours.wallet TO writer;
 	SET ROLE team;
 	CREATE SCHEMA team;
-	CREATE VIEW team.holding AS
-	SELECT c AS account_id, coin AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM ours.wallet;
-	SELECT margin.create_levels('team');
+	SELECT margin.create_book('team', 'desk', 'ours.wallet', balance_account => 'c', balance_asset => 'coin', balance_quantity => 'amount', trust => true);
 	RESET ROLE;
-	SELECT margin.guard_table('ours.wallet', 'c', 'team'), margin.enable_levels('team')});
+	SELECT margin.guard_table('team', 'ours.wallet', 'c'), margin.enable_levels('team')});
 is(outcome('writer', q{INSERT INTO ours.wallet VALUES ('x', 'USD', 1), ('y', 'NOPE', 1)}), 'accepted',
 	'levels of a book whose owner may not read the thresholds');
 is(as('team_a', 'SET ROLE team; SELECT account_id, level FROM team.account_level ORDER BY 1'), "x|healthy\ny|unpriced", 'are kept');
@@ -257,15 +275,16 @@ is(outcome($superuser, q{INSERT INTO ours.wallet VALUES ('z', 'NOPE', 1)}), '425
 is(as('keeper', q{SELECT rolsuper FROM pg_roles WHERE rolname = 'team_b'}), 'f', 'and nobody became what he was not');
 
 # a table of somebody without rights names a book in its trigger
-as('stranger', q{
-	CREATE TRIGGER phantom AFTER INSERT ON lure.trip FOR EACH ROW EXECUTE FUNCTION margin_internal.collect_account('mine', 'c', 'guard');
-	ALTER TABLE lure.trip DISABLE TRIGGER phantom});
 as('team_a', q{
 	CREATE SCHEMA mine;
 	CREATE TABLE mine.wallet (c text, coin text, amount numeric);
-	CREATE VIEW mine.holding AS
-	SELECT c AS account_id, coin AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM mine.wallet;
-	SELECT margin.guard_table('mine.wallet', 'c', 'mine')});
+	SELECT margin.create_book('mine', balances => 'mine.wallet', balance_account => 'c', balance_asset => 'coin', balance_quantity => 'amount');
+	GRANT USAGE ON SCHEMA mine TO stranger;} . usd('mine'));
+as('stranger', q{
+	CREATE TRIGGER phantom AFTER INSERT ON lair.trip FOR EACH ROW WHEN ('mine.holding'::regclass IS NOT NULL)
+		EXECUTE FUNCTION margin_internal.collect_account('c', 'guard');
+	ALTER TABLE lair.trip DISABLE TRIGGER phantom});
+as('team_a', q{SELECT margin.guard_table('mine', 'mine.wallet', 'c')});
 is(as('team_a', q{SELECT relation, guard FROM margin.guarded_tables() WHERE book = 'mine'}), 'mine.wallet|t', q{a stranger's table does not count among those of a book});
 is(outcome('team_a', q{INSERT INTO mine.wallet VALUES ('x', 'USD', -1)}), 'MG001', 'and does not keep its guard off');
 is(outcome('team_a', q{SELECT margin.disable_guard('mine'), margin.enable_guard('mine')}), 'accepted', 'nor in the way of switching it');
@@ -274,7 +293,6 @@ is(outcome('team_a', q{SELECT margin.disable_guard('mine'), margin.enable_guard(
 my $renamed = q{
 	INSERT INTO mine.wallet VALUES ('ann', 'USD', 1);
 	ALTER SCHEMA mine RENAME TO moved;
-	SELECT margin.guard_table('moved.wallet', 'c', 'moved');
 	INSERT INTO moved.wallet VALUES ('ann', 'USD', 1);
 	SET ROLE stranger;
 	CREATE SCHEMA mine; GRANT USAGE ON SCHEMA mine TO PUBLIC;
@@ -326,28 +344,28 @@ is(outcome('keeper', 'TRUNCATE desk.position'), '55000', 'TRUNCATE is refused');
 # ---------------------------------------------------------------------------
 
 as('keeper', q{
-	DROP TABLE desk.note;
-	ALTER TABLE desk.wallet NO FORCE ROW LEVEL SECURITY;
-	CREATE OR REPLACE VIEW desk.holding WITH (security_invoker = true) AS
-	SELECT client AS account_id, asset AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM desk.wallet;
+	DROP TABLE shop.note;
+	ALTER TABLE shop.wallet NO FORCE ROW LEVEL SECURITY;
+	CREATE OR REPLACE VIEW shop.holding WITH (security_invoker = true) AS
+	SELECT client AS account_id, asset AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage, 'balance'::margin.holding_kind AS kind FROM shop.wallet;
 	CREATE SCHEMA quiet;
 	CREATE TABLE quiet.wallet (id uuid, coin text, amount numeric) PARTITION BY HASH (id);
 	CREATE TABLE quiet.wallet_0 PARTITION OF quiet.wallet FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 	CREATE TABLE quiet.wallet_1 PARTITION OF quiet.wallet FOR VALUES WITH (MODULUS 2, REMAINDER 1);
-	CREATE VIEW quiet.holding AS SELECT id AS account_id, coin AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage FROM quiet.wallet;
-	SELECT margin.guard_table('quiet.wallet', 'id', 'quiet');
+	SELECT margin.create_book('quiet', 'desk', 'quiet.wallet', balance_account => 'id', balance_asset => 'coin', balance_quantity => 'amount');
+	SELECT margin.guard_table('quiet', 'quiet.wallet', 'id');
 	SELECT margin.disable_guard('quiet');
 	INSERT INTO quiet.wallet VALUES ('00000000-0000-0000-0000-000000000001', 'USD', -1);
 	SELECT margin.enable_levels('desk')});
-$node->safe_psql('book', 'DROP SCHEMA lure, trap, late, ours, team, mine, moved CASCADE; DROP TABLE public.elsewhere; DROP FUNCTION public.fill');
+$node->safe_psql('book', 'DROP SCHEMA lure, lair, trap, late, ours, team, mine, moved CASCADE; DROP TABLE public.elsewhere; DROP FUNCTION public.fill');
 my $what = q{
 	SELECT relation, account_column, book, guard, levels FROM margin.guarded_tables() ORDER BY relation::text;
 	SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger WHERE tgname LIKE 'margin%' OR tgname LIKE 'market%' ORDER BY tgrelid::regclass::text, tgname;
 	SELECT account_id, level, equity FROM desk.account_margin ORDER BY 1;
-	SELECT * FROM desk.guard_exception ORDER BY judged_at; TABLE margin.switch ORDER BY 1; SELECT * FROM quiet.wallet};
+	SELECT * FROM desk.guard_exception ORDER BY judged_at; SELECT * FROM quiet.wallet};
 my $before = as('keeper', $what);
 like($before, qr/^2\|bankrupt\|/m, 'an account is bankrupt');
-like($before, qr/^margin\.balance\|account_id\|margin\|t\|t$/m, 'its book is guarded');
+like($before, qr/^desk\.balance\|account_id\|desk\|t\|t$/m, 'its book is guarded');
 like($before, qr/^quiet\.wallet\|id\|quiet\|f\|f$/m, 'another is not');
 
 my $dump = $node->basedir . '/guard.dump';
@@ -358,7 +376,7 @@ is(outcome('keeper', $withdraw, database => 'restored'), 'MG001', 'the guard is 
 is(outcome('keeper', q{UPDATE desk.balance SET quantity = quantity - 1 WHERE account_id = 2 AND asset = 'USD'}, database => 'restored'), 'MG001', 'for the broken account, too');
 is(outcome('keeper', q{UPDATE quiet.wallet SET amount = -2}, database => 'restored'), 'accepted', 'off where it was off');
 is(outcome('keeper', q{SELECT margin.enable_guard('quiet'); UPDATE quiet.wallet SET amount = -3}, database => 'restored'), 'MG001', 'until switched on');
-is(outcome('writer', 'UPDATE desk.wallet SET amount = amount - 100', database => 'restored'), 'MG001', q{one's own table is guarded});
+is(outcome('writer', 'UPDATE shop.wallet SET amount = amount - 100', database => 'restored'), 'MG001', q{one's own table is guarded});
 
 my $script = $node->basedir . '/guard.sql';
 $node->command_ok([ 'pg_dump', '-U', 'keeper', '-f', $script, $node->connstr('book') ], 'dumped as a script');

@@ -31,6 +31,8 @@ $node->start;
 # Every account is worth 1000 and needs 400: 5 assets of 200, 2 contracts at 10 %.
 $node->safe_psql('postgres', sprintf <<'SQL', (ACCOUNTS) x 2);
 CREATE EXTENSION margin;
+CREATE SCHEMA desk;
+SELECT margin.create_book('desk');
 INSERT INTO desk.asset (asset) SELECT 'A' || i FROM generate_series(1, 5) AS i;
 INSERT INTO desk.collateral_tier (asset, lower_bound, ratio) SELECT asset, 0, 1 FROM desk.asset;
 INSERT INTO desk.index_price (asset, price) SELECT asset, 1 FROM desk.asset;
@@ -130,7 +132,7 @@ PostgreSQL::Test::Utils::append_to_file($script, '\set account random(1, ' . ACC
 sub throughput
 {
 	my ($switch) = @_;
-	$node->safe_psql('postgres', "SELECT margin.${switch}_guard()");
+	$node->safe_psql('postgres', "SELECT margin.${switch}_guard('desk')");
 	my ($out, $err);
 	IPC::Run::run([ 'pgbench', '-n', '-c', CLIENTS, '-j', 2, '-T', SECONDS, '-f', $script, $node->connstr('postgres') ], '>', \$out, '2>', \$err)
 	  or die "pgbench: $err";

@@ -24,6 +24,8 @@ $node->start;
 
 $node->safe_psql('postgres', sprintf <<'SQL', ACCOUNTS);
 CREATE EXTENSION margin;
+CREATE SCHEMA desk;
+SELECT margin.create_book('desk');
 INSERT INTO desk.asset (asset) VALUES ('USD'), ('COIN');
 INSERT INTO desk.collateral_tier (asset, lower_bound, ratio) VALUES ('USD', 0, 1), ('COIN', 0, 0.9), ('COIN', 10, 0.5);
 INSERT INTO desk.index_price (asset, price) VALUES ('USD', 1), ('COIN', 10);
@@ -54,7 +56,7 @@ sub statement
 	return sprintf q{DELETE FROM desk.position WHERE account_id = %d}, account() if $kind < 0.75;
 	return sprintf q{DELETE FROM desk.balance WHERE account_id = %d AND asset = 'COIN'}, account() if $kind < 0.8;
 	# rows that change hands; a key that is taken is an error inside
-	return sprintf q{DO $$ BEGIN UPDATE margin.%s SET account_id = %d WHERE account_id = %d; EXCEPTION WHEN unique_violation THEN NULL; END $$},
+	return sprintf q{DO $$ BEGIN UPDATE desk.%s SET account_id = %d WHERE account_id = %d; EXCEPTION WHEN unique_violation THEN NULL; END $$},
 	  (rand() < 0.5 ? 'balance' : 'position'), account(), account()
 	  if $kind < 0.9;
 	return sprintf q{UPDATE desk.index_price SET price = %d WHERE asset = 'COIN'}, 8 + int rand 5 if $kind < 0.93;
@@ -109,7 +111,7 @@ is(join(' ', sort keys %errors), 'MG001', 'no other error than of the guard');
 is(($seen{'t MG001'} // 0) + ($seen{'f 00000'} // 0), 0, 'the guard answers as plain SQL does');
 cmp_ok($seen{'t 00000'} // 0, '>', $transactions / 5, 'many transactions passed');
 cmp_ok($seen{'f MG001'} // 0, '>', $transactions / 20, 'many were refused');
-is($node->safe_psql('postgres', 'SELECT margin.refresh_levels('desk')'),
+is($node->safe_psql('postgres', q{SELECT margin.refresh_levels('desk')}),
 	$node->safe_psql('postgres', q{SELECT count(*) FROM desk.account_margin AS a JOIN desk.account_level AS l USING (account_id) WHERE a.level <> l.level}),
 	'no level is left that is not the one kept');
 

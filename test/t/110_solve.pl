@@ -74,11 +74,11 @@ CREATE FUNCTION rescaled(m market, unit numeric) RETURNS market
 LANGUAGE sql IMMUTABLE AS $$
 	SELECT margin.market(
 		(SELECT array_agg(ROW(asset, price * unit,
-							  CASE basis WHEN 'value'
+							  CASE tier_unit WHEN 'value'
 								  THEN (SELECT margin.schedule(t[1]::numeric * unit, t[2]::numeric)
 										FROM regexp_matches(tiers::text, '([0-9.]+): ([0-9.]+)', 'g') AS t)
 								  ELSE tiers END,
-							  basis, liability_weight, requirement_weight, liability_maintenance)::margin.asset_terms)
+							  tier_unit, liability_weight, requirement_weight, liability_maintenance)::margin.asset_terms)
 		 FROM margin.assets(m)),
 		(SELECT array_agg(c) FROM margin.contracts(m) AS c),
 		(m::text::jsonb -> 'levels' ->> 'warning')::numeric,
@@ -96,7 +96,7 @@ LANGUAGE sql IMMUTABLE AS $$
 UPDATE random.market
    SET market = market(
 		(SELECT array_agg(a) FROM assets(market) AS a),
-		(SELECT array_agg(ROW(contract, settle_asset, base_asset, size, mark_price,
+		(SELECT array_agg(ROW(contract, settle, base, contract_size, mark,
 							  (SELECT schedule(t[1]::numeric, t[2]::numeric * 0.01,
 											   CASE WHEN maintenance::text LIKE 'whole%' THEN 'whole'::tier_method ELSE 'marginal' END)
 							   FROM regexp_matches(maintenance::text, '([0-9.]+): ([0-9.]+)', 'g') AS t),
@@ -108,7 +108,7 @@ UPDATE random.market
  WHERE market_id % 2 = 0;
 INSERT INTO random.account (account_id, market_id, portfolio, story)
 	SELECT 2000000 + account_id, market_id,
-		   portfolio + holding('CASH', (v).maintenance_margin * ('{1.001,1.1,2,5,20,50}'::numeric[])[1 + account_id % 6] - (v).equity),
+		   portfolio + portfolio_of('CASH', (v).maintenance_margin * ('{1.001,1.1,2,5,20,50}'::numeric[])[1 + account_id % 6] - (v).equity),
 		   'near'
 	FROM random.account
 	JOIN random.market USING (market_id),
@@ -133,11 +133,11 @@ CREATE TABLE account AS
 
 -- Every position of them; linked only where an index can move along.
 CREATE TABLE place AS
-	SELECT account_id, portfolio, whole_market, market, contract, mark_price AS mark, linked,
-		   CASE WHEN linked THEN base_asset END AS base, price AS base_price
+	SELECT account_id, portfolio, whole_market, market, contract, mark, linked,
+		   CASE WHEN linked THEN base END AS base, price AS base_price
 	FROM account
 	CROSS JOIN LATERAL contracts(market)
-	LEFT JOIN LATERAL assets(market) ON asset = base_asset AND asset <> settle_asset
+	LEFT JOIN LATERAL assets(market) ON asset = base AND asset <> settle
 	CROSS JOIN (VALUES (false), (true)) AS how (linked)
 	WHERE NOT linked OR price IS NOT NULL;
 CREATE TABLE question AS
@@ -242,7 +242,7 @@ none_wrong(
 	}, 'fine ticks: undercollateralized at the answer and nowhere before it');
 
 # ---------------------------------------------------------------------------
-# Room: what may be withdrawn, what cures, what may be ordered.
+# Room: what may be withdrawn, what has to be deposited, what may be ordered.
 # ---------------------------------------------------------------------------
 
 sql(q{
@@ -254,8 +254,8 @@ CREATE TABLE withdrawal AS
 		SELECT account.*, asset, with_unrealized,
 			   coalesce(asset_equity, 0) AS equity, coalesce(balance, 0) AS balance,
 			   CASE WHEN with_unrealized THEN portfolio
-					ELSE portfolio + coalesce((SELECT rollup(holding(g.asset, -g.profit_and_loss))
-											   FROM collateral(portfolio, market) AS g WHERE g.profit_and_loss > 0), '{}') END AS judged
+					ELSE portfolio + coalesce((SELECT rollup(portfolio_of(g.asset, -g.pnl))
+											   FROM collateral(portfolio, market) AS g WHERE g.pnl > 0), '{}') END AS judged
 		FROM account
 		CROSS JOIN LATERAL (SELECT asset FROM assets(whole_market)
 							ORDER BY portfolio::text::jsonb -> 'balances' ? asset DESC, asset COLLATE "C" LIMIT 3) AS a
@@ -277,15 +277,15 @@ none_wrong(
 	SELECT account_id, portfolio::text, whole_market::text, asset, with_unrealized, step, amount, most
 	FROM solve.withdrawal
 	WHERE amount IS NULL OR mod(amount, step) <> 0 OR amount NOT BETWEEN 0 AND most
-	   OR (amount > 0 AND NOT margin.passes(judged OPERATOR(margin.+) margin.holding(asset, -amount), whole_market))
-	   OR (amount + step <= most AND margin.passes(judged OPERATOR(margin.+) margin.holding(asset, -amount - step), whole_market))
+	   OR (amount > 0 AND NOT margin.passes(judged OPERATOR(margin.+) margin.portfolio_of(asset, -amount), whole_market))
+	   OR (amount + step <= most AND margin.passes(judged OPERATOR(margin.+) margin.portfolio_of(asset, -amount - step), whole_market))
 	}, 'withdrawals: the account passes, one step more fails or exceeds a bound');
 none_wrong(
 	q{
 	SELECT account_id, portfolio::text, market::text, asset, with_unrealized, step, amount, most, found
 	FROM solve.withdrawal
 	CROSS JOIN LATERAL (
-		SELECT coalesce(min(k) FILTER (WHERE NOT margin.passes(judged OPERATOR(margin.+) margin.holding(asset, -k * step), whole_market)) - 1,
+		SELECT coalesce(min(k) FILTER (WHERE NOT margin.passes(judged OPERATOR(margin.+) margin.portfolio_of(asset, -k * step), whole_market)) - 1,
 						max(k)) * step AS found
 		FROM generate_series(0, div(most, step)::integer) AS k) AS s
 	WHERE how = 'coarse' AND amount <> greatest(found, 0)
@@ -293,56 +293,56 @@ none_wrong(
 
 sql(q{
 SET search_path = solve, margin, public;
-CREATE TABLE cured AS
-	SELECT account.*, asset, step, cure(portfolio, whole_market, asset, step) AS amount
+CREATE TABLE deposited AS
+	SELECT account.*, asset, step, min_deposit(portfolio, whole_market, asset, step) AS amount
 	FROM account
 	CROSS JOIN LATERAL (SELECT asset FROM assets(whole_market)
 						ORDER BY portfolio::text::jsonb -> 'balances' ? asset DESC, asset COLLATE "C" LIMIT 4) AS a
 	CROSS JOIN LATERAL (SELECT (ARRAY[1e-8, 1e-18, 0.3])[1 + account_id % 3] AS step) AS s;
 });
-enough('solve.cured WHERE amount > 0', 300, 'deposits that cure');
-enough('solve.cured WHERE amount IS NULL', 300, 'accounts that no deposit cures');
+enough('solve.deposited WHERE amount > 0', 300, 'deposits that suffice');
+enough('solve.deposited WHERE amount IS NULL', 300, 'accounts that no deposit helps');
 none_wrong(
 	q{
 	SELECT account_id, portfolio::text, whole_market::text, asset, step, amount
-	FROM solve.cured
+	FROM solve.deposited
 	CROSS JOIN LATERAL (SELECT coalesce(amount, 0) AS deposit OFFSET 0) AS d
 	WHERE (amount = 0) IS DISTINCT FROM (CASE WHEN margin.passes(portfolio, whole_market) THEN true WHEN amount IS NOT NULL THEN false END)
 	   OR mod(amount, step) <> 0 OR amount < 0
-	   OR (amount > 0 AND NOT margin.passes(portfolio OPERATOR(margin.+) margin.holding(asset, deposit), whole_market))
-	   OR (amount > 0 AND margin.passes(portfolio OPERATOR(margin.+) margin.holding(asset, deposit - step), whole_market))
+	   OR (amount > 0 AND NOT margin.passes(portfolio OPERATOR(margin.+) margin.portfolio_of(asset, deposit), whole_market))
+	   OR (amount > 0 AND margin.passes(portfolio OPERATOR(margin.+) margin.portfolio_of(asset, deposit - step), whole_market))
 	   OR (amount IS NULL AND EXISTS (
 			SELECT FROM generate_series(-30, 90, 5) AS e
-			WHERE margin.passes(portfolio OPERATOR(margin.+) margin.holding(asset, ('1e' || e)::numeric), whole_market)))
-	}, 'deposits: the account passes, one step less fails, and no deposit cures where none is named');
+			WHERE margin.passes(portfolio OPERATOR(margin.+) margin.portfolio_of(asset, ('1e' || e)::numeric), whole_market)))
+	}, 'deposits: the account passes, one step less fails, and no deposit helps where none is named');
 none_wrong(
 	q{
 	SELECT account_id, portfolio::text, market::text, asset, amount, coarse, answer
-	FROM solve.cured
+	FROM solve.deposited
 	CROSS JOIN LATERAL (SELECT round(amount / 13, 40) + 1e-40 AS coarse WHERE amount > 0 OFFSET 0) AS c
-	CROSS JOIN LATERAL (SELECT margin.cure(portfolio, whole_market, asset, coarse) AS answer) AS a
+	CROSS JOIN LATERAL (SELECT margin.min_deposit(portfolio, whole_market, asset, coarse) AS answer) AS a
 	WHERE answer IS DISTINCT FROM (
 			SELECT min(k) * coarse FROM generate_series(0, 14) AS k
-			WHERE margin.passes(portfolio OPERATOR(margin.+) margin.holding(asset, k * coarse), whole_market))
-	}, 'deposits: nothing less cures');
+			WHERE margin.passes(portfolio OPERATOR(margin.+) margin.portfolio_of(asset, k * coarse), whole_market))
+	}, 'deposits: nothing less suffices');
 
 sql(q{
 SET search_path = solve, margin, public;
 CREATE TABLE ordered AS
 	WITH asked AS (
-		SELECT account.*, c.contract, side, mark_price * factor AS price,
-			   CASE WHEN side = 'long' THEN greatest(mark_price, mark_price * factor) ELSE least(mark_price, mark_price * factor) END AS worse,
+		SELECT account.*, c.contract, side, mark * factor AS price,
+			   CASE WHEN side = 'long' THEN greatest(mark, mark * factor) ELSE least(mark, mark * factor) END AS worse,
 			   leverage, CASE side WHEN 'long' THEN 1 ELSE -1 END AS sign,
 			   coalesce(CASE side WHEN 'long' THEN p.short ELSE p.long END, 0) AS opposite,
 			   row_number() OVER () AS id
 		FROM account
 		CROSS JOIN LATERAL contracts(whole_market) AS c
-		JOIN LATERAL assets(whole_market) AS a ON asset = settle_asset AND a.price IS NOT NULL
+		JOIN LATERAL assets(whole_market) AS a ON asset = settle AND a.price IS NOT NULL
 		CROSS JOIN unnest('{long,short}'::side[]) AS side
 		CROSS JOIN LATERAL (SELECT (ARRAY[1, 1, 1.05, 0.9, 1.3])[1 + account_id % 5] AS factor,
 								   (ARRAY[NULL, 1, 3, 7, 20, 0.3, 125])[1 + (account_id / 5) % 7] AS leverage) AS terms
 		LEFT JOIN LATERAL (SELECT contract AS name, long, short FROM positions(portfolio, market)) AS p ON p.name = c.contract
-		WHERE mark_price IS NOT NULL AND maintenance IS NOT NULL
+		WHERE mark IS NOT NULL AND maintenance IS NOT NULL
 	)
 	SELECT asked.*, how, step,
 		   trade(portfolio, whole_market, contract, sign * opposite, price, NULL) AS closed,
@@ -355,7 +355,7 @@ CREATE TABLE ordered AS
 	WHERE id % 3 = 0 AND step IS NOT NULL;
 CREATE FUNCTION with_order(o ordered, further numeric) RETURNS portfolio
 LANGUAGE sql IMMUTABLE AS $$
-	SELECT (o).closed OPERATOR(margin.+) margin.holding((o).contract, (o).sign * further, (o).worse, (o).leverage) $$;
+	SELECT (o).closed OPERATOR(margin.+) margin.portfolio_of((o).contract, (o).sign * further, (o).worse, (o).leverage) $$;
 });
 enough('solve.ordered WHERE opposite > 0 AND size > opposite', 60, 'orders that turn a position');
 enough('solve.ordered WHERE size > opposite', 500, 'orders that open');

@@ -104,7 +104,7 @@ COPY random.move FROM STDIN;
 sql(q{
 CREATE TABLE random.scenario AS
 	SELECT market_id, scenario, linked,
-		   array_agg(ROW(scenario, asset, contract, relative, price)::margin.scenario ORDER BY random()) AS moves,
+		   array_agg(ROW(scenario, asset, contract, relative, price)::margin.price_move ORDER BY random()) AS moves,
 		   max(relative) FILTER (WHERE asset IS NULL AND contract IS NULL) AS of_all
 	FROM random.move CROSS JOIN unnest('{f,t}'::boolean[]) AS linked
 	GROUP BY market_id, scenario, linked;
@@ -124,14 +124,14 @@ CREATE TABLE random.expected_asset AS
 
 CREATE TABLE random.expected_contract AS
 	SELECT *, CASE WHEN price IS NOT NULL THEN price
-				   WHEN relative IS NOT NULL THEN mark_price * (1 + relative)
-				   WHEN NOT follows THEN mark_price
+				   WHEN relative IS NOT NULL THEN mark * (1 + relative)
+				   WHEN NOT follows THEN mark
 				   -- half away from zero at the 18th decimal
 				   ELSE (div(n, d) + (2 * (n - d * div(n, d)) >= d)::integer) * 1e-18 END AS new_price
-	FROM (SELECT s.market_id, s.scenario, s.linked, c.contract, c.mark_price, own.relative, own.price,
-				 s.linked AND mark_price IS NOT NULL AND own.scenario IS NULL
+	FROM (SELECT s.market_id, s.scenario, s.linked, c.contract, c.mark, own.relative, own.price,
+				 s.linked AND mark IS NOT NULL AND own.scenario IS NULL
 				 AND (base.after <> base.before OR settle.after <> settle.before) AS follows,
-				 1e18 * c.mark_price * base.after * settle.before AS n,
+				 1e18 * c.mark * base.after * settle.before AS n,
 				 base.before * settle.after AS d
 		  FROM random.scenario AS s
 		  JOIN random.market USING (market_id)
@@ -142,11 +142,11 @@ CREATE TABLE random.expected_contract AS
 		  CROSS JOIN LATERAL (
 			SELECT coalesce(max(a.before), 1) AS before, coalesce(max(a.after), 1 + s.of_all, 1) AS after
 			FROM random.expected_asset AS a
-			WHERE (a.market_id, a.scenario, a.linked, a.asset) = (s.market_id, s.scenario, s.linked, c.base_asset)) AS base
+			WHERE (a.market_id, a.scenario, a.linked, a.asset) = (s.market_id, s.scenario, s.linked, c.base)) AS base
 		  CROSS JOIN LATERAL (
 			SELECT coalesce(max(a.before), 1) AS before, coalesce(max(a.after), 1 + s.of_all, 1) AS after
 			FROM random.expected_asset AS a
-			WHERE (a.market_id, a.scenario, a.linked, a.asset) = (s.market_id, s.scenario, s.linked, c.settle_asset)) AS settle
+			WHERE (a.market_id, a.scenario, a.linked, a.asset) = (s.market_id, s.scenario, s.linked, c.settle)) AS settle
 		 ) AS linked;
 
 -- a linked mark that would round to 0 is an error
@@ -178,9 +178,9 @@ UNION ALL SELECT 'marks that vanish', count(*) FROM random.scenario WHERE vanish
 UNION ALL SELECT 'assets moved', count(*) FROM random.expected_asset WHERE new_price <> price
 UNION ALL SELECT 'first prices', count(*) FROM random.expected_asset WHERE price IS NULL AND new_price IS NOT NULL
 UNION ALL SELECT 'no price to move', count(*) FROM random.expected_asset WHERE new_price IS NULL AND after <> before
-UNION ALL SELECT 'first marks', count(*) FROM random.expected_contract WHERE mark_price IS NULL AND new_price IS NOT NULL
-UNION ALL SELECT 'marks of their own', count(*) FROM random.expected_contract WHERE NOT follows AND new_price <> mark_price
-UNION ALL SELECT 'linked marks', count(*) FROM random.expected_contract WHERE follows AND new_price <> mark_price
+UNION ALL SELECT 'first marks', count(*) FROM random.expected_contract WHERE mark IS NULL AND new_price IS NOT NULL
+UNION ALL SELECT 'marks of their own', count(*) FROM random.expected_contract WHERE NOT follows AND new_price <> mark
+UNION ALL SELECT 'linked marks', count(*) FROM random.expected_contract WHERE follows AND new_price <> mark
 UNION ALL SELECT 'linked marks rounded up', count(*) FROM random.expected_contract WHERE follows AND new_price * d * 1e18 > n
 UNION ALL SELECT 'linked marks rounded down', count(*) FROM random.expected_contract WHERE follows AND new_price * d * 1e18 < n
 UNION ALL SELECT 'linked marks with a divisor', count(*) FROM random.expected_contract WHERE follows AND d <> 1});
@@ -196,10 +196,10 @@ none_wrong(q{
 	LEFT JOIN random.expected_asset AS e USING (market_id, scenario, linked, asset)
 	WHERE a.price IS DISTINCT FROM new_price}, 'index prices are the expected');
 none_wrong(q{
-	SELECT market_id, scenario, linked, c.contract, c.mark_price, new_price, follows
+	SELECT market_id, scenario, linked, c.contract, c.mark, new_price, follows
 	FROM random.shocked CROSS JOIN LATERAL margin.contracts(shocked) AS c
 	LEFT JOIN random.expected_contract AS e USING (market_id, scenario, linked, contract)
-	WHERE c.mark_price IS DISTINCT FROM new_price}, 'mark prices are the expected');
+	WHERE c.mark IS DISTINCT FROM new_price}, 'mark prices are the expected');
 
 # everything but prices is as it was: taken out of both, nothing differs
 none_wrong(q{
@@ -207,14 +207,14 @@ none_wrong(q{
 	FROM random.shocked JOIN random.market USING (market_id)
 	WHERE (SELECT array_agg(a.asset || (to_jsonb(a) - 'price')::text) FROM margin.assets(market) AS a)
 		  IS DISTINCT FROM (SELECT array_agg(a.asset || (to_jsonb(a) - 'price')::text) FROM margin.assets(shocked) AS a)
-	   OR (SELECT array_agg(c.contract || (to_jsonb(c) - 'mark_price')::text) FROM margin.contracts(market) AS c)
-		  IS DISTINCT FROM (SELECT array_agg(c.contract || (to_jsonb(c) - 'mark_price')::text) FROM margin.contracts(shocked) AS c)
+	   OR (SELECT array_agg(c.contract || (to_jsonb(c) - 'mark')::text) FROM margin.contracts(market) AS c)
+		  IS DISTINCT FROM (SELECT array_agg(c.contract || (to_jsonb(c) - 'mark')::text) FROM margin.contracts(shocked) AS c)
 	   OR market::text::jsonb -> 'levels' IS DISTINCT FROM shocked::text::jsonb -> 'levels'
 	   OR shocked::text::margin.market::text <> shocked::text}, 'nothing else changes');
 
 none_wrong(q{
 	SELECT * FROM (
-		SELECT market_id, scenario, linked, vanishes, random.refusal(format('SELECT margin.shock(%L, %L::margin.scenario[], %L)', market, moves, linked))
+		SELECT market_id, scenario, linked, vanishes, random.refusal(format('SELECT margin.shock(%L, %L::margin.price_move[], %L)', market, moves, linked))
 		FROM random.scenario JOIN random.market USING (market_id)
 		WHERE vanishes IS NOT NULL) AS r
 	WHERE refusal IS DISTINCT FROM format('22023 linked mark price of contract "%s" would be 0', vanishes)},

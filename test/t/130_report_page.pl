@@ -38,7 +38,7 @@ sql(qq{
 	INSERT INTO desk.asset (asset) VALUES ('USDT'), ('BTC'), ('$quoted');
 	INSERT INTO desk.collateral_tier (asset, lower_bound, ratio) VALUES ('USDT', 0, 1), ('BTC', 0, 0.9), ('BTC', 10, 0.5), ('$quoted', 0, 0.25);
 	INSERT INTO desk.index_price (asset, price) VALUES ('USDT', 1), ('BTC', 60000), ('$quoted', 4);
-	INSERT INTO desk.contract (contract, settle, base, size) VALUES ('BTC_USDT', 'USDT', 'BTC', 0.001), ('x$quoted', 'USDT', NULL, 1);
+	INSERT INTO desk.contract (contract, settle, base, contract_size) VALUES ('BTC_USDT', 'USDT', 'BTC', 0.001), ('x$quoted', 'USDT', NULL, 1);
 	INSERT INTO desk.risk_tier (contract, lower_bound, maintenance_rate) VALUES ('BTC_USDT', 0, 0.01), ('x$quoted', 0, 0.5);
 	INSERT INTO desk.mark_price (contract, price) VALUES ('BTC_USDT', 60000), ('x$quoted', 2);
 	INSERT INTO desk.balance VALUES (1, 'USDT', 1234567.891), (2, 'BTC', 20), (3, '$quoted', 1000), (4, 'USDT', 100), (5, 'USDT', -250.005), (6, 'none$quoted', 1);

@@ -20,7 +20,7 @@ my $node = PostgreSQL::Test::Cluster->new('snapshots');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->append_conf('postgresql.conf', "log_statement = none\nautovacuum = off");
 $node->start;
-$node->safe_psql('postgres', 'CREATE ROLE keeper LOGIN; CREATE ROLE reader LOGIN');
+$node->safe_psql('postgres', 'CREATE ROLE keeper LOGIN; CREATE ROLE reader LOGIN; GRANT pg_checkpoint TO keeper');
 
 sub as
 {
@@ -52,8 +52,8 @@ sub background
 # ---------------------------------------------------------------------------
 
 $node->safe_psql('postgres', "CREATE DATABASE $_ OWNER keeper") for qw(book restored archived);
-as('keeper', 'book', q{CREATE EXTENSION margin; CREATE SCHEMA desk; SELECT margin.create_book('desk')});
-$node->command_ok([ 'psql', '-Xq', '-v', 'accounts=' . ACCOUNTS, '-v', 'copies=0', '-d', $node->connstr('book'), '-f', 'test/bench/data.sql' ], 'a book');
+as('keeper', 'book', 'CREATE EXTENSION margin');
+$node->command_ok([ 'psql', '-Xq', '-v', 'accounts=' . ACCOUNTS, '-v', 'copies=0', '-d', $node->connstr('book') . ' user=keeper', '-f', 'test/bench/data.sql' ], 'a book');
 $node->safe_psql('book', 'DROP SCHEMA bench, scattered, partitioned CASCADE');
 as('keeper', 'book', q{
 	SELECT margin.prepare_snapshots('desk', 2);
@@ -148,7 +148,7 @@ as('keeper', 'random', q{
 	INSERT INTO desk.asset (asset) SELECT 'A' || i FROM generate_series(1, 5) AS i;
 	INSERT INTO desk.collateral_tier (asset, lower_bound, ratio) SELECT asset, bound, 0.9 - bound / 20 FROM desk.asset, generate_series(0, 4) AS bound;
 	INSERT INTO desk.index_price SELECT asset, 1 FROM desk.asset;
-	INSERT INTO desk.contract (contract, settle, size) VALUES ('C1', 'A1', 1), ('C2', 'A2', 0.1);
+	INSERT INTO desk.contract (contract, settle, contract_size) VALUES ('C1', 'A1', 1), ('C2', 'A2', 0.1);
 	INSERT INTO desk.risk_tier (contract, lower_bound, maintenance_rate) VALUES ('C1', 0, 0.1), ('C2', 0, 0.2);
 	INSERT INTO desk.mark_price VALUES ('C1', 10), ('C2', 20);
 	SELECT margin.prepare_snapshots('desk', 1);

@@ -108,6 +108,10 @@ $blocker->query_safe('COMMIT');
 sql(q{CALL margin.run_reports('desk')});
 is(sql(q{SELECT status, step, error FROM desk.report_run ORDER BY id DESC LIMIT 2}),
 	"done||\nfailed|levels|its session ended before it did", 'the next one does');
+sql(q{INSERT INTO desk.report_run (pid) SELECT pid FROM pg_stat_activity WHERE state = 'idle' AND datname = current_database() LIMIT 1});
+sql(q{CALL margin.run_reports('desk')});
+is(sql(q{SELECT status, error FROM desk.report_run ORDER BY id DESC LIMIT 2}),
+	"done|\nfailed|its session ended before it did", 'and of a run whose session is there, but about something else');
 
 # one at a time
 $blocker->query_safe('BEGIN; LOCK TABLE desk.balance IN ACCESS EXCLUSIVE MODE');
@@ -148,7 +152,7 @@ is(sql(q{SELECT status FROM desk.report_run ORDER BY id DESC LIMIT 1}), 'done', 
 # ---------------------------------------------------------------------------
 
 ($code, $stdout, $stderr) = $node->psql('postgres', q{SELECT margin.schedule_reports('desk', '* * * * *')});
-like($stderr, qr/database "postgres" has no pg_cron.*CALL margin\.run_reports\(\)/s, 'without pg_cron, a hint at what else there is');
+like($stderr, qr/database "postgres" has no pg_cron.*CALL margin\.run_reports\('desk'\)/s, 'without pg_cron, a hint at what else there is');
 is(sql(q{SELECT margin.unschedule_reports('desk')}), 'f', 'nothing to unschedule');
 
 SKIP:

@@ -1,28 +1,29 @@
 -- market: the tables of the venue as one value
 --
 -- These run as the owner of the venue, who grants EXECUTE on them: whoever
--- reads a book needs no right on the venue's tables.  The row type of asset
--- is the anchor by which the extension's functions find the venue, whatever
--- its name.
+-- reads a book needs no right on the venue's tables.  The row type of the view
+-- planned_change is the anchor by which the extension's functions find the
+-- venue, whatever its name.  (That of a table would keep its owner from adding
+-- columns to it.)
 
 CREATE FUNCTION market() RETURNS margin.market
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-RETURN margin_internal.stored_market(NULL::asset, now(), now());
+RETURN margin_internal.stored_market(NULL::planned_change, now(), now());
 REVOKE ALL ON FUNCTION market() FROM PUBLIC;
 COMMENT ON FUNCTION market() IS 'the present market of the venue: parameters and prices as they stand at now(), prices older than their max_age left out';
 
 CREATE FUNCTION market(as_of timestamptz) RETURNS margin.market
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-RETURN margin_internal.stored_market(NULL::asset, as_of, now());
+RETURN margin_internal.stored_market(NULL::planned_change, as_of, now());
 REVOKE ALL ON FUNCTION market(timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION market(timestamptz) IS 'the parameters valid at as_of with the present prices, those older than their max_age (judged at now()) left out; null for null';
 
 CREATE FUNCTION past_market(as_of timestamptz) RETURNS margin.market
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-RETURN margin_internal.past_market(NULL::asset, as_of);
+RETURN margin_internal.past_market(NULL::planned_change, as_of);
 REVOKE ALL ON FUNCTION past_market(timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION past_market(timestamptz) IS 'the parameters valid at as_of with the prices that stood then, from the price histories, those that were older than their max_age left out; before the histories begin there are no prices. A parameter edited in place counts as it is now; null for null';
 
@@ -30,7 +31,7 @@ CREATE FUNCTION market_until(clock timestamptz, OUT market margin.market, OUT ex
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT margin_internal.stored_market(NULL::asset, clock, clock), margin_internal.market_expiry(NULL::asset, clock), 'planned_change'::regclass;
+    SELECT margin_internal.stored_market(NULL::planned_change, clock, clock), margin_internal.market_expiry(NULL::planned_change, clock), 'planned_change'::regclass;
 END;
 REVOKE ALL ON FUNCTION market_until(timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION market_until(timestamptz) IS 'for sessions that keep the market: as it stands at clock, until when it holds by itself, and the relation by which they hear that a table was written; nulls for null';

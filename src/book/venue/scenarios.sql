@@ -25,6 +25,7 @@ COMMENT ON COLUMN scenario.asset IS 'asset whose index price moves; where contra
 COMMENT ON COLUMN scenario.contract IS 'contract whose mark price moves, instead of following the prices of its assets';
 COMMENT ON COLUMN scenario.relative IS 'change in proportion to the present price, above -1: -0.2 is a fall of 20 %; 0 holds a price where all others move';
 COMMENT ON COLUMN scenario.price IS 'the new price itself, above 0, instead: USD per unit of the asset, or settlement asset per unit of the underlying';
+COMMENT ON CONSTRAINT scenario_key ON scenario IS 'a scenario moves each price once';
 COMMENT ON CONSTRAINT scenario_asset_fkey ON scenario IS 'the asset exists; its moves go with it';
 COMMENT ON CONSTRAINT scenario_contract_fkey ON scenario IS 'the contract exists; its moves go with it';
 COMMENT ON CONSTRAINT scenario_scenario_length ON scenario IS 'a name has 1 to 255 bytes';

@@ -274,8 +274,10 @@ BEGIN ATOMIC
       FROM account_portfolio AS p,
            LATERAL margin.impact(p.portfolio, (SELECT venue_market()),
                                  (SELECT venue_market_at(coalesce(report_impact.at, venue_planned_change())))) AS i
-     WHERE (i.level_before, i.equity_before, i.maintenance_margin_before, i.available_margin_before, i.missing_before)
-           IS DISTINCT FROM (i.level_after, i.equity_after, i.maintenance_margin_after, i.available_margin_after, i.missing_after)
+     -- spelt out: of a row the server would print another form after a restore
+     WHERE i.level_before IS DISTINCT FROM i.level_after OR i.equity_before IS DISTINCT FROM i.equity_after
+        OR i.maintenance_margin_before IS DISTINCT FROM i.maintenance_margin_after
+        OR i.available_margin_before IS DISTINCT FROM i.available_margin_after OR i.missing_before IS DISTINCT FROM i.missing_after
      ORDER BY i.level_after DESC, i.available_margin_change, p.account_id;
 END;
 COMMENT ON FUNCTION report_impact(timestamptz) IS 'the accounts that the parameters valid at an instant (null: when the next planned change takes effect) would value differently, at present holdings and prices, the most concerning first: level, and amounts in USD, before and after; no row where nothing is planned';
@@ -358,7 +360,9 @@ BEGIN ATOMIC
     SELECT * FROM report_stress(as_of, ARRAY(SELECT s FROM unnest((SELECT venue_scenarios())) AS s
                                               WHERE s.scenario NOT IN (SELECT l.scenario FROM lacking AS l)))
     UNION ALL
-    SELECT l.scenario, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM lacking AS l;
+    SELECT l.scenario, NULL AS accounts, NULL AS warning, NULL AS margin_call, NULL AS liquidation, NULL AS bankrupt, NULL AS unpriced,
+           NULL AS equity, NULL AS maintenance_margin, NULL AS loss
+      FROM lacking AS l;
 END;
 COMMENT ON FUNCTION report_known_stress(timestamptz) IS 'report_stress(as_of) of the scenarios whose assets and contracts its market has; a row of nulls for each of the others';
 

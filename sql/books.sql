@@ -1,47 +1,53 @@
--- Views over tables of one's own: create_views() and drop_views().
+-- Books over tables of one's own: create_book() and drop_book().
 
 SET client_min_messages = warning;
 \set ON_ERROR_ROLLBACK on
+\set SHOW_CONTEXT never
 BEGIN;
-INSERT INTO margin.asset (asset) VALUES ('BTC'), ('USDT');
-INSERT INTO margin.collateral_tier (asset, lower_bound, ratio) VALUES ('BTC', 0, 0.9), ('BTC', 1, 0.8), ('USDT', 0, 1);
-INSERT INTO margin.index_price (asset, price) VALUES ('BTC', 60000), ('USDT', 1);
-INSERT INTO margin.contract (contract, settle_asset, size) VALUES ('BTC_USDT', 'USDT', 0.001);
-INSERT INTO margin.risk_tier (contract, lower_bound, maintenance_rate) VALUES ('BTC_USDT', 0, 0.005);
-INSERT INTO margin.mark_price (contract, price) VALUES ('BTC_USDT', 60100);
+CREATE SCHEMA desk;
+SELECT margin.create_book('desk');
+INSERT INTO desk.asset (asset) VALUES ('BTC'), ('USDT');
+INSERT INTO desk.collateral_tier (asset, lower_bound, ratio) VALUES ('BTC', 0, 0.9), ('BTC', 1, 0.8), ('USDT', 0, 1);
+INSERT INTO desk.index_price (asset, price) VALUES ('BTC', 60000), ('USDT', 1);
+INSERT INTO desk.contract (contract, settle, contract_size) VALUES ('BTC_USDT', 'USDT', 0.001);
+INSERT INTO desk.risk_tier (contract, lower_bound, maintenance_rate) VALUES ('BTC_USDT', 0, 0.005);
+INSERT INTO desk.mark_price (contract, price) VALUES ('BTC_USDT', 60100);
 
 -- ---------------------------------------------------------------------------
--- Schema margin is one such book
+-- Over the tables that another book has made for itself
 -- ---------------------------------------------------------------------------
 CREATE SCHEMA same;
-SELECT margin.create_views('same', 'margin.balance', 'margin.position');
+SELECT margin.create_book('same', 'desk', 'desk.balance', 'desk.position', 'desk.open_order');
 CREATE FUNCTION pg_temp.objects(book name) RETURNS TABLE (object text, definition text, comment text, columns text)
 LANGUAGE sql AS $$
-    SELECT object, replace(replace(definition, 'same.', ''), 'margin.', ''), comment, columns
-      FROM (SELECT c.relname::text, pg_get_viewdef(c.oid) || array_to_string(c.reloptions, ','), obj_description(c.oid, 'pg_class'),
-                   (SELECT string_agg(format('%s %s %s', attname, atttypid::regtype, col_description(c.oid, attnum)), E'\n' ORDER BY attnum)
+    SELECT object, replace(replace(definition, 'same.', ''), 'desk.', ''), comment, columns
+      FROM (SELECT c.relname::text, concat(pg_get_viewdef(CASE c.relkind WHEN 'v' THEN c.oid END), array_to_string(c.reloptions, ',')), obj_description(c.oid, 'pg_class'),
+                   (SELECT string_agg(format('%s %s %s', attname, replace(atttypid::regtype::text, book || '.', ''), col_description(c.oid, attnum)), E'\n' ORDER BY attnum)
                       FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0)
               FROM pg_class c
-             WHERE relnamespace = to_regnamespace(book)
-               AND relname IN ('holding', 'account_margin', 'undercollateralized', 'unpriced', 'account_collateral', 'account_position')
+             WHERE relnamespace = to_regnamespace(book) AND relkind IN ('r', 'p', 'v')
             UNION ALL
-            SELECT pg_get_function_identity_arguments(p.oid), pg_get_functiondef(p.oid), obj_description(p.oid, 'pg_proc'), ''
-              FROM pg_proc p WHERE pronamespace = to_regnamespace(book) AND proname = 'account_margin') AS o (object, definition, comment, columns)
+            SELECT proname || '(' || pg_get_function_identity_arguments(p.oid) || ')', pg_get_functiondef(p.oid), obj_description(p.oid, 'pg_proc'), ''
+              FROM pg_proc p WHERE pronamespace = to_regnamespace(book) AND proname <> 'about') AS o (object, definition, comment, columns)
 $$;
-SELECT count(*), count(*) FILTER (WHERE comment <> '' AND definition <> '' AND columns IS NOT NULL) AS described FROM pg_temp.objects('margin');
+-- every object of a book is described, and the same where it is made by scripts
+SELECT count(*) > 50 AS enough, count(*) FILTER (WHERE coalesce(comment, '') = '' OR definition IS NULL OR columns IS NULL) AS not_described FROM pg_temp.objects('same');
 SELECT object AS differs
-  FROM pg_temp.objects('margin') AS m FULL JOIN pg_temp.objects('same') AS s USING (object)
+  FROM pg_temp.objects('desk') AS m RIGHT JOIN pg_temp.objects('same') AS s USING (object)
  WHERE (m.definition, m.comment, m.columns) IS DISTINCT FROM (s.definition, s.comment, s.columns);
+-- what only a venue has, and a book with tables of its own
+SELECT object AS of_venue_and_facts FROM pg_temp.objects('desk') WHERE object NOT IN (SELECT object FROM pg_temp.objects('same')) ORDER BY object COLLATE "C";
+SELECT same.about() AS same, desk.about() AS desk;
 \d same.holding
 \d same.account_margin
 
-INSERT INTO margin.balance VALUES (1, 'USDT', 1000), (1, 'BTC', 2), (2, 'USDT', -7), (3, 'XYZ', 1);
-INSERT INTO margin.position (account_id, contract, quantity, entry_price, leverage) VALUES (1, 'BTC_USDT', 100, 60000, 10), (2, 'BTC_USDT', -5, 60100, NULL);
+INSERT INTO desk.balance VALUES (1, 'USDT', 1000), (1, 'BTC', 2), (2, 'USDT', -7), (3, 'XYZ', 1);
+INSERT INTO desk.position (account_id, contract, quantity, entry_price, leverage) VALUES (1, 'BTC_USDT', 100, 60000, 10), (2, 'BTC_USDT', -5, 60100, NULL);
 SELECT count(*), count(DISTINCT level) AS levels FROM same.account_margin;
-(TABLE same.account_margin EXCEPT TABLE margin.account_margin) UNION ALL (TABLE margin.account_margin EXCEPT TABLE same.account_margin);
-(TABLE same.account_collateral EXCEPT TABLE margin.account_collateral) UNION ALL (TABLE margin.account_collateral EXCEPT TABLE same.account_collateral);
-(TABLE same.account_position EXCEPT TABLE margin.account_position) UNION ALL (TABLE margin.account_position EXCEPT TABLE same.account_position);
-SELECT s = m AS same FROM same.account_margin(1) s, margin.account_margin(1) m;
+(TABLE same.account_margin EXCEPT TABLE desk.account_margin) UNION ALL (TABLE desk.account_margin EXCEPT TABLE same.account_margin);
+(TABLE same.account_collateral EXCEPT TABLE desk.account_collateral) UNION ALL (TABLE desk.account_collateral EXCEPT TABLE same.account_collateral);
+(TABLE same.account_position EXCEPT TABLE desk.account_position) UNION ALL (TABLE desk.account_position EXCEPT TABLE same.account_position);
+SELECT s = m AS same FROM same.account_margin(1) s, desk.account_margin(1) m;
 
 -- ---------------------------------------------------------------------------
 -- Names and types as they come
@@ -59,8 +65,8 @@ CREATE TABLE "Lots %s" (
 INSERT INTO "Wallet's" VALUES ('anna', 'USDT', 1000), ('anna', 'BTC', 2), ('Bob', 'USDT', -7), ('zoë', 'XYZ', 1);
 -- two lots of one contract are netted
 INSERT INTO "Lots %s" VALUES (60, 'anna', 'BTC_USDT', 60000, true), (40, 'anna', 'BTC_USDT', 60000, true), (5, 'Bob', 'BTC_USDT', 60100, false);
-SELECT margin.create_views(
-    E'O\'Brien "& Söhne"; 帳簿 %1$I', '"Wallet''s"', '"Lots %s"',
+SELECT margin.create_book(
+    E'O\'Brien "& Söhne"; 帳簿 %1$I', 'desk', '"Wallet''s"', '"Lots %s"',
     balance_account => 'Customer No', balance_asset => '"select"::text', balance_quantity => '1); DROP TABLE x; --',
     position_account => 'Customer No', position_contract => 'Contract',
     position_quantity => 'CASE WHEN buy THEN "größe" ELSE -"größe" END',
@@ -68,18 +74,19 @@ SELECT margin.create_views(
 SELECT account_id, pg_typeof(account_id), equity, maintenance_margin, level, missing FROM account_margin ORDER BY account_id COLLATE "C";
 SELECT account_id, level FROM undercollateralized;
 SELECT account_id, missing FROM unpriced;
-SELECT account_id, asset, balance, profit_and_loss FROM account_collateral WHERE account_id = 'anna';
+SELECT account_id, asset, balance, pnl FROM account_collateral WHERE account_id = 'anna';
 SELECT account_id, contract, long, short, initial_margin FROM account_position ORDER BY account_id COLLATE "C";
 SELECT account_id, equity FROM (VALUES ('anna'), ('nobody')) l (id), LATERAL account_margin(l.id);
-SELECT account_id, equity FROM account_margin('anna', '{"assets": {"BTC": {"price": 1, "tiers": "{0: 1}"}, "USDT": {"price": 1, "tiers": "{0: 1}"}}, "contracts": {"BTC_USDT": {"settle": "USDT", "size": 1, "mark": 60001, "maintenance": "{0: 0.1}"}}}');
+SELECT account_id, equity FROM account_margin('anna', '{"assets": {"BTC": {"price": 1, "tiers": "{0: 1}"}, "USDT": {"price": 1, "tiers": "{0: 1}"}}, "contracts": {"BTC_USDT": {"settle": "USDT", "contract_size": 1, "mark": 60001, "maintenance": "{0: 0.1}"}}}');
 -- the exact name comes first, then SQL's own rules
-SELECT margin.create_views(
-    E'O\'Brien "& Söhne"; 帳簿 %1$I', NULL, '"Lots %s"',
+SELECT margin.drop_book(E'O\'Brien "& Söhne"; 帳簿 %1$I');
+SELECT margin.create_book(
+    E'O\'Brien "& Söhne"; 帳簿 %1$I', 'desk', NULL, '"Lots %s"',
     position_account => '"customer no"', position_contract => '"Lots %s"."Contract"', position_quantity => 'größe',
     position_entry_price => '"Price\"', position_leverage => NULL);
 SELECT DISTINCT account_id, symbol, leverage FROM holding;
-SELECT margin.drop_views(E'O\'Brien "& Söhne"; 帳簿 %1$I');
-SELECT margin.drop_views(E'O\'Brien "& Söhne"; 帳簿 %1$I');
+SELECT margin.drop_book(E'O\'Brien "& Söhne"; 帳簿 %1$I');
+SELECT margin.drop_book(E'O\'Brien "& Söhne"; 帳簿 %1$I');
 RESET search_path;
 
 -- keys of other types; one table alone
@@ -113,79 +120,86 @@ REFRESH MATERIALIZED VIEW kinds.stored;
 CREATE FUNCTION pg_temp.accounts() RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
     RETURN QUERY EXECUTE 'SELECT format(''%s %s %s %s'', pg_typeof(account_id), account_id, equity, maintenance_margin) FROM b.account_margin ORDER BY account_id';
-    PERFORM margin.drop_views('b');
+    PERFORM margin.drop_book('b');
 END
 $$;
 \set SHOW_CONTEXT never
 -- duplicate rows are netted
-SELECT margin.create_views('b', 'kinds.by_uuid', 'kinds.by_domain', position_leverage => NULL);
+SELECT margin.create_book('b', 'desk', 'kinds.by_uuid', 'kinds.by_domain', position_leverage => NULL);
 SELECT pg_temp.accounts();
 -- the same type on both sides, or an expression that makes it so
 SAVEPOINT s;
-SELECT margin.create_views('b', 'kinds.by_integer', 'kinds.by_bigint');
+SELECT margin.create_book('b', 'desk', 'kinds.by_integer', 'kinds.by_bigint');
 ROLLBACK TO s;
-SELECT margin.create_views('b', 'kinds.by_integer', 'kinds.by_bigint', balance_account => 'account_id::bigint');
+SELECT margin.create_book('b', 'desk', 'kinds.by_integer', 'kinds.by_bigint', balance_account => 'account_id::bigint');
 SELECT pg_temp.accounts();
-SELECT margin.create_views('b', 'kinds.by_desk');
+SELECT margin.create_book('b', 'desk', 'kinds.by_desk');
 SELECT pg_temp.accounts();
-SELECT margin.create_views('b', positions => 'kinds.by_bigint');
+SELECT margin.create_book('b', 'desk', positions => 'kinds.by_bigint');
 SELECT pg_temp.accounts();
-SELECT margin.create_views('b', 'kinds.by_day');
+SELECT margin.create_book('b', 'desk', 'kinds.by_day');
 SELECT pg_temp.accounts();
-SELECT margin.create_views('b', 'kinds.view');
+SELECT margin.create_book('b', 'desk', 'kinds.view');
 SELECT pg_temp.accounts();
-SELECT margin.create_views('b', 'kinds.stored', balance_account => $$'all'$$);
+SELECT margin.create_book('b', 'desk', 'kinds.stored', balance_account => $$'all'$$);
 SELECT pg_temp.accounts();
-SELECT margin.create_views('b', 'kinds.foreign');
-SELECT margin.drop_views('b');
+SELECT margin.create_book('b', 'desk', 'kinds.foreign');
+SELECT margin.drop_book('b');
 
 -- without an order there is no account
 SAVEPOINT s;
-SELECT margin.create_views('b', 'kinds.by_json');
+SELECT margin.create_book('b', 'desk', 'kinds.by_json');
 ROLLBACK TO s;
-SELECT margin.create_views('b', 'kinds.by_uuid', balance_account => 'point(1, 2)');
+SELECT margin.create_book('b', 'desk', 'kinds.by_uuid', balance_account => 'point(1, 2)');
 ROLLBACK TO s;
 -- what is neither table nor view
-SELECT margin.create_views('b', 'kinds.sequence');
+SELECT margin.create_book('b', 'desk', 'kinds.sequence');
 ROLLBACK TO s;
-SELECT margin.create_views('b', 'kinds.by_uuid_account');
+SELECT margin.create_book('b', 'desk', 'kinds.by_uuid_account');
 ROLLBACK TO s;
-SELECT margin.create_views('b', 'kinds.desk');
+SELECT margin.create_book('b', 'desk', 'kinds.desk');
 ROLLBACK TO s;
-SELECT margin.create_views('b', 0);
+SELECT margin.create_book('b', 'desk', 0);
 ROLLBACK TO s;
-SELECT margin.create_views('b');
+-- without any source it has tables of its own, and without a venue it is one
+SELECT margin.create_book('b');
+SELECT * FROM margin.books WHERE book = 'b';
 ROLLBACK TO s;
-SELECT margin.create_views(NULL, 'kinds.by_uuid');
+SELECT margin.create_book('b', 'desk', account_type => 'uuid');
+SELECT attrelid::regclass, atttypid::regtype FROM pg_attribute
+ WHERE attrelid IN ('b.balance'::regclass, 'b.position'::regclass, 'b.open_order'::regclass, 'b.holding'::regclass, 'b.account_level'::regclass) AND attname = 'account_id' ORDER BY 1;
+SELECT (b.about()).*, to_regclass('b.account_key') AS scratch, to_regclass('b.asset') AS asset;
 ROLLBACK TO s;
-SELECT margin.create_views('nowhere', 'kinds.by_uuid');
+SELECT margin.create_book(NULL, 'desk', 'kinds.by_uuid');
+ROLLBACK TO s;
+SELECT margin.create_book('nowhere', 'desk', 'kinds.by_uuid');
 ROLLBACK TO s;
 -- margin's own stay as they are, and so does what is not ours
-SELECT margin.create_views('margin', 'kinds.by_integer');
+SELECT margin.create_book('margin', 'desk', 'kinds.by_integer');
 ROLLBACK TO s;
-SELECT margin.drop_views('margin');
+SELECT margin.drop_book('margin');
 ROLLBACK TO s;
 CREATE TABLE b.unpriced ();
-SELECT margin.create_views('b', 'kinds.by_uuid');
+SELECT margin.create_book('b', 'desk', 'kinds.by_uuid');
 ROLLBACK TO s;
 CREATE VIEW b.account_margin AS SELECT 1 AS account_id;
-SELECT margin.create_views('b', 'kinds.by_uuid');
+SELECT margin.create_book('b', 'desk', 'kinds.by_uuid');
 ROLLBACK TO s;
 CREATE VIEW b.account_margin AS SELECT 1 AS account_id;
-SELECT margin.drop_views('b');
+SELECT margin.drop_book('b');
 ROLLBACK TO s;
-SELECT margin.drop_views(NULL);
+SELECT margin.drop_book(NULL);
 ROLLBACK TO s;
--- a second call replaces, as far as CREATE OR REPLACE VIEW goes
-SELECT margin.create_views('b', 'kinds.by_uuid');
+-- there is one book in a schema
+SELECT margin.create_book('b', 'desk', 'kinds.by_uuid');
 CREATE VIEW b.mine AS SELECT account_id FROM b.unpriced;
-SELECT margin.create_views('b', 'kinds.view', 'kinds.by_domain', position_leverage => '2');
-SELECT count(*) FROM b.holding WHERE leverage = 2;
 SAVEPOINT t;
-SELECT margin.create_views('b', 'kinds.by_desk');
+SELECT margin.create_book('b', 'desk', 'kinds.view', 'kinds.by_domain', position_leverage => '2');
+ROLLBACK TO t;
+SELECT margin.create_venue('b');
 ROLLBACK TO t;
 -- what others have built is not dropped along
-SELECT margin.drop_views('b');
+SELECT margin.drop_book('b');
 ROLLBACK TO s;
 
 -- ---------------------------------------------------------------------------
@@ -193,7 +207,7 @@ ROLLBACK TO s;
 -- ---------------------------------------------------------------------------
 CREATE TABLE kinds.odd (account_id text, symbol text, quantity numeric, entry_price numeric);
 -- the same table twice: each row is one or the other
-SELECT margin.create_views('b', 'kinds.odd', 'kinds.odd', balance_asset => 'symbol', position_contract => 'symbol',
+SELECT margin.create_book('b', 'desk', 'kinds.odd', 'kinds.odd', balance_asset => 'symbol', position_contract => 'symbol',
     balance_quantity => 'CASE WHEN entry_price IS NULL THEN quantity ELSE 0 END',
     position_quantity => 'CASE WHEN entry_price IS NULL THEN 0 ELSE quantity END',
     position_entry_price => 'coalesce(entry_price, 0)', position_leverage => NULL);
@@ -202,12 +216,12 @@ SELECT account_id, equity FROM b.account_margin;
 ROLLBACK TO s;
 -- a position without entry price is no balance
 CREATE TABLE kinds.odd (account_id text, contract text, quantity numeric, entry_price numeric);
-SELECT margin.create_views('b', positions => 'kinds.odd', position_leverage => NULL);
+SELECT margin.create_book('b', 'desk', positions => 'kinds.odd', position_leverage => NULL);
 INSERT INTO kinds.odd VALUES ('x', 'USDT', 5, NULL);
 SELECT account_id, equity FROM b.account_margin;
 ROLLBACK TO s;
 CREATE TABLE kinds.odd (account_id text, asset text, quantity numeric);
-SELECT margin.create_views('b', 'kinds.odd');
+SELECT margin.create_book('b', 'desk', 'kinds.odd');
 -- rows without account are an account
 INSERT INTO kinds.odd VALUES (NULL, 'USDT', 5), (NULL, 'USDT', -8), ('x', 'USDT', 1), ('x', 'BTC', 0);
 SELECT account_id, equity, level FROM b.account_margin ORDER BY account_id;
@@ -248,10 +262,10 @@ CREATE FUNCTION pg_temp.given(expression text, parameter text DEFAULT 'balance_q
 DECLARE
     definition text;
 BEGIN
-    EXECUTE format('SELECT margin.create_views(''b'', ''wallet'', %I => %L)', parameter, expression);
+    EXECUTE format('SELECT margin.create_book(''b'', ''desk'', ''wallet'', %I => %L)', parameter, expression);
     SELECT substring(pg_get_viewdef('b.holding') FROM CASE parameter WHEN 'balance_asset' THEN 'account_id,(.*)AS symbol' ELSE 'AS symbol,(.*)AS quantity' END)
       INTO definition;
-    PERFORM margin.drop_views('b');
+    PERFORM margin.drop_book('b');
     RETURN coalesce(regexp_replace(replace(definition, 'wallet.', ''), '\s+', ' ', 'g'), 'itself');
 EXCEPTION WHEN OTHERS THEN
     RETURN SQLSTATE || ' ' || SQLERRM;
@@ -296,11 +310,11 @@ SET standard_conforming_strings = off;
 SET escape_string_warning = off;
 SELECT x AS expression, pg_temp.given(x) AS result
   FROM unnest(ARRAY[$$CASE WHEN asset = '\'); DROP TABLE kinds.canary; --' THEN 1 END$$, $$CASE WHEN asset = '\\' THEN 1 END$$, $$'\'$$]) x;
-SELECT margin.create_views('b', 'wallet', balance_quantity => $$CASE WHEN asset = '\'); DROP TABLE kinds.canary; --' THEN 1 END$$);
+SELECT margin.create_book('b', 'desk', 'wallet', balance_quantity => $$CASE WHEN asset = '\'); DROP TABLE kinds.canary; --' THEN 1 END$$);
 RESET standard_conforming_strings;
 RESET escape_string_warning;
 SELECT pg_get_viewdef('b.holding') LIKE $$%asset = '''); DROP TABLE kinds.canary; --'::text%$$ AS is_a_string;
-SELECT margin.drop_views('b');
+SELECT margin.drop_book('b');
 SELECT x AS expression, pg_temp.given(x, 'balance_asset') AS result
   FROM unnest(ARRAY['1', 'asset); DROP TABLE kinds.canary; --', 'quantity', 'side', NULL]) x;
 SELECT count(*) AS canaries, (SELECT is_called FROM kinds.sequence) AS drawn,
@@ -310,16 +324,16 @@ CREATE FUNCTION pg_temp.context(expression text) RETURNS text LANGUAGE plpgsql A
 DECLARE
     context text;
 BEGIN
-    PERFORM margin.create_views('b', 'wallet', balance_quantity => expression);
+    PERFORM margin.create_book('b', 'desk', 'wallet', balance_quantity => expression);
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
     RETURN split_part(context, E'\n', 1);
 END
 $$;
 SELECT pg_temp.context(x) FROM unnest(ARRAY['quantity + Gesamtbestand', 'quantity)', 'rate', 'random()']) x;
-SELECT margin.create_views('b', 'wallet', balance_quantity => 'quantity + Gesamtbestand');
-SELECT margin.create_views('b', 'wallet', balance_account => 'account_id); DROP TABLE kinds.canary; --');
-SELECT margin.create_views('b', 'wallet', balance_quantity => 'rate');
+SELECT margin.create_book('b', 'desk', 'wallet', balance_quantity => 'quantity + Gesamtbestand');
+SELECT margin.create_book('b', 'desk', 'wallet', balance_account => 'account_id); DROP TABLE kinds.canary; --');
+SELECT margin.create_book('b', 'desk', 'wallet', balance_quantity => 'rate');
 
 -- ---------------------------------------------------------------------------
 -- search_path: the caller's for the caller's names, none for the views
@@ -334,41 +348,50 @@ CREATE FUNCTION trap.signed(text, numeric) RETURNS numeric IMMUTABLE LANGUAGE sq
 CREATE FUNCTION trap.plus(numeric, numeric) RETURNS numeric IMMUTABLE LANGUAGE sql RETURN pg_catalog.numeric_add($1, $2);
 CREATE OPERATOR trap.- (LEFTARG = numeric, RIGHTARG = numeric, FUNCTION = trap.plus);
 SET search_path = trap, pg_catalog, kinds;
-SELECT margin.create_views('b', 'wallet', balance_quantity => 'signed(side, quantity - 1)');
+SELECT margin.create_book('b', 'desk', 'wallet', balance_quantity => 'signed(side, quantity - 1)');
 SET search_path = '';
 SELECT account_id, equity FROM b.account_margin;
 SELECT account_id, level FROM b.undercollateralized;
+SELECT margin.drop_book('b');
 SAVEPOINT s;
-SELECT margin.create_views('b', 'kinds.wallet', balance_quantity => 'signed(side, quantity)');
+SELECT margin.create_book('b', 'desk', 'kinds.wallet', balance_quantity => 'signed(side, quantity)');
 ROLLBACK TO s;
-SELECT margin.create_views('b', 'kinds.wallet', balance_quantity => 'signed(side, quantity)', search_path => 'trap');
+SELECT margin.create_book('b', 'desk', 'kinds.wallet', balance_quantity => 'signed(side, quantity)', search_path => 'trap');
 SHOW search_path;
 SELECT account_id, equity FROM b.account_margin;
 RESET search_path;
 -- functions that may not run in parallel workers keep ours out of them
-SELECT proname, proargtypes::regtype[], proparallel FROM pg_proc p WHERE pronamespace = 'b'::regnamespace ORDER BY 2;
-SELECT margin.create_views('b', 'kinds.wallet');
-SELECT proname, proargtypes::regtype[], proparallel FROM pg_proc p WHERE pronamespace = 'b'::regnamespace ORDER BY 2;
-SELECT margin.drop_views('b');
+SELECT proname, proargtypes::regtype[], proparallel FROM pg_proc p WHERE pronamespace = 'b'::regnamespace AND proname IN ('account_margin', 'explain') ORDER BY 1, 2;
+SELECT count(*) FILTER (WHERE proparallel = 's') > 10 AS safe FROM pg_proc WHERE pronamespace = 'b'::regnamespace AND proname !~ '^(venue_|about$)';
+-- nor does bringing it up to date forget that
+SELECT * FROM margin.upgrade_book('b');
+SELECT proname, proargtypes::regtype[], proparallel FROM pg_proc p WHERE pronamespace = 'b'::regnamespace AND proname IN ('account_margin', 'explain') ORDER BY 1, 2;
+SELECT count(*) FILTER (WHERE proparallel = 's') > 10 AS safe FROM pg_proc WHERE pronamespace = 'b'::regnamespace AND proname !~ '^(venue_|about$)';
+SELECT margin.drop_book('b');
+SELECT margin.create_book('b', 'desk', 'kinds.wallet');
+SELECT proname, proargtypes::regtype[], proparallel FROM pg_proc p WHERE pronamespace = 'b'::regnamespace AND proname IN ('account_margin', 'explain') ORDER BY 1, 2;
+SELECT count(*) FILTER (WHERE proparallel = 's') > 10 AS safe FROM pg_proc WHERE pronamespace = 'b'::regnamespace AND proname !~ '^(venue_|about$)';
+SELECT margin.drop_book('b');
 
 -- ---------------------------------------------------------------------------
 -- Who may
 -- ---------------------------------------------------------------------------
 CREATE ROLE regress_margin_builder;
-GRANT USAGE ON SCHEMA margin, kinds TO regress_margin_builder;
+GRANT USAGE ON SCHEMA desk, kinds TO regress_margin_builder;
 CREATE SCHEMA regress_margin_own AUTHORIZATION regress_margin_builder;
 SAVEPOINT s;
 SET ROLE regress_margin_builder;
-SELECT margin.create_views('b', 'kinds.wallet');
+SELECT margin.create_book('b', 'desk', 'kinds.wallet');
 ROLLBACK TO s;
-SELECT margin.create_views('b', 'kinds.wallet');
+SELECT margin.create_book('b', 'desk', 'kinds.wallet');
 SET ROLE regress_margin_builder;
-SELECT margin.drop_views('b');
+SELECT margin.drop_book('b');
 ROLLBACK TO s;
 -- views over what one may not read: they belong to their maker and read nothing
 SET ROLE regress_margin_builder;
-SELECT margin.create_views('regress_margin_own', 'kinds.wallet');
-SELECT relname FROM pg_class WHERE relowner = 'regress_margin_builder'::regrole AND relkind = 'v' ORDER BY 1;
-SELECT proname, proargtypes::regtype[] FROM pg_proc WHERE proowner = 'regress_margin_builder'::regrole ORDER BY 2;
+SELECT margin.create_book('regress_margin_own', 'desk', 'kinds.wallet', trust => true);
+SELECT margin_internal.stranger_in('regress_margin_own') AS not_his,
+       (SELECT count(*) > 10 FROM pg_class WHERE relowner = 'regress_margin_builder'::regrole AND relkind = 'v') AS views,
+       (SELECT bool_and(proowner = 'regress_margin_builder'::regrole) FROM pg_proc WHERE pronamespace = 'regress_margin_own'::regnamespace) AS functions;
 SELECT * FROM regress_margin_own.account_margin;
 ROLLBACK;

@@ -1,0 +1,159 @@
+# A venue and a book replicated: logically, table by table and all at once, to
+# a database that has made the same of its own; and by streaming to a standby,
+# which answers everything that only reads.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $publisher = PostgreSQL::Test::Cluster->new('publisher');
+$publisher->init(allows_streaming => 'logical', extra => [ '--encoding=UTF8', '--locale=C' ]);
+$publisher->start;
+my $subscriber = PostgreSQL::Test::Cluster->new('subscriber');
+$subscriber->init(allows_streaming => 'logical', extra => [ '--encoding=UTF8', '--locale=C' ]);
+$subscriber->start;
+
+my $create = "CREATE EXTENSION margin; CREATE SCHEMA desk; SELECT margin.create_book('desk')";
+$_->safe_psql('postgres', $create) for $publisher, $subscriber;
+
+my @tables = split /\n/, $publisher->safe_psql('postgres', q{
+	SELECT relname FROM pg_class WHERE relnamespace = 'desk'::regnamespace AND relkind IN ('r', 'p') ORDER BY 1});
+cmp_ok(@tables, '>', 20, 'tables');
+is($publisher->safe_psql('postgres', q{
+	SELECT c.relname FROM pg_class AS c
+	 WHERE c.relnamespace = 'desk'::regnamespace AND c.relkind IN ('r', 'p')
+	   AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary
+	                      AND NOT EXISTS (SELECT FROM pg_attribute AS a
+	                                       WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey) AND a.attgenerated <> ''))}),
+	'', 'each has a primary key without generated columns');
+
+$publisher->safe_psql('postgres', 'CREATE PUBLICATION everything FOR ALL TABLES');
+$subscriber->safe_psql('postgres', q{CREATE SUBSCRIPTION copy CONNECTION '} . $publisher->connstr =~ s/'/''/gr . q{ dbname=postgres' PUBLICATION everything});
+$subscriber->wait_for_subscription_sync($publisher, 'copy');
+
+# Every row of every table, one by one.
+sub rows_of
+{
+	my ($node) = @_;
+	return join "\n", map { "-- $_\n" . join("\n", sort split /\n/, $node->safe_psql('postgres', "SELECT r FROM desk.$_ AS r")) } @tables;
+}
+
+# What the publisher does arrives.
+sub arrives
+{
+	my ($name, $sql) = @_;
+	$publisher->safe_psql('postgres', $sql);
+	$publisher->wait_for_catchup('copy');
+	is(rows_of($subscriber), rows_of($publisher), "$name: the same rows");
+	is($subscriber->safe_psql('postgres', 'SELECT * FROM desk.account_margin ORDER BY account_id'),
+		$publisher->safe_psql('postgres', 'SELECT * FROM desk.account_margin ORDER BY account_id'), "$name: the same valuations");
+	return;
+}
+
+# Partitions are made on both sides: a subscription copies rows, not tables.
+$_->safe_psql('postgres', "SELECT margin.prepare_snapshots('desk')") for $publisher, $subscriber;
+$subscriber->safe_psql('postgres', 'ALTER SUBSCRIPTION copy REFRESH PUBLICATION');
+$subscriber->wait_for_subscription_sync($publisher, 'copy');
+
+arrives('terms', q{
+	SELECT margin.load_published('desk'), margin.load_scenarios('desk');
+	INSERT INTO desk.contract (contract, settle, base, contract_size) VALUES ('BTC_USDT', 'USDT', 'BTC', 0.001), ('OLD', 'USDT', NULL, 1);
+	INSERT INTO desk.risk_tier (contract, lower_bound, maintenance_rate) VALUES ('BTC_USDT', 0, 0.005), ('BTC_USDT', 1000000, 0.01);
+	INSERT INTO desk.liability_tier (asset, lower_bound, maintenance_rate) VALUES ('USDT', 0, 0.02);
+	INSERT INTO desk.asset_change (asset, valid_from, liability_weight) VALUES ('BTC', '2990-01-01 UTC', 1.5);
+	INSERT INTO desk.contract_change (contract, valid_from, settle, contract_size) VALUES ('OLD', '2990-01-01 UTC', 'USDT', 2);
+	INSERT INTO desk.level_threshold VALUES ('warning', 0.6, 0.5);
+	INSERT INTO desk.repayment_rule (asset, conversion_discount) VALUES ('BTC', 0.95);
+	INSERT INTO desk.price_retention VALUES ('1 year');
+	INSERT INTO desk.snapshot_retention VALUES ('1 year');
+	INSERT INTO desk.admitted_owner VALUES ('somebody');
+	SELECT margin.set_prices('desk', '{"assets": {"BTC": 60000, "USDT": 1, "USDC": 1}, "contracts": {"BTC_USDT": 60100}}')});
+arrives('facts', q{
+	INSERT INTO desk.balance (account_id, asset, quantity) VALUES (1, 'USDT', 10000), (1, 'BTC', 2), (2, 'USDT', 1000), (3, 'BTC', 0.5), (3, 'USDT', -20000), (900, 'USDT', 1000000);
+	INSERT INTO desk.position (account_id, contract, quantity, entry_price, leverage)
+	VALUES (1, 'BTC_USDT', 1500, 60500, 20), (2, 'BTC_USDT', -1900, 59800, NULL)});
+arrives('updates', q{
+	UPDATE desk.position SET quantity = -quantity WHERE account_id = 1;
+	UPDATE desk.position SET entry_price = entry_price + 1, leverage = 5;
+	UPDATE desk.balance SET quantity = quantity + 1 WHERE asset = 'USDT';
+	UPDATE desk.asset SET asset = 'XBT' WHERE asset = 'BTC';
+	UPDATE desk.balance SET asset = 'XBT' WHERE asset = 'BTC';
+	UPDATE desk.scenario SET relative = -0.15 WHERE scenario = 'market -10 %' AND asset IS NULL;
+	UPDATE desk.risk_tier SET maintenance_rate = 0.02 WHERE lower_bound = 1000000;
+	UPDATE desk.level_threshold SET release_ratio = NULL});
+arrives('levels, guard, repayment, snapshots, run', q{
+	SELECT margin.enable_guard('desk'), margin.enable_levels('desk');
+	SELECT margin.refresh_levels('desk');
+	SET margin.guard = record;
+	SELECT count(*) FROM desk.repay(3, 900);
+	INSERT INTO desk.balance VALUES (2, 'USDC', -500);
+	SELECT margin.take_snapshot('desk'), margin.take_snapshot('desk', 'changes')});
+$publisher->safe_psql('postgres', "CALL margin.run_reports('desk')");
+arrives('deletes', q{
+	SELECT margin.disable_guard('desk'), margin.disable_levels('desk');
+	DELETE FROM desk.position WHERE account_id = 2;
+	DELETE FROM desk.balance WHERE account_id = 3;
+	DELETE FROM desk.contract WHERE contract = 'OLD';
+	DELETE FROM desk.index_price WHERE asset = 'USDC';
+	SELECT margin.prune_price_history('desk', '0')});
+arrives('truncate', q{TRUNCATE desk.position, desk.open_order; TRUNCATE desk.mark_price});
+is($publisher->safe_psql('postgres', q{SELECT count(*) FROM pg_replication_slots WHERE NOT active}), 0, 'the subscription never stopped');
+
+# A subscriber's own levels are found by refreshing them: triggers of statements
+# do not fire where rows are applied.  PostgreSQL does not replicate sequences;
+# who writes journals of his own beside replicated ones moves them on.
+$subscriber->safe_psql('postgres', q{SELECT setval(pg_get_serial_sequence('desk.level_event', 'id'), max(id) + 1000000) FROM desk.level_event});
+my $note = $subscriber->safe_psql('postgres', q{
+	SELECT margin.enable_guard('desk'), margin.enable_levels('desk');
+	SELECT count(*) FROM margin.guarded_tables() WHERE guard AND levels});
+is($note, "|\n3", 'guard and levels on at the subscriber');
+$publisher->safe_psql('postgres', q{INSERT INTO desk.balance VALUES (7, 'USDT', -5)});
+$publisher->wait_for_catchup('copy');
+is($subscriber->safe_psql('postgres', q{SELECT quantity FROM desk.balance WHERE account_id = 7}), -5, 'do not stand in the way of what is applied');
+is($subscriber->safe_psql('postgres', q{SELECT margin.refresh_levels('desk') > 0; SELECT level FROM desk.account_level WHERE account_id = 7}),
+	"t\nbankrupt", 'and a refresh finds it');
+my ($status, undef, $err) = $subscriber->psql('postgres', q{INSERT INTO desk.balance VALUES (8, 'USDT', -5)});
+like($err, qr/insufficient margin in account "8"/, 'what is written there itself is judged');
+$subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION copy');
+
+# A change of prices that is applied reaches a session that keeps the market.
+# (Triggers that fire always send it; nothing else of the guard does.)
+is($subscriber->safe_psql('postgres', q{
+	SELECT count(*) FROM pg_trigger WHERE tgenabled = 'A' AND tgfoid <> 'margin_internal.market_changed'::regproc}), 0,
+	'nothing but that fires always');
+
+# ---------------------------------------------------------------------------
+# Streaming
+# ---------------------------------------------------------------------------
+
+$publisher->safe_psql('postgres', "SELECT margin.set_prices('desk', '{\"contracts\": {\"BTC_USDT\": 60200}}')");
+$publisher->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($publisher, 'base', has_streaming => 1);
+$standby->start;
+$publisher->safe_psql('postgres', q{INSERT INTO desk.position (account_id, contract, quantity, entry_price) VALUES (1, 'BTC_USDT', 100, 60000)});
+$publisher->wait_for_catchup($standby);
+for my $query (
+	(map { "SELECT * FROM desk.$_ AS r ORDER BY r::text" } qw(holding account account_portfolio account_margin undercollateralized unpriced account_collateral account_position
+		account_stress report_levels report_shortfalls report_losses report_concentration report_exposure report_stress report_unpriced report_impact planned_change)),
+	'SELECT * FROM desk.account_margin(1)', 'SELECT * FROM desk.account_margin(1, desk.market())',
+	'SELECT * FROM desk.explain(1)', 'SELECT * FROM desk.explain_text(1)',
+	'SELECT desk.market()', q{SELECT desk.market(timestamptz '2991-01-01 UTC')}, 'SELECT desk.past_market(now())',
+	'SELECT desk.release_ratios(), desk.scenarios(), desk.repayment_rules()',
+	'SELECT * FROM desk.portfolios(now()) ORDER BY account_id', 'SELECT * FROM desk.account_margin_at(now()) ORDER BY account_id', 'SELECT desk.snapshot_market(now())',
+	'SELECT * FROM desk.report_history()', 'SELECT * FROM desk.report_worst()',
+	q{SELECT length(margin.report_html('desk', (SELECT max(taken_at) FROM desk.snapshot))) > 1000},
+	q{SELECT * FROM margin.report_csv('desk', 'levels')}, 'SELECT * FROM margin.books', 'SELECT * FROM margin.venues', 'SELECT * FROM margin.guarded_tables() ORDER BY 1::text',
+	q{SELECT p.account_id, margin.max_withdrawal(p.portfolio, desk.market(), 'USDT'), margin.liquidation_price(p.portfolio, desk.market(), 'BTC_USDT') FROM desk.account_portfolio AS p ORDER BY 1})
+{
+	my $expected = $publisher->safe_psql('postgres', $query);
+	is($standby->safe_psql('postgres', $query), $expected, "standby: $query");
+}
+(undef, undef, $err) = $standby->psql('postgres', q{SELECT margin.refresh_levels('desk')});
+like($err, qr/cannot execute .* (?:during recovery|in a read-only transaction)/, 'what writes says that it cannot');
+
+$_->stop for $standby, $subscriber, $publisher;
+done_testing();
