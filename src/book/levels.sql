@@ -229,8 +229,7 @@ BEGIN
                               WHERE c.contract = ANY (refresh_levels.contracts) OR c.settle = ANY (refresh_levels.assets));
 
     -- Without locks on accounts; one without a row enters as healthy.  Rows
-    -- without an account are nobody's level.  This nets holdings as
-    -- account_portfolio does, which could not say who held what.
+    -- without an account are nobody's level.
     WITH judged AS MATERIALIZED (
         SELECT j.account_id, j.kept, j.held
           FROM (SELECT coalesce(h.account_id, l.account_id) AS account_id, l.level AS kept,
@@ -239,12 +238,11 @@ BEGIN
                             ELSE margin.held_level(l.level, h.judged, margin.equity(h.p, present), margin.maintenance_margin(h.p, present), ratios)
                        END AS held
                   FROM (SELECT a.account_id, a.p, margin.level(a.p, present) AS judged
-                          FROM (SELECT b.account_id, margin.portfolio(b.symbol, b.quantity, b.entry_price, b.leverage, b.kind) AS p,
-                                       row_number() OVER () AS n
-                                  FROM (SELECT * FROM holding AS h WHERE h.account_id IS NOT NULL ORDER BY h.account_id) AS b
-                                 GROUP BY b.account_id
-                                HAVING everyone OR bool_or(b.symbol = ANY (CASE b.kind WHEN 'balance' THEN moved_assets ELSE moved_contracts END))) AS a
-                         WHERE a.n % 1000 <> 0 OR margin_internal.report_progress(progress, a.n, expected)
+                          FROM (SELECT b.account_id, b.portfolio AS p, row_number() OVER () AS n
+                                  FROM account_portfolio AS b
+                                 WHERE b.account_id IS NOT NULL) AS a
+                         WHERE (everyone OR margin.holds_any(a.p, moved_assets, moved_contracts))
+                           AND (a.n % 1000 <> 0 OR margin_internal.report_progress(progress, a.n, expected))
                         OFFSET 0) AS h
                   FULL JOIN account_level AS l ON l.account_id = h.account_id
                  -- of others no row is in h

@@ -19,10 +19,12 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS a
                     WHERE a.pid = process AND a.pid <> pg_backend_pid() AND a.datname = current_database()
-                      AND (a.query_start IS NULL OR a.query_start = since AND a.state = 'active'));
+                      AND (a.state = 'active' AND a.query_start = since
+                           -- not told to the caller, or to nobody
+                           OR a.backend_start IS NULL OR a.state = 'disabled'));
 END;
 COMMENT ON FUNCTION margin_internal.is_running(integer, timestamptz) IS
-'whether another process of this database still runs the statement that it began at an instant; where the caller may not look into its session, whether there is such a process';
+'whether another process of this database still runs the statement that it began at an instant; where that is not told, as the caller may not look into its session or it keeps track of nothing, whether there is such a process';
 
 CREATE FUNCTION margin_internal.start_run(book name) RETURNS bigint
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
