@@ -183,11 +183,15 @@ SELECT symbol, after ->> 'source' AS source FROM occident.parameter_event ORDER 
 INSERT INTO occident.collateral_tier (asset, lower_bound, ratio) VALUES ('BTC', 5, 0.95);
 INSERT INTO occident.level_threshold VALUES ('warning', 0.9);
 INSERT INTO occident.level_threshold VALUES ('warning', 0.6, 0.5);
-SELECT occident.release_ratios(), margin.load_scenarios('occident') > 5 AS scenarios, cardinality(occident.scenarios()) > 5 AS seen;
-SELECT margin.take_snapshot('bureau') IS NOT NULL AS taken, (SELECT sum(accounts) FROM bureau.report_levels) AS accounts, (SELECT count(*) FROM bureau.snapshot) AS snapshots;
+SELECT occident.release_ratios(), margin.load_scenarios('occident') > 5 AS scenarios;
+SELECT cardinality(occident.scenarios()) > 5 AS scenarios, (SELECT count(DISTINCT scenario) > 5 FROM bureau.account_stress) AS of_accounts;
+SELECT margin.take_snapshot('bureau') IS NOT NULL AS taken;
+SELECT (SELECT sum(accounts) FROM bureau.report_levels) AS accounts, (SELECT count(*) FROM bureau.snapshot) AS snapshots;
 SELECT count(*) AS equal FROM bureau.account_margin_at((SELECT max(taken_at) FROM bureau.snapshot)) AS s JOIN bureau.account_margin AS m USING (account_id) WHERE s.equity = m.equity;
 SELECT count(*) > 0 AS explained FROM bureau.explain_text('n2');
-SELECT outcome, debt_asset, funding_asset FROM bureau.repay('n5', 'house', forced => true) LIMIT 1;
+INSERT INTO bureau.balance VALUES ('debtor', 'BTC', -0.1), ('debtor', 'USDT', 100000), ('house', 'BTC', 5);
+SELECT step, outcome, debt_asset, funding_asset, repaid FROM bureau.repay('debtor', 'house');
+SELECT count(*) FROM bureau.repayment_entry WHERE account_id = 'debtor' AND house_account_id = 'house';
 CALL margin.run_reports('bureau');
 SELECT status, error FROM bureau.report_run;
 SELECT margin.prune_price_history('occident', '0') > 0 AS pruned;
@@ -202,6 +206,11 @@ ALTER SCHEMA bureau RENAME TO b2;
 ALTER SCHEMA occident RENAME TO v2;
 UPDATE b2.balance SET quantity = -1 WHERE account_id = 'new' AND asset = 'USDT';
 COMMIT;
+-- whose copy of the market follows its venue, and no other
+SELECT applied FROM margin.set_prices('west', '{"assets": {"USDT": 1000}}');
+UPDATE bureau.balance SET quantity = -1 WHERE account_id = 'new' AND asset = 'USDT';
+SELECT applied FROM margin.set_prices('occident', '{"assets": {"USDT": 2}}');
+UPDATE bureau.balance SET quantity = -1 WHERE account_id = 'new' AND asset = 'USDT';
 UPDATE bureau.balance SET quantity = 50 WHERE account_id = 'new' AND asset = 'USDT';
 SELECT margin.disable_guard('desk'), margin.disable_guard('bureau');
 SELECT relation, book, guard, levels FROM margin.guarded_tables() WHERE book IN ('desk', 'bureau') ORDER BY relation::text;
@@ -272,7 +281,7 @@ DROP VIEW east.account_stress;
 DROP TRIGGER append_only ON east.parameter_event;
 DROP TABLE east.admitted_owner;
 CREATE OR REPLACE VIEW east.unpriced WITH (security_invoker = true) AS SELECT * FROM east.account_margin WHERE level = 'unpriced' AND account_id < 100;
-CREATE OR REPLACE FUNCTION east.scenarios() RETURNS margin.price_move[] LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp RETURN NULL;
+CREATE OR REPLACE FUNCTION east.scenarios() RETURNS margin.price_move[] LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp RETURN NULL::margin.price_move[];
 ALTER VIEW east.account_position SET (security_barrier = true);
 ALTER TABLE east.balance ADD note text;
 ALTER TABLE east.asset DISABLE TRIGGER journal;
@@ -333,6 +342,7 @@ EXCEPTION
 END
 $$;
 CREATE SCHEMA "Name";
+\pset format unaligned
 SELECT command, pg_temp.try(command) FROM unnest(ARRAY[
     -- names
     $$create_venue('margin')$$, $$create_venue('margin_internal')$$, $$create_venue('margin2')$$, $$create_book('marginal')$$, $$create_book('pg_catalog')$$,
@@ -349,6 +359,7 @@ SELECT command, pg_temp.try(command) FROM unnest(ARRAY[
     $$create_book('Name', 'east', 'bank.wallet', orders => 'east.open_order', balance_account => 'client', balance_asset => 'coin', balance_quantity => 'amount')$$,
     $$create_book('Name', 'east', account_type => 'json')$$, $$create_book('Name', 'east', account_type => 'numeric')$$, $$create_book('Name', 'east', account_type => 0)$$,
     $$create_book('Name', 'east', account_type => NULL)$$]) AS command;
+\pset format aligned
 -- a venue and a book in one schema belong together
 CREATE SCHEMA other;
 SELECT margin.create_venue('other');
@@ -390,9 +401,9 @@ CREATE TEMP TABLE asset (asset text);
 CREATE TEMP TABLE balance (account_id bigint, asset text, quantity numeric);
 SELECT margin.create_book('other');
 SELECT count(*) FROM pg_depend WHERE refobjid IN ('pg_temp.asset'::regclass, 'pg_temp.balance'::regclass) AND classid IN ('pg_rewrite'::regclass, 'pg_constraint'::regclass, 'pg_proc'::regclass);
-SELECT relpersistence, count(*) FROM pg_class WHERE relnamespace = 'other'::regnamespace GROUP BY 1;
+SELECT relpersistence, count(*) > 50 AS all FROM pg_class WHERE relnamespace = 'other'::regnamespace GROUP BY 1;
 SET search_path = pg_temp, other;
-SELECT margin.set_prices('other', '{BTC}', '{1}');
+SELECT margin.set_prices('other', ARRAY['BTC'], ARRAY[1]);
 SELECT margin.load_published('other'), (SELECT count(*) FROM pg_temp.asset) AS strayed;
 RESET search_path;
 DROP TABLE pg_temp.asset, pg_temp.balance;
@@ -406,6 +417,9 @@ GRANT USAGE ON SCHEMA regress_margin_one TO PUBLIC;
 SET ROLE regress_margin_two;
 SELECT pg_temp.try($$create_book('regress_margin_two', 'regress_margin_one')$$), pg_temp.try($$create_book('regress_margin_two', 'regress_margin_one', trust => NULL)$$);
 -- a superuser's is trusted as he is
+RESET ROLE;
+GRANT USAGE ON SCHEMA east TO regress_margin_two;
+SET ROLE regress_margin_two;
 SELECT pg_temp.try($$create_book('regress_margin_two', 'east')$$);
 SELECT margin.create_book('regress_margin_two', 'regress_margin_one', trust => true);
 SELECT book, venue, owner FROM margin.books ORDER BY book;
@@ -426,9 +440,13 @@ INSERT INTO regress_margin_two.balance VALUES (1, 'BTC', 2), (2, 'USDT', 5), (3,
 GRANT USAGE ON SCHEMA regress_margin_two TO regress_margin_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA regress_margin_two TO regress_margin_reader;
 -- the owner of the book himself needs what the owner of the venue grants
-SELECT count(*) FROM regress_margin_two.account_margin;
+SELECT account_id, equity FROM regress_margin_two.account_margin;
 SET ROLE regress_margin_reader;
-SELECT count(*) FROM regress_margin_two.account_margin;
+SELECT account_id, equity FROM regress_margin_two.account_margin;
+SELECT * FROM regress_margin_two.account_margin(1);
+SELECT * FROM regress_margin_two.report_levels;
+-- nor has he a market of his own that he may not use
+SELECT account_id, level FROM regress_margin_two.account_margin(1, '{}');
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION regress_margin_one.market() TO regress_margin_two, regress_margin_reader;
 -- nor need he see the schema of the venue
@@ -440,6 +458,7 @@ SELECT account_id, asset, collateral_value FROM regress_margin_two.account_colla
 SELECT count(*) > 0 AS explained FROM regress_margin_two.explain_text(1);
 SELECT level, accounts FROM regress_margin_two.report_levels WHERE accounts > 0;
 SELECT count(*) FROM regress_margin_one.asset;
+SELECT (SELECT count(*) FROM margin.venues) AS venues, (SELECT count(*) FROM margin.books) AS books;
 SELECT regress_margin_one.market();
 SELECT count(*) FROM regress_margin_two.account_stress;
 INSERT INTO regress_margin_two.balance VALUES (4, 'USDT', 1);
@@ -459,42 +478,37 @@ SELECT account_id, level FROM regress_margin_two.account_level ORDER BY 1;
 -- Prices that refresh the books of others
 -- ---------------------------------------------------------------------------
 
--- code in another owner's book would run as whoever sets the prices
+-- code in another owner's book would run as whoever sets the prices, here a superuser
+CREATE TABLE regress_margin_two.trapped (who name, level margin.level);
 CREATE FUNCTION regress_margin_two.trap() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO regress_margin_two.trapped VALUES (current_user);
+    INSERT INTO regress_margin_two.trapped VALUES (current_user, NEW.level);
     RETURN NULL;
 END
 $$;
-CREATE TABLE regress_margin_two.trapped (who name);
-GRANT INSERT ON regress_margin_two.trapped TO regress_margin_one;
 CREATE TRIGGER trap AFTER INSERT OR UPDATE ON regress_margin_two.account_level FOR EACH ROW EXECUTE FUNCTION regress_margin_two.trap();
-GRANT USAGE ON SCHEMA regress_margin_two TO regress_margin_one;
-GRANT SELECT ON ALL TABLES IN SCHEMA regress_margin_two TO regress_margin_one;
-GRANT INSERT, UPDATE ON regress_margin_two.account_level, regress_margin_two.level_event TO regress_margin_one;
-SET ROLE regress_margin_one;
-SELECT margin.refresh_levels('regress_margin_one');
-SELECT * FROM margin.set_prices('regress_margin_one', '{"assets": {"USDT": 2}}', refresh => true);
 RESET ROLE;
+SELECT margin.refresh_levels('regress_margin_one');
+SELECT * FROM margin.set_prices('regress_margin_one', '{"assets": {"USDC": 1}}', refresh => true);
 SELECT * FROM regress_margin_two.trapped;
+-- the owner of the venue says whom he trusts; nobody else does
 SET ROLE regress_margin_two;
 INSERT INTO regress_margin_one.admitted_owner VALUES ('regress_margin_two');
 SET ROLE regress_margin_one;
 INSERT INTO regress_margin_one.admitted_owner VALUES ('regress_margin_two');
-SELECT applied, not_refreshed FROM margin.set_prices('regress_margin_one', '{"assets": {"USDT": 3}}', refresh => true);
-UPDATE regress_margin_one.index_price SET price = 1;
+-- which gives him no right on their books
+SELECT * FROM margin.set_prices('regress_margin_one', '{"assets": {"USDC": 1.01}}', refresh => true);
 RESET ROLE;
 UPDATE regress_margin_two.balance SET quantity = 1 WHERE account_id = 3;
-SET ROLE regress_margin_one;
-SELECT applied, level_changes, not_refreshed FROM margin.set_prices('regress_margin_one', '{"assets": {"USDT": 1}}', refresh => true);
-RESET ROLE;
+SELECT * FROM margin.set_prices('regress_margin_one', '{"assets": {"USDT": 1.01}}', refresh => true);
 SELECT * FROM regress_margin_two.trapped;
 DELETE FROM regress_margin_one.admitted_owner;
--- whoever has the rights of the owner of the venue could do it himself
+-- whoever has the rights of the owner of the venue could set its prices himself
 GRANT regress_margin_one TO regress_margin_two;
-SET ROLE regress_margin_one;
-SELECT applied, level_changes, not_refreshed FROM margin.set_prices('regress_margin_one', '{"assets": {"USDT": 2}}', refresh => true);
-RESET ROLE;
+ALTER TABLE regress_margin_two.balance DISABLE TRIGGER USER;
+UPDATE regress_margin_two.balance SET quantity = -1 WHERE account_id = 3;
+SELECT * FROM margin.set_prices('regress_margin_one', '{"assets": {"USDT": 1}}', refresh => true);
+SELECT * FROM regress_margin_two.trapped;
 REVOKE regress_margin_one FROM regress_margin_two;
 
 -- ---------------------------------------------------------------------------

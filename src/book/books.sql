@@ -227,7 +227,9 @@ BEGIN
     END IF;
     PERFORM margin_internal.check_venue(book, venue, trust);
 
-    IF own THEN
+    IF own AND NOT EXISTS (SELECT FROM pg_type AS t WHERE t.oid = account_type) THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'tables of a book need a type of account keys';
+    ELSIF own THEN
         PERFORM margin_internal.run_script(book, ARRAY[format('CREATE TABLE account_key (account_id %s NOT NULL)', account_type)]
                                                  || margin_internal.facts_script() || 'DROP TABLE account_key'::text);
         balances := format('%I.balance', book)::regclass;

@@ -68,6 +68,7 @@ COMMENT ON COLUMN parameter_event.after IS 'the row as it is since; null: there 
 COMMENT ON COLUMN parameter_event.changed_by IS 'the role that acted';
 COMMENT ON COLUMN parameter_event.changed_at IS 'beginning of the transaction that edited';
 COMMENT ON COLUMN parameter_event.txid IS 'that transaction';
+
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON parameter_event
     FOR EACH STATEMENT EXECUTE FUNCTION margin_internal.append_only();
 COMMENT ON TRIGGER append_only ON parameter_event IS 'what happened is not rewritten';

@@ -41,6 +41,7 @@ COMMENT ON COLUMN index_price_history.forced IS 'whether it replaced a price obs
 COMMENT ON COLUMN index_price_history.recorded_by IS 'the role that applied it';
 COMMENT ON COLUMN index_price_history.recorded_at IS 'when it was applied';
 COMMENT ON INDEX index_price_history_idx IS 'the price of an asset at a time';
+
 CREATE TRIGGER append_only BEFORE UPDATE ON index_price_history
     FOR EACH STATEMENT EXECUTE FUNCTION margin_internal.append_only();
 COMMENT ON TRIGGER append_only ON index_price_history IS 'what was applied is not rewritten, only pruned';
@@ -82,6 +83,7 @@ COMMENT ON COLUMN mark_price_history.forced IS 'whether it replaced a price obse
 COMMENT ON COLUMN mark_price_history.recorded_by IS 'the role that applied it';
 COMMENT ON COLUMN mark_price_history.recorded_at IS 'when it was applied';
 COMMENT ON INDEX mark_price_history_idx IS 'the price of a contract at a time';
+
 CREATE TRIGGER append_only BEFORE UPDATE ON mark_price_history
     FOR EACH STATEMENT EXECUTE FUNCTION margin_internal.append_only();
 COMMENT ON TRIGGER append_only ON mark_price_history IS 'what was applied is not rewritten, only pruned';
