@@ -5,11 +5,6 @@
 -- PL/pgSQL compiles a function for each type it is called with, every venue
 -- has plans of its own.
 
-CREATE FUNCTION margin_internal.enter_type(type regtype) RETURNS void
-LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL SAFE
-RETURN margin_internal.enter((SELECT t.typrelid FROM pg_catalog.pg_type AS t WHERE t.oid = type)::regclass);
-COMMENT ON FUNCTION margin_internal.enter_type(regtype) IS 'enter(), by the row type of a relation';
-
 -- One query, hence one snapshot.  For each symbol it goes straight to the
 -- latest terms and schedules, by the primary keys and backwards; so it costs
 -- the same whatever past and announced ones are kept.  The settings hold the
@@ -26,7 +21,7 @@ BEGIN
     IF as_of IS NULL OR clock IS NULL THEN
         RETURN NULL;
     END IF;
-    PERFORM margin_internal.enter_type(pg_typeof(venue));
+    PERFORM margin_internal.enter(t.typrelid) FROM pg_type AS t WHERE t.oid = pg_typeof(venue);
     RETURN (SELECT margin.market(
         ARRAY(
             SELECT ROW(a.asset,
@@ -89,7 +84,7 @@ DECLARE
     day CONSTANT interval := interval '24 hours';
     lasts interval;
 BEGIN
-    PERFORM margin_internal.enter_type(pg_typeof(venue));
+    PERFORM margin_internal.enter(t.typrelid) FROM pg_type AS t WHERE t.oid = pg_typeof(venue);
     SELECT least(
         day,
         (SELECT min(t.valid_from) - clock FROM asset_change AS t WHERE t.valid_from > clock AND t.valid_from < clock + day),
@@ -128,7 +123,7 @@ BEGIN
     IF as_of IS NULL THEN
         RETURN NULL;
     END IF;
-    PERFORM margin_internal.enter_type(pg_typeof(venue));
+    PERFORM margin_internal.enter(t.typrelid) FROM pg_type AS t WHERE t.oid = pg_typeof(venue);
     RETURN (SELECT margin.market(
         ARRAY(
             SELECT ROW(a.asset, CASE WHEN (clock - h.updated_at > CASE WHEN ch.asset IS NULL THEN t.max_age ELSE ch.max_age END) IS NOT TRUE THEN h.price END,

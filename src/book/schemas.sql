@@ -3,24 +3,25 @@
 -- Everything in a venue or a book is looked up by its bare name in that
 -- schema alone.  A schema is found by an object in it, which keeps its
 -- identity when the schema is renamed, or, where the caller gives a name, by
--- that.
+-- that.  These run where their caller runs: in a worker of their own they would
+-- change the path there.
 
 CREATE FUNCTION margin_internal.enter(relation regclass) RETURNS void
-    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_enter';
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'margin_enter';
 COMMENT ON FUNCTION margin_internal.enter(regclass) IS
 'bare names now mean objects in the schema of the relation, until the calling function ends, which has a SET search_path of its own; an error for null';
 
 CREATE FUNCTION margin_internal.enter_own(relation regclass) RETURNS void
-    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_enter_own';
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'margin_enter_own';
 COMMENT ON FUNCTION margin_internal.enter_own(regclass) IS
 'enter(), but an error unless the relation belongs to the current user: for triggers that run with the rights of their owner, and so on his tables alone';
 
 CREATE FUNCTION margin_internal.enter_venue(venue name) RETURNS void
-    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_enter_venue';
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'margin_enter_venue';
 COMMENT ON FUNCTION margin_internal.enter_venue(name) IS 'enter(), by the name of a venue; an error (42704) where there is none';
 
 CREATE FUNCTION margin_internal.enter_book(book name) RETURNS void
-    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_enter_book';
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'margin_enter_book';
 COMMENT ON FUNCTION margin_internal.enter_book(name) IS 'enter(), by the name of a book; an error (42704) where there is none';
 
 -- ---------------------------------------------------------------------------
