@@ -237,6 +237,84 @@ INSERT INTO kinds.odd VALUES ('y', 'USDT', 'NaN');
 SELECT account_id, equity FROM b.account_margin;
 ROLLBACK TO s;
 
+-- flawed rows are listed, whatever the book makes of them; each is one that
+-- portfolio() refuses, and no other is
+CREATE TABLE kinds.flawed AS
+SELECT row_number() OVER () AS account_id, kind, symbol, quantity, entry_price, leverage
+  FROM unnest(enum_range(NULL::margin.holding_kind) || NULL::margin.holding_kind) AS kind,
+       unnest(ARRAY['BTC', repeat('é', 128), repeat('x', 255), '', NULL]) AS symbol,
+       unnest(ARRAY[1, 'NaN', '-Infinity', NULL, 0, -2.5, '1e2000']::numeric[]) AS quantity,
+       unnest(ARRAY[5, 'NaN', 'Infinity', NULL, 0, -5, '1e-2000']::numeric[]) AS entry_price,
+       unnest(ARRAY[10, 'NaN', NULL, 0, -1]::numeric[]) AS leverage;
+CREATE FUNCTION pg_temp.refusal(symbol text, quantity numeric, entry_price numeric, leverage numeric, kind margin.holding_kind) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM margin.portfolio(f.symbol, f.quantity, f.entry_price, f.leverage, f.kind)
+       FROM (SELECT refusal.symbol, refusal.quantity, refusal.entry_price, refusal.leverage, refusal.kind) AS f;
+    RETURN NULL;
+EXCEPTION WHEN data_exception OR feature_not_supported THEN
+    RETURN SQLERRM;
+END
+$$;
+SELECT count(*) > 4000 AS enough, count(*) FILTER (WHERE flaw IS NULL) > 20 AS good,
+       count(*) FILTER (WHERE (flaw IS NULL) <> (refusal IS NULL)) AS other_verdict, count(*) FILTER (WHERE refusal ~ '^unusable') AS not_told
+  FROM (SELECT margin_internal.holding_flaw(symbol, quantity, entry_price, leverage, kind) AS flaw,
+               pg_temp.refusal(symbol, quantity, entry_price, leverage, kind) AS refusal FROM kinds.flawed OFFSET 0) AS f;
+SELECT DISTINCT regexp_replace(margin_internal.holding_flaw(symbol, quantity, entry_price, leverage, kind), 'x{9,}|é{9,}', '~') COLLATE "C" AS flaw FROM kinds.flawed ORDER BY 1;
+DROP TABLE kinds.flawed;
+
+CREATE TABLE kinds.wallet (customer text, coin text, amount numeric);
+CREATE TABLE kinds.lot (customer text, symbol text, size numeric, price numeric, leverage numeric);
+INSERT INTO kinds.wallet VALUES ('good', 'USDT', 5), ('nan', 'USDT', 5), ('nan', 'BTC', 'NaN'), ('null', NULL, 7), ('null', 'USDT', NULL), ('long', repeat('é', 128), 1);
+INSERT INTO kinds.lot VALUES ('good', 'BTC_USDT', 1, 60000, NULL), ('half', 'BTC_USDT', 1, NULL, NULL), ('half', 'USDT', 0, -1, 3), ('bound', repeat('x', 250), 'NaN', 1, 1);
+CREATE FUNCTION pg_temp.create_b(flawed_rows text) RETURNS void LANGUAGE sql AS $$
+    SELECT margin.create_book('b', 'desk', 'kinds.wallet', 'kinds.lot',
+        balance_account => 'customer', balance_asset => 'coin', balance_quantity => 'amount',
+        position_account => 'customer', position_contract => 'symbol', position_quantity => 'size', position_entry_price => 'price',
+        flawed_rows => flawed_rows)
+$$;
+SAVEPOINT s;
+SELECT pg_temp.create_b('ignore');
+ROLLBACK TO s;
+SELECT pg_temp.create_b(NULL);
+ROLLBACK TO s;
+SELECT pg_temp.create_b('error');
+SELECT account_id, kind, left(symbol, 12) AS symbol, quantity, entry_price, leverage, left(flaw, 60) AS flaw FROM b.flawed_holding ORDER BY account_id, flaw;
+SELECT account_id, equity FROM b.account_margin('good');
+SAVEPOINT t;
+SELECT equity FROM b.account_margin('nan');
+ROLLBACK TO t;
+SELECT equity FROM b.account_margin('long');
+ROLLBACK TO t;
+DELETE FROM kinds.wallet WHERE customer IN ('long', 'null');
+DELETE FROM kinds.lot WHERE customer IN ('half', 'bound');
+SAVEPOINT u;
+SELECT * FROM b.undercollateralized;
+ROLLBACK TO u;
+SELECT margin.refresh_levels('b');
+ROLLBACK TO t;
+SELECT margin.drop_book('b');
+-- with unpriced all others are judged
+SELECT pg_temp.create_b('unpriced');
+SELECT account_id, kind, left(symbol, 12) AS symbol, quantity, entry_price, leverage, left(flaw, 60) AS flaw FROM b.flawed_holding ORDER BY account_id, flaw;
+SELECT account_id, level, equity, missing FROM b.account_margin WHERE account_id <> 'bound' ORDER BY account_id;
+SELECT octet_length(missing[1]), left(missing[1], 40), missing FROM b.account_margin('bound');
+SELECT * FROM b.undercollateralized;
+SELECT margin.refresh_levels('b');
+SELECT account_id, level FROM b.account_level ORDER BY account_id;
+SELECT account_id, missing FROM b.report_unpriced WHERE account_id <> 'bound' ORDER BY account_id;
+-- the row mended, the account is judged again
+UPDATE kinds.wallet SET amount = 1 WHERE amount = 'NaN';
+SELECT margin.refresh_levels('b');
+SELECT account_id, from_level, to_level FROM b.level_event WHERE account_id = 'nan' ORDER BY id;
+-- guarded: a flaw is as any lack of a price
+SELECT margin.guard_table('b', 'kinds.wallet', 'customer');
+INSERT INTO kinds.wallet VALUES ('good', 'BTC', 'NaN');
+SET CONSTRAINTS ALL IMMEDIATE;
+ROLLBACK TO t;
+SELECT margin.drop_book('b');
+ROLLBACK TO s;
+DROP TABLE kinds.wallet, kinds.lot;
+
 -- ---------------------------------------------------------------------------
 -- Expressions are one expression over the columns of their table
 -- ---------------------------------------------------------------------------

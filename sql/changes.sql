@@ -37,6 +37,28 @@ SELECT as_of, b.price, c.mark
  ORDER BY as_of;
 ROLLBACK;
 
+-- an edit of terms that a change has replaced says so, and which
+BEGIN;
+SET LOCAL timezone = 'UTC';
+SET LOCAL datestyle = 'ISO';
+UPDATE desk.asset SET liability_weight = 1.1, source = 'x';
+UPDATE desk.contract SET contract_size = contract_size * 2;
+UPDATE desk.asset_change SET requirement_weight = 3 WHERE valid_from < '2021-01-01 00:00+00';
+UPDATE desk.risk_tier SET maintenance_rate = 0.011 WHERE lower_bound = 0;
+INSERT INTO desk.risk_tier (contract, valid_from, lower_bound, maintenance_rate) VALUES ('BTC_PERP', '2020-07-01 00:00+00', 0, 0.01), ('BTC_PERP', '2100-01-01 00:00+00', 0, 0.03);
+UPDATE desk.risk_tier SET maintenance_rate = 0.012 WHERE valid_from = '-infinity' AND lower_bound = 0;
+-- nothing of these holds otherwise than it says
+UPDATE desk.risk_tier SET maintenance_rate = maintenance_rate + 0.001;
+UPDATE desk.risk_tier SET maintenance_rate = 0.04 WHERE valid_from > now();
+UPDATE desk.asset SET liability_weight = 1.2 WHERE asset <> 'BTC';
+UPDATE desk.asset SET source = 'y', liability_weight = liability_weight;
+UPDATE desk.asset_change SET requirement_weight = 4;
+UPDATE desk.asset SET asset = asset || '2';
+UPDATE desk.contract SET contract = contract || '2';
+INSERT INTO desk.asset_change (asset, valid_from, liability_weight) VALUES ('USDT2', now() + interval '1 day', 2);
+UPDATE desk.asset SET liability_weight = 1.3 WHERE asset = 'USDT2';
+ROLLBACK;
+
 -- the same domains as the terms they replace
 INSERT INTO desk.asset_change (asset, valid_from, liability_weight) VALUES ('BTC', '2022-01-01 00:00+00', 0.9);
 INSERT INTO desk.asset_change (asset, valid_from) VALUES ('BTC', '-infinity');
@@ -142,6 +164,16 @@ RESET ROLE;
 
 DROP OWNED BY regress_margin_editor;
 DROP ROLE regress_margin_editor;
+-- it reads the same, whatever the session of the editor is set to
+BEGIN;
+ALTER TABLE desk.asset ADD COLUMN share double precision DEFAULT 0.1, ADD COLUMN code bytea DEFAULT '\x00ff', ADD COLUMN since timestamptz DEFAULT '2026-01-01 00:00+00';
+SELECT set_config(name, value, true)
+  FROM (VALUES ('intervalstyle', 'sql_standard'), ('datestyle', 'German'), ('timezone', 'Asia/Tokyo'), ('extra_float_digits', '-3'), ('bytea_output', 'escape')) AS s (name, value);
+UPDATE desk.asset SET max_age = '1 day 02:03:04', share = 0.1::real WHERE asset = 'USDC';
+INSERT INTO desk.asset_change (asset, valid_from, max_age) VALUES ('USDC', '2027-01-01 00:00+00', '1 mon -00:00:01');
+TRUNCATE desk.asset_change;
+SELECT parameter, before, after FROM desk.parameter_event WHERE symbol = 'USDC' ORDER BY id DESC LIMIT 3;
+ROLLBACK;
 -- what happened is not rewritten
 DELETE FROM desk.parameter_event;
 

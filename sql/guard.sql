@@ -40,6 +40,19 @@ UPDATE desk.balance SET quantity = quantity - 981 WHERE (account_id, asset) = (1
 UPDATE desk.balance SET quantity = quantity - 980 WHERE (account_id, asset) = (1, 'USD');
 UPDATE desk.balance SET quantity = quantity + 990 WHERE (account_id, asset) = (1, 'USD');
 
+-- fields for programs
+DO $$
+DECLARE
+    schema text;
+    rule text;
+BEGIN
+    UPDATE desk.balance SET quantity = -1000 WHERE account_id = 1;
+    SET CONSTRAINTS ALL IMMEDIATE;
+EXCEPTION WHEN SQLSTATE 'MG001' THEN
+    GET STACKED DIAGNOSTICS schema = SCHEMA_NAME, rule = CONSTRAINT_NAME;
+    RAISE NOTICE 'schema %, constraint %', schema, rule;
+END $$;
+
 -- opening: 100 contracts need 1000 and are just carried, 101 are not
 UPDATE desk.position SET quantity = 101 WHERE account_id = 1;
 UPDATE desk.position SET quantity = 100 WHERE account_id = 1;
@@ -211,12 +224,25 @@ BEGIN
 END $$;
 CALL pg_temp.two();
 SELECT quantity FROM desk.balance WHERE account_id = 9;
--- a thousand accounts at once lock the book rather than each
-BEGIN;
-INSERT INTO desk.balance SELECT 2000 + i, 'USD', 1 FROM generate_series(1, 1000) AS i;
-SET CONSTRAINTS ALL IMMEDIATE;
-SELECT locktype, objsubid, mode, count(*) FROM pg_locks
+-- as many accounts as the lock table has room for; more lock the book rather than each
+CREATE TEMP VIEW locked AS
+SELECT locktype, objsubid, mode, count(*) FILTER (WHERE locktype = 'advisory') = least(256, current_setting('max_locks_per_transaction')::int) AS as_many
+  FROM pg_locks
  WHERE pid = pg_backend_pid() AND (locktype = 'advisory' OR relation = 'desk.holding'::regclass AND mode <> 'AccessShareLock') GROUP BY 1, 2, 3;
+BEGIN;
+INSERT INTO desk.balance SELECT 2000 + i, 'USD', 1 FROM generate_series(1, least(256, current_setting('max_locks_per_transaction')::int)) AS i;
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT * FROM locked ORDER BY locktype;
+-- the same again, and one more
+UPDATE desk.balance SET quantity = 2 WHERE account_id > 2000;
+SELECT * FROM locked ORDER BY locktype;
+SELECT margin.lock_accounts('desk', '{9999}');
+SELECT * FROM locked ORDER BY locktype, mode;
+ROLLBACK;
+BEGIN;
+INSERT INTO desk.balance SELECT 2000 + i, 'USD', 1 FROM generate_series(0, least(256, current_setting('max_locks_per_transaction')::int)) AS i;
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT * FROM locked;
 ROLLBACK;
 BEGIN;
 SET CONSTRAINTS ALL IMMEDIATE;
@@ -224,6 +250,7 @@ UPDATE desk.balance SET quantity = quantity WHERE account_id IN (1, 2);
 SELECT locktype, objsubid, mode, count(*) FROM pg_locks
  WHERE pid = pg_backend_pid() AND (locktype = 'advisory' OR relation = 'desk.holding'::regclass AND mode <> 'AccessShareLock') GROUP BY 1, 2, 3 ORDER BY 1;
 ROLLBACK;
+DROP VIEW locked;
 DELETE FROM desk.balance WHERE account_id > 1000;
 
 ---------------------------------------------------------------------------
@@ -341,13 +368,18 @@ ALTER TABLE desk.guard_exception DISABLE TRIGGER guard_exception_append_only;
 TRUNCATE desk.guard_exception;
 ALTER TABLE desk.guard_exception ENABLE TRIGGER guard_exception_append_only;
 -- each reference table counts
-CREATE FUNCTION pg_temp.after(change text, account bigint) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.after(change text, account bigint, quietly text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
+    IF quietly IS NOT NULL THEN
+        EXECUTE quietly;
+    END IF;
     -- the market has been read before, and is read again
     UPDATE desk.balance SET quantity = quantity WHERE account_id = 5;
     SET CONSTRAINTS ALL IMMEDIATE;
     SET CONSTRAINTS ALL DEFERRED;
+    PERFORM set_config('session_replication_role', CASE WHEN quietly IS NULL THEN 'origin' ELSE 'replica' END, true);
     EXECUTE change;
+    SET LOCAL session_replication_role = origin;
     INSERT INTO desk.balance VALUES (account, 'COIN', 1), (account, 'USD', -79);
     INSERT INTO desk.position (account_id, contract, quantity, entry_price) VALUES (account, 'FUT', 0.1, 100);
     SET CONSTRAINTS ALL IMMEDIATE;
@@ -367,7 +399,27 @@ SELECT change, pg_temp.after(change, 12) FROM unnest(ARRAY[
     $$UPDATE desk.contract SET closing_fee = 0.1 WHERE contract = 'FUT'$$,
     $$UPDATE desk.risk_tier SET initial_rate = 0.5 WHERE contract = 'FUT'$$,
     $$DELETE FROM desk.contract WHERE contract = 'FUT'$$,
-    $$UPDATE desk.mark_price SET price = 80 WHERE contract = 'FUT'$$]) AS change;
+    $$UPDATE desk.mark_price SET price = 80 WHERE contract = 'FUT'$$,
+    -- what no trigger sees
+    $$ALTER TABLE desk.index_price ALTER price TYPE numeric USING CASE asset WHEN 'COIN' THEN 98 ELSE price END$$,
+    $$ALTER TABLE desk.mark_price ALTER price TYPE numeric USING price * 0.8$$,
+    $$ALTER TABLE desk.collateral_tier ALTER ratio TYPE numeric USING ratio * 0.9$$,
+    $$ALTER TABLE desk.risk_tier ALTER initial_rate TYPE numeric USING initial_rate * 5$$,
+    $$ALTER TABLE desk.asset ALTER liability_weight TYPE numeric USING liability_weight * 2$$,
+    $$ALTER TABLE desk.contract ALTER closing_fee TYPE numeric USING 0.1$$]) AS change;
+-- nor is a market kept while one of the tables would not tell
+SELECT change, pg_temp.after(change, 12, format('ALTER TABLE %s %s', quiet, how)) FROM (VALUES
+    ('SELECT', 'desk.asset', 'DISABLE TRIGGER ALL'),
+    ($$UPDATE desk.asset SET liability_weight = 2 WHERE asset = 'USD'$$, 'desk.asset', 'ENABLE TRIGGER ALL'),
+    ($$INSERT INTO desk.asset_change (asset, valid_from, liability_weight) VALUES ('USD', '2000-01-01', 2)$$, 'desk.asset_change', 'ENABLE TRIGGER ALL'),
+    ($$UPDATE desk.collateral_tier SET ratio = 0.7 WHERE asset = 'COIN'$$, 'desk.collateral_tier', 'ENABLE REPLICA TRIGGER market_truncated'),
+    ($$INSERT INTO desk.liability_tier (asset, lower_bound, maintenance_rate) VALUES ('USD', 0, 0.1)$$, 'desk.liability_tier', 'ENABLE TRIGGER ALL'),
+    ($$UPDATE desk.index_price SET price = 98 WHERE asset = 'COIN'$$, 'desk.index_price', 'ENABLE TRIGGER market_changed'),
+    ($$UPDATE desk.contract SET closing_fee = 0.1 WHERE contract = 'FUT'$$, 'desk.contract', 'ENABLE TRIGGER ALL'),
+    ($$INSERT INTO desk.contract_change (contract, valid_from, settle, contract_size, closing_fee) VALUES ('FUT', '2000-01-01', 'USD', 1, 0.1)$$, 'desk.contract_change', 'ENABLE TRIGGER ALL'),
+    ($$UPDATE desk.risk_tier SET initial_rate = 0.5 WHERE contract = 'FUT'$$, 'desk.risk_tier', 'DISABLE TRIGGER market_truncated'),
+    ($$UPDATE desk.mark_price SET price = 80 WHERE contract = 'FUT'$$, 'desk.mark_price', 'DISABLE TRIGGER USER')
+    ) AS v (change, quiet, how);
 -- 0.4 contracts need 4 to be opened, 2 to be kept; where liquidation begins at a
 -- margin ratio of 0.2 they take 10
 INSERT INTO desk.balance VALUES (14, 'USD', 5);
@@ -385,7 +437,7 @@ CREATE TEMP VIEW reference AS
 SELECT DISTINCT c.oid::regclass AS relation
   FROM pg_proc AS p, regexp_matches(p.prosrc, '(?:FROM|JOIN)\s+(\w+)', 'g') AS m JOIN pg_class AS c ON c.relname = m[1]
  WHERE p.oid = 'margin_internal.stored_market'::regproc AND c.relnamespace = 'desk'::regnamespace;
-SELECT count(*) >= 8 AS enough FROM reference;
+SELECT count(*) AS ten FROM reference;
 SELECT relation AS silent FROM reference
  WHERE (SELECT count(*) FROM pg_trigger WHERE tgrelid = relation AND tgfoid = 'margin_internal.market_changed'::regproc AND tgenabled = 'A') <> 2;
 SELECT relation AS unforeseen FROM reference JOIN pg_class ON pg_class.oid = relation JOIN pg_attribute ON attrelid = relation AND attname = 'valid_from'
@@ -473,6 +525,10 @@ COMMIT;
 SELECT account_id, count(*) FROM desk.guard_exception GROUP BY 1 ORDER BY 1;
 SET margin.guard = off;
 SHOW margin.guard;
+SET margin.guard_wait = '-1';
+SET margin.guard_wait = '2s';
+SHOW margin.guard_wait;
+RESET margin.guard_wait;
 
 ---------------------------------------------------------------------------
 -- tables of one's own
@@ -567,6 +623,71 @@ SET CONSTRAINTS ALL IMMEDIATE;
 ALTER FUNCTION same VOLATILE;
 UPDATE wallet SET amount = amount + 1 WHERE who = 'ann';
 ROLLBACK;
+-- the view has to pass the account on as it is: from a table that it reads
+CREATE TABLE person (name text, master text);
+CREATE FUNCTION pg_temp.guarded(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    message text;
+    detail text;
+BEGIN
+    EXECUTE format($q$CREATE OR REPLACE VIEW "Own ""Book".holding AS SELECT h.account_id COLLATE "default" AS account_id, h.symbol, h.quantity::numeric, NULL::numeric AS entry_price,
+        NULL::numeric AS leverage, 'balance'::margin.holding_kind AS kind FROM (%s) AS h (account_id, symbol, quantity)$q$, query);
+    PERFORM margin.guard_table('Own "Book', 'wallet', 'who');
+    RAISE SQLSTATE 'OK000';
+EXCEPTION WHEN SQLSTATE 'OK000' THEN RETURN 'yes';
+    WHEN feature_not_supported THEN
+        GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+        RETURN message || ': ' || detail;
+END $$;
+SELECT pg_temp.guarded(q) FROM unnest(ARRAY[
+    'SELECT who::varchar::text COLLATE "C", coin, amount FROM wallet',
+    'SELECT who, coin, sum(amount) FROM wallet GROUP BY who, coin HAVING who <> $$x$$',
+    'SELECT w.who, coin, amount FROM (person AS p JOIN wallet AS w ON p.name = w.who) LEFT JOIN person AS q ON true',
+    'SELECT name, coin, amount FROM wallet AS w (id, name) JOIN person AS p USING (name)',
+    'SELECT who, coin, amount FROM (SELECT * FROM (SELECT DISTINCT amount, who, coin FROM wallet) AS a UNION SELECT 1, master, $$USD$$ FROM person) AS b']) AS q;
+SELECT q, pg_temp.guarded(q) FROM unnest(ARRAY[
+    'SELECT lower(who), coin, amount FROM wallet',
+    'SELECT coin, coin, amount FROM wallet',
+    'SELECT master, coin, amount FROM wallet JOIN person ON name = who',
+    'SELECT who::varchar(2)::text, coin, amount FROM wallet',
+    'SELECT who, coin, amount FROM wallet UNION ALL SELECT upper(who), coin, amount FROM wallet',
+    'SELECT w.who, w.coin, w.amount + v.amount FROM wallet AS w JOIN wallet AS v ON v.id = w.id + 1',
+    'SELECT who, coin, amount FROM wallet WHERE amount > (SELECT min(amount) FROM wallet)',
+    'SELECT name, $$USD$$, count(w) FROM person, LATERAL (SELECT FROM wallet WHERE who = name) AS w GROUP BY name',
+    'WITH w AS (SELECT * FROM wallet) SELECT who, coin, amount FROM w',
+    'SELECT name, coin, amount FROM person FULL JOIN wallet AS w (id, name) USING (name)',
+    'SELECT name, master, 1 FROM person']) AS q;
+-- through views, and into partitions, whose columns stand in another order
+BEGIN;
+CREATE VIEW purses AS SELECT amount, coin, who FROM wallet;
+CREATE OR REPLACE VIEW holding AS
+SELECT who AS account_id, coin AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage, 'balance'::margin.holding_kind AS kind
+  FROM purses UNION ALL SELECT owner, what, lots, price, NULL, 'position' FROM trade;
+CREATE TABLE trade_first (price numeric, lots numeric, what text, owner varchar(20));
+ALTER TABLE trade ATTACH PARTITION trade_first FOR VALUES IN ('first');
+SELECT margin.guard_table('Own "Book', 'wallet', 'who'), margin.guard_table('Own "Book', 'trade', 'owner');
+INSERT INTO trade VALUES ('bob', 'first', 0, 100);
+UPDATE wallet SET amount = amount WHERE who = 'ann';
+SAVEPOINT s;
+SELECT margin.guard_table('Own "Book', 'purses', 'who');
+-- replaced afterwards, somewhere beneath: asked again
+ROLLBACK TO s;
+CREATE OR REPLACE VIEW purses AS SELECT amount, coin, lower(who) AS who FROM wallet;
+INSERT INTO trade VALUES ('bob', 'first', 0, 100);
+UPDATE wallet SET amount = amount WHERE who = 'ann';
+ROLLBACK;
+-- a table that others inherit from: refused, also if they come later
+CREATE TABLE wallet_child () INHERITS (wallet);
+INSERT INTO wallet (who, coin, amount) VALUES ('ann', 'USD', 1);
+UPDATE wallet SET amount = -1000 WHERE who = 'cecil';
+DELETE FROM wallet WHERE who = 'cecil';
+SELECT margin.guard_table('Own "Book', 'wallet', 'who');
+SELECT margin.disable_guard('Own "Book');
+BEGIN; UPDATE wallet SET amount = amount; ROLLBACK;
+SELECT margin.enable_guard('Own "Book');
+ALTER TABLE wallet_child NO INHERIT wallet;
+UPDATE wallet SET amount = amount WHERE who = 'ann';
+DROP TABLE wallet_child, person;
 -- a table that feeds two books, by keys of different types: uuids, and whole
 -- numbers, which are one account whatever their width
 CREATE DOMAIN customer AS int;

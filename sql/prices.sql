@@ -52,59 +52,124 @@ SELECT applied FROM margin.set_prices('desk', '{BTC}', '{1}', at => clock_timest
 ROLLBACK;
 
 -- ---------------------------------------------------------------------------
--- Nonsense sets nothing
+-- What cannot be set is said, symbol by symbol, and the rest is set; with
+-- strict nothing is.  Structure is an error either way.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION pg_temp.try(command text) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.try(command text, OUT lenient text, OUT strictly text) LANGUAGE plpgsql AS $$
 DECLARE
     before text := (SELECT string_agg(p::text, ' ') FROM pg_temp.present AS p);
-    result record;
-    complaint text;
 BEGIN
     BEGIN
-        EXECUTE 'SELECT * FROM margin.set_prices(''desk'', ' || command || ')' INTO result;
-        RETURN 'accepted ' || result;
-    EXCEPTION WHEN OTHERS THEN
-        complaint := SQLSTATE || ' ' || regexp_replace(SQLERRM, '20\d\d-\S+ \S+', 'T');
+        EXECUTE 'SELECT format(''%s %s %s'', applied, ignored, rejected) FROM margin.set_prices(''desk'', ' || command || ')' INTO lenient;
+        RAISE EXCEPTION 'undone';
+    EXCEPTION WHEN raise_exception THEN
+        NULL;
+    WHEN OTHERS THEN
+        lenient := SQLSTATE || ' ' || regexp_replace(SQLERRM, '20\d\d-\S+ \S+', 'T');
     END;
-    RETURN complaint || CASE WHEN before <> (SELECT string_agg(p::text, ' ') FROM pg_temp.present AS p) THEN ' CHANGED' ELSE '' END;
+    BEGIN
+        EXECUTE 'SELECT format(''%s %s %s'', applied, ignored, rejected) FROM margin.set_prices(''desk'', ' || command || ', strict => true)' INTO strictly;
+        RAISE EXCEPTION 'undone';
+    EXCEPTION WHEN raise_exception THEN
+        NULL;
+    WHEN OTHERS THEN
+        strictly := CASE WHEN SQLSTATE || ' ' || regexp_replace(SQLERRM, '20\d\d-\S+ \S+', 'T') = lenient THEN 'as well' ELSE SQLSTATE || ' ' || SQLERRM END;
+    END;
+    IF before <> (SELECT string_agg(p::text, ' ') FROM pg_temp.present AS p) THEN
+        RAISE EXCEPTION 'changed';
+    END IF;
 END
 $$;
-SELECT pg_temp.try($$'{"assets": {"USDT": 2, "BTC": 0}}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2, "BTC": -0.0}}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2}, "contracts": {"BTC_USDT": -1}}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2, "BTC": 1e1000}}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2, "BTC": 1e-1001}}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2, "BTC": 1e1000000}}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2, "BTC": null}}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2, "BTC": "1"}}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2, "BTC": NaN}}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2, "BTC": {"price": 1}}}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2, "BTC": 1, "USDT": 2}}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2}, "contracts": {}, "assets": {}}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2}, "marks": {}}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2, "DOGE": 1, "BTC_USDT": 1, "": 1}}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2}, "contracts": {"BTC": 1, "BTC_USDT": 1}}'$$);
-SELECT pg_temp.try($$'{"assets": ["BTC", 1]}'$$);
-SELECT pg_temp.try($$'[]'$$);
-SELECT pg_temp.try($$'null'$$);
-SELECT pg_temp.try($$NULL::json$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2}, "at": "infinity"}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2}, "at": "-infinity"}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2}, "at": "then"}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2}, "at": 1767225600}'$$);
-SELECT pg_temp.try($$'{"assets": {"USDT": 2}, "at": null}'$$);
-SELECT pg_temp.try($$'{USDT}', '{2}', at => clock_timestamp() + interval '6 s'$$);
-SELECT pg_temp.try($$'{USDT}', '{2}', at => clock_timestamp() + interval '6 s', force => true$$);
-SELECT pg_temp.try($$'{USDT,BTC}', '{2,NaN}'::numeric[]$$);
-SELECT pg_temp.try($$'{USDT,BTC}', '{2,Infinity}'::numeric[]$$);
-SELECT pg_temp.try($$'{USDT,BTC}', '{2,NULL}'::numeric[]$$);
-SELECT pg_temp.try($$'{USDT,NULL}', '{2,1}'::numeric[]$$);
-SELECT pg_temp.try($$'{USDT,BTC}', '{2}'::numeric[]$$);
-SELECT pg_temp.try($$'{USDT}', '{2}'::numeric[], '{BTC_USDT}'$$);
-SELECT pg_temp.try($$'{USDT}', NULL::numeric[]$$);
-SELECT pg_temp.try($$'{USDT,BTC,USDT}', '{2,1,2}'::numeric[]$$);
+\x on
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2, "BTC": 0}}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2, "BTC": -0.0}}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2}, "contracts": {"BTC_USDT": -1}}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2, "BTC": 1e1000}}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2, "BTC": 1e-1001}}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2, "BTC": 1e1000000, "ETH": 1e-1000000}}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2, "BTC": 1e99999999999999999999}}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2, "BTC": null}}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2, "BTC": true, "ETH": {"price": 1}}, "contracts": {"BTC_USDT": []}}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2, "DOGE": 1, "BTC_USDT": 1, "": 1}}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2}, "contracts": {"BTC": 1, "BTC_USDT": 1}}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2, "BTC": 1, "USDT": 2}}'$$);
+SELECT * FROM pg_temp.try($$'{USDT,BTC,USDT}', '{2,1,2}'::numeric[]$$);
+SELECT * FROM pg_temp.try($$'{USDT,BTC,ETH}', '{2,NaN,Infinity}'::numeric[]$$);
+SELECT * FROM pg_temp.try($$'{USDT,BTC}', '{2,NULL}'::numeric[]$$);
+SELECT * FROM pg_temp.try($$'{USDT,NULL}', '{2,1}'::numeric[]$$);
+-- one that is older is no flaw of the batch
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2, "ETH": 2}, "contracts": {"BTC_USDT": 2, "ETH_USDT": 2}, "at": "2025-06-01 00:00+00"}'$$);
+-- numbers as texts
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": "2", "BTC": " 68000.10 "}, "contracts": {"BTC_USDT": "+6.8e4", "ETH_USDT": ".5"}}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": "NaN", "BTC": "Infinity", "ETH": "-inf"}, "contracts": {"BTC_USDT": "", "ETH_USDT": "1,5"}}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": "0x10", "BTC": "1_000", "ETH": "-1"}, "contracts": {"BTC_USDT": "1e", "ETH_USDT": "12 34"}}'$$);
+SELECT * FROM pg_temp.try(format($$'{"assets": {"USDT": "%s", "BTC": "x%s"}}'$$, repeat('9', 200000), repeat('y', 100)));
+-- structure
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2, "BTC": NaN}}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2}, "contracts": {}, "assets": {}}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2}, "marks": {}}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": ["BTC", 1]}'$$);
+SELECT * FROM pg_temp.try($$'[]'$$);
+SELECT * FROM pg_temp.try($$'null'$$);
+SELECT * FROM pg_temp.try($$NULL::json$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2}, "at": "infinity"}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2}, "at": "-infinity"}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2}, "at": "then"}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2}, "at": null}'$$);
+SELECT * FROM pg_temp.try($$'{"assets": {"USDT": 2}, "at": 100000000000000}'$$);
+SELECT * FROM pg_temp.try($$'{USDT}', '{2}', at => clock_timestamp() + interval '6 s'$$);
+SELECT * FROM pg_temp.try($$'{USDT}', '{2}', at => clock_timestamp() + interval '6 s', force => true$$);
+SELECT * FROM pg_temp.try($$'{USDT,BTC}', '{2}'::numeric[]$$);
+SELECT * FROM pg_temp.try($$'{USDT}', '{2}'::numeric[], '{BTC_USDT}'$$);
+SELECT * FROM pg_temp.try($$'{USDT}', NULL::numeric[]$$);
+\x off
+
+-- literals without a type: JSON or arrays, by how many there are
+BEGIN;
+SELECT applied FROM margin.set_prices('desk', '{"assets": {"BTC": 1}}');
+SELECT applied FROM margin.set_prices('desk', '{"assets": {"BTC": 2}}', refresh => true, strict => true);
+SELECT applied FROM margin.set_prices('desk', '{"assets": {"BTC": 3}}', false);
+SELECT applied FROM margin.set_prices('desk', '{BTC}', '{4}');
+SELECT applied FROM margin.set_prices('desk', '{BTC}', '{5}', refresh => true);
+SELECT applied FROM margin.set_prices('desk', '{}', '{}', '{BTC_USDT}', '{6}');
+SELECT applied FROM margin.set_prices('desk', '{BTC}', '{7}', '{BTC_USDT}', '{7}', clock_timestamp(), true, true, true);
+SELECT applied FROM margin.set_prices('desk', '{BTC}', ARRAY[8]);
+SELECT applied FROM margin.set_prices('desk', ARRAY['BTC'], '{9}');
+SELECT applied FROM margin.set_prices('desk', '{BTC}', ARRAY[10.5], '{BTC_USDT}', ARRAY[11]);
+PREPARE as_drivers AS SELECT applied FROM margin.set_prices($1, $2, $3);
+EXECUTE as_drivers('desk', '{BTC}', '{12}');
+SELECT applied, rejected FROM margin.set_prices('desk', '{BTC, ETH}', '{13, about 14}');
+SELECT price FROM desk.index_price_history WHERE asset = 'BTC' ORDER BY id DESC LIMIT 9;
+DEALLOCATE as_drivers;
+ROLLBACK;
+
+-- milliseconds and seconds since 1970
+BEGIN;
+DELETE FROM desk.index_price;
+SELECT at, applied
+  FROM (VALUES (1, '1735689600000'), (2, '1735689600123.456'), (3, '1735689601'), (4, '1735689602.5'), (5, '1.735689603e12'), (6, '"1735689604000"'),
+               (7, '"1735689605"'), (8, '"1735689606.000001"'), (9, '"20250101 000007+00"'), (10, '"2025-01-01T00:00:08Z"')) AS t (n, at),
+       LATERAL (SELECT applied FROM margin.set_prices('desk', format('{"assets": {"BTC": %s}, "at": %s}', n, at)::json) OFFSET 0) AS s;
+SELECT price, updated_at FROM desk.index_price_history WHERE asset = 'BTC' AND id > (SELECT max(id) FROM desk.index_price_history WHERE price IS NULL) ORDER BY id;
+SELECT applied FROM margin.set_prices('desk', '{"assets": {"BTC": 1}, "at": -1.5}', force => true);
+SELECT updated_at FROM desk.index_price;
+ROLLBACK;
+
+-- what was dated ahead by hand counts for less than what is not
+BEGIN;
+INSERT INTO desk.mark_price VALUES ('ETH_USDT', 1, '2099-01-01 00:00+00') ON CONFLICT (contract) DO UPDATE SET updated_at = excluded.updated_at;
+UPDATE desk.index_price SET updated_at = '2099-01-01 00:00+00' WHERE asset IN ('BTC', 'ETH');
+SELECT applied, rejected FROM margin.set_prices('desk', '{"assets": {"BTC": 11, "USDT": 1.5}, "contracts": {"ETH_USDT": 2}, "at": "2026-02-01 00:00+00"}');
+SELECT applied, rejected FROM margin.set_prices('desk', '{"assets": {"BTC": 12}, "at": "2026-01-31 00:00+00"}');
+SELECT * FROM pg_temp.present;
+SELECT asset, price, updated_at, forced FROM desk.index_price_history WHERE asset = 'BTC' ORDER BY id DESC LIMIT 2;
+-- no more than 5 s ahead is the clock of another
+UPDATE desk.index_price SET updated_at = clock_timestamp() + interval '4 s' WHERE asset = 'ETH';
+SELECT applied FROM margin.set_prices('desk', '{ETH}', '{5}');
+ROLLBACK;
+
 SELECT * FROM margin.set_prices('nowhere', '{"assets": {"USDT": 1.5}}');
 SELECT * FROM margin.set_prices(NULL, '{"assets": {"USDT": 1.5}}');
 
@@ -232,7 +297,8 @@ SELECT count(*) FROM desk.account_level;
 SELECT margin.enable_levels('desk');
 SELECT * FROM margin.set_prices('desk', '{"contracts": {"BTC_USDT": 1000.5}}', refresh => true);
 SELECT * FROM margin.set_prices('desk', '{"contracts": {"BTC_USDT": 905}}', refresh => true);
-SELECT * FROM margin.set_prices('desk', '{"contracts": {"BTC_USDT": 1}, "at": "2020-01-01 00:00+00"}', refresh => true);
+SELECT applied, ignored, level_changes, cardinality(rejected) AS rejected
+  FROM margin.set_prices('desk', '{"contracts": {"BTC_USDT": 1}, "at": "2020-01-01 00:00+00"}', refresh => true);
 SELECT account_id, from_level, to_level, equity, maintenance_margin, prices -> 'contracts' AS marks, cause FROM desk.level_event ORDER BY id;
 SELECT * FROM margin.set_prices('desk', '{"assets": {"USDT": 2}}', refresh => true);
 SELECT account_id, level FROM desk.account_level ORDER BY 1;

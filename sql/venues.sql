@@ -300,7 +300,7 @@ SELECT * FROM margin.upgrade_venue('east', overwrite => true);
 SELECT pg_get_viewdef('east.unpriced') ~ '100' AS left_as_it_is, east.scenarios() IS NULL AS this_too;
 SELECT * FROM margin.upgrade_book('east', overwrite => true);
 -- what is switched off stays off; rows, columns, indexes, policies and rights stay
-SELECT tgname, tgrelid::regclass, tgenabled FROM pg_trigger WHERE (tgrelid, tgname) IN (('east.asset'::regclass, 'journal'), ('east.position'::regclass, 'set_side'));
+SELECT tgname, tgrelid::regclass, tgenabled FROM pg_trigger WHERE (tgrelid, tgname) IN (('east.asset'::regclass, 'journal'), ('east.position'::regclass, 'set_side')) ORDER BY tgname DESC;
 SELECT count(*) AS triggers, count(*) FILTER (WHERE tgenabled = 'D') AS off FROM pg_trigger WHERE tgrelid = 'east.balance'::regclass AND NOT tgisinternal;
 SELECT (SELECT count(*) FROM (TABLE kept EXCEPT TABLE east.account_margin) AS d) AS changed, (SELECT count(note) FROM east.balance) AS notes, to_regclass('east.mine') AS index,
        (SELECT relrowsecurity FROM pg_class WHERE oid = 'east.account_level'::regclass) AS policies, has_table_privilege('public', 'east.account_margin', 'SELECT') AS granted,
@@ -489,7 +489,7 @@ $$;
 CREATE TRIGGER trap AFTER INSERT OR UPDATE ON regress_margin_two.account_level FOR EACH ROW EXECUTE FUNCTION regress_margin_two.trap();
 RESET ROLE;
 SELECT margin.refresh_levels('regress_margin_one');
-SELECT * FROM margin.set_prices('regress_margin_one', '{"assets": {"USDC": 1}}', refresh => true);
+SELECT applied, ignored, level_changes, not_refreshed FROM margin.set_prices('regress_margin_one', '{"assets": {"USDC": 1}}', refresh => true);
 SELECT * FROM regress_margin_two.trapped;
 -- the owner of the venue says whom he trusts; nobody else does
 SET ROLE regress_margin_two;
@@ -497,17 +497,17 @@ INSERT INTO regress_margin_one.admitted_owner VALUES ('regress_margin_two');
 SET ROLE regress_margin_one;
 INSERT INTO regress_margin_one.admitted_owner VALUES ('regress_margin_two');
 -- which gives him no right on their books
-SELECT * FROM margin.set_prices('regress_margin_one', '{"assets": {"USDC": 1.01}}', refresh => true);
+SELECT applied, ignored, level_changes, not_refreshed FROM margin.set_prices('regress_margin_one', '{"assets": {"USDC": 1.01}}', refresh => true);
 RESET ROLE;
 UPDATE regress_margin_two.balance SET quantity = 1 WHERE account_id = 3;
-SELECT * FROM margin.set_prices('regress_margin_one', '{"assets": {"USDT": 1.01}}', refresh => true);
+SELECT applied, ignored, level_changes, not_refreshed FROM margin.set_prices('regress_margin_one', '{"assets": {"USDT": 1.01}}', refresh => true);
 SELECT * FROM regress_margin_two.trapped;
 DELETE FROM regress_margin_one.admitted_owner;
 -- whoever has the rights of the owner of the venue could set its prices himself
 GRANT regress_margin_one TO regress_margin_two;
 ALTER TABLE regress_margin_two.balance DISABLE TRIGGER USER;
 UPDATE regress_margin_two.balance SET quantity = -1 WHERE account_id = 3;
-SELECT * FROM margin.set_prices('regress_margin_one', '{"assets": {"USDT": 1}}', refresh => true);
+SELECT applied, ignored, level_changes, not_refreshed FROM margin.set_prices('regress_margin_one', '{"assets": {"USDT": 1}}', refresh => true);
 SELECT * FROM regress_margin_two.trapped;
 REVOKE regress_margin_one FROM regress_margin_two;
 

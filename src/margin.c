@@ -1,6 +1,6 @@
 /*
  * margin.c
- *		The module: its magic, its setting, what it does at the end of transactions.
+ *		The module: its magic, its settings, what it does at the end of transactions.
  */
 #include "postgres.h"
 
@@ -9,6 +9,7 @@
 #include "utils/guc.h"
 
 #include "base/compat.h"
+#include "book/book.h"
 #include "book/guard.h"
 #include "book/notice.h"
 #include "book/touched.h"
@@ -48,6 +49,10 @@ _PG_init(void)
 							 "Whether writes that leave an account with insufficient margin are refused or recorded.",
 							 "record: for booked facts, as fills, fees, funding and liquidation are; the table guard_exception of the book lists what would have been refused.",
 							 &guard_mode, GUARD_ENFORCE, guard_modes, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("margin.guard_wait",
+							"How long a transaction waits for accounts that others have locked, before it fails.",
+							"Of all its accounts together; 0 waits for ever, or as long as lock_timeout says.",
+							&guard_wait, 0, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	/* a misspelt setting is an error, not a guard that goes on enforcing */
 	MarkGUCPrefixReserved("margin");
 	RegisterXactCallback(transaction_ends, NULL);

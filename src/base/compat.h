@@ -11,8 +11,10 @@
 #include "postgres.h"
 #include "fmgr.h"
 
+#include "catalog/pg_attribute.h"
 #include "common/jsonapi.h"
 #include "mb/pg_wchar.h"
+#include "nodes/parsenodes.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -62,6 +64,34 @@ typedef void json_action_result;
 #define MARGIN_MY_LXID (MyProc->vxid.lxid)
 #else
 #define MARGIN_MY_LXID (MyProc->lxid)
+#endif
+
+/* Whether the session holds a lock in that very mode; since 17 it may be asked for a stronger one. */
+#if PG_VERSION_NUM >= 170000
+#define MARGIN_LOCK_HELD(tag, mode) LockHeldByMe(tag, mode, false)
+#else
+#define MARGIN_LOCK_HELD(tag, mode) LockHeldByMe(tag, mode)
+#endif
+
+/*
+ * What the columns of something that a query reads are other names for, NIL if
+ * for nothing: columns of a join, and since 18 those of a grouping.
+ */
+static inline const List *
+margin_column_aliases(const RangeTblEntry *entry)
+{
+	if (entry->rtekind == RTE_JOIN)
+		return entry->joinaliasvars;
+#if PG_VERSION_NUM >= 180000
+	if (entry->rtekind == RTE_GROUP)
+		return entry->groupexprs;
+#endif
+	return NIL;
+}
+
+/* Generated columns are virtual only since 18. */
+#ifndef ATTRIBUTE_GENERATED_VIRTUAL
+#define ATTRIBUTE_GENERATED_VIRTUAL 'v'
 #endif
 
 /* The lexer's constructor takes a place for the context since 17. */

@@ -13,5 +13,6 @@
 #include "book/book.h"
 
 extern Book *book_of_trigger(Relation table, const Trigger *trigger);
+extern void check_trigger_column(Relation table, const Trigger *trigger, const Book *book, const char *column);
 
 #endif							/* MARGIN_ANCHOR_H */

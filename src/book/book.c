@@ -17,9 +17,12 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #include "book/book.h"
@@ -141,17 +144,23 @@ book_of_holding(Oid holding)
 	return book;
 }
 
-/* A book after another look: its view may have been replaced, its schema renamed. */
+/*
+ * A book whose accounts are to be judged, after another look: its view may
+ * have been replaced, its schema renamed.
+ */
 void
 book_reopen(Book *book)
 {
 	char	   *name = get_namespace_name(book->schema);
+	Oid			holding = name == NULL ? InvalidOid : get_relname_relid("holding", book->schema);
 
-	if (name == NULL)
+	if (!OidIsValid(holding))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("book \"%s\" was dropped", NameStr(book->name))));
-	book_follow(book, find_holding(book->schema, name), name);
+				 errmsg("book \"%s\" was dropped by a transaction that has written accounts of it", NameStr(book->name)),
+				 errdetail("They can no longer be judged."),
+				 errhint("Drop it in a transaction of its own.")));
+	book_follow(book, holding, name);
 	pfree(name);
 }
 
@@ -263,15 +272,18 @@ book_key_datum(KeyKind kind, const char *text)
  * pg_advisory_lock(), whose fourth field is 1 or 2.  They end with the
  * transaction.
  *
- * The server's lock table is finite.  So a transaction that touches very many
+ * The server's lock table is finite: it has room for max_locks_per_transaction
+ * locks of each transaction that there can be.  So one that touches more
  * accounts locks their books instead: every holder of account locks also
  * holds a lock on the book's view, of a kind that others may hold with it and
  * that costs next to nothing; this one conflicts with that.
  */
 #define ACCOUNT_LOCK_SPACE 0x4d47
-#define MAX_ACCOUNT_LOCKS 256
+#define MAX_ACCOUNT_LOCKS Min(256, max_locks_per_xact)
 #define LOCK_SOME_ACCOUNTS RowExclusiveLock
 #define LOCK_ALL_ACCOUNTS ShareRowExclusiveLock
+
+int			guard_wait;
 
 /* Account locks that a transaction holds. */
 static LocalTransactionId holder = InvalidLocalTransactionId;
@@ -292,15 +304,56 @@ compare_locks(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
+static void
+name_wait(void *arg)
+{
+	errcontext("waiting for accounts that another transaction has locked");
+}
+
+/* Waits for a lock, no longer than until the deadline, 0: as long as the setting lock_timeout says. */
+static LockAcquireResult
+wait_for(const LOCKTAG *tag, LOCKMODE mode, TimestampTz deadline)
+{
+	ErrorContextCallback callback = {.previous = error_context_stack, .callback = name_wait};
+	int			nest_level = NewGUCNestLevel();
+	LockAcquireResult result;
+
+	if (deadline != 0)
+	{
+		/* 0 would be for ever */
+		long		left = Max(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline), 1);
+
+		if (LockTimeout == 0 || left < LockTimeout)
+			(void) set_config_option("lock_timeout", psprintf("%ld", left), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	}
+	error_context_stack = &callback;
+	result = LockAcquire(tag, mode, false, false);
+	error_context_stack = callback.previous;
+	AtEOXact_GUC(true, nest_level);
+	return result;
+}
+
+/* Takes a lock for the transaction; whether it is a new one. */
+static bool
+take(const LOCKTAG *tag, LOCKMODE mode, TimestampTz deadline)
+{
+	LockAcquireResult result = LockAcquire(tag, mode, false, true);
+
+	if (unlikely(result == LOCKACQUIRE_NOT_AVAIL))
+		result = wait_for(tag, mode, deadline);
+	return result == LOCKACQUIRE_OK;
+}
+
 /* Their books, in the order of their OIDs; there are hardly ever two. */
 static void
-lock_books(const AccountLock *locks, int count, LOCKMODE mode)
+lock_books(const AccountLock *locks, int count, LOCKMODE mode, TimestampTz deadline)
 {
 	Oid			last = InvalidOid;
 
 	for (;;)
 	{
 		Oid			next = InvalidOid;
+		LOCKTAG		tag;
 
 		for (int i = 0; i < count; i++)
 		{
@@ -309,15 +362,42 @@ lock_books(const AccountLock *locks, int count, LOCKMODE mode)
 		}
 		if (next == InvalidOid)
 			return;
-		LockRelationOid(next, mode);
+		SET_LOCKTAG_RELATION(tag, MyDatabaseId, next);
+		(void) take(&tag, mode, deadline);
 		last = next;
 	}
+}
+
+static LOCKTAG
+account_tag(const AccountLock *lock)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (lock->hash >> 32), (uint32) lock->hash, ACCOUNT_LOCK_SPACE);
+	return tag;
+}
+
+/* How many of these locks the transaction does not hold yet. */
+static int
+count_new(const AccountLock *locks, int count)
+{
+	int			fresh = count;
+
+	for (int i = 0; i < count && held > 0; i++)
+	{
+		LOCKTAG		tag = account_tag(&locks[i]);
+
+		if (MARGIN_LOCK_HELD(&tag, ExclusiveLock))
+			fresh--;
+	}
+	return fresh;
 }
 
 /* Locks accounts until the end of the transaction; sorts the list. */
 void
 book_lock_accounts(AccountLock *locks, int count)
 {
+	TimestampTz deadline = guard_wait == 0 ? 0 : TimestampTzPlusMilliseconds(GetCurrentTimestamp(), guard_wait);
 	bool		all;
 
 	if (holder != MARGIN_MY_LXID)
@@ -326,15 +406,16 @@ book_lock_accounts(AccountLock *locks, int count)
 		held = 0;
 	}
 	Assert(count >= 0 && held >= 0 && held <= MAX_ACCOUNT_LOCKS);
-	all = held + count > MAX_ACCOUNT_LOCKS;
+	all = held + count_new(locks, count) > MAX_ACCOUNT_LOCKS;
 	qsort(locks, count, sizeof(AccountLock), compare_locks);
-	lock_books(locks, count, all ? LOCK_ALL_ACCOUNTS : LOCK_SOME_ACCOUNTS);
+	lock_books(locks, count, all ? LOCK_ALL_ACCOUNTS : LOCK_SOME_ACCOUNTS, deadline);
+	/* the views may have been replaced meanwhile */
+	AcceptInvalidationMessages();
 	for (int i = 0; i < count && !all; i++)
 	{
-		LOCKTAG		tag;
+		LOCKTAG		tag = account_tag(&locks[i]);
 
-		SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (locks[i].hash >> 32), (uint32) locks[i].hash, ACCOUNT_LOCK_SPACE);
-		if (LockAcquire(&tag, ExclusiveLock, false, false) == LOCKACQUIRE_OK)
+		if (take(&tag, ExclusiveLock, deadline))
 			held++;
 	}
 }

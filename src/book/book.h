@@ -43,6 +43,9 @@ typedef struct AccountLock
 	Oid			holding;
 } AccountLock;
 
+/* The setting margin.guard_wait: milliseconds, 0 is for ever. */
+extern int	guard_wait;
+
 /* Whether plans of books may be running, so that none is forgotten. */
 extern bool book_plans_run;
 

@@ -8,8 +8,18 @@ CREATE FUNCTION margin_internal.source_column(
 COMMENT ON FUNCTION margin_internal.source_column(regclass, text, text, regtype, text) IS
 'a column of a table or view, by its bare name, or else one SQL expression over its columns, as text that is safe inside a command; names in it are looked up in the given search path. It must convert implicitly to the type, or for a null type have a default B-tree order. Nothing of the expression is run';
 
+-- Rows of one's own tables that portfolio() refuses.
+CREATE FUNCTION margin_internal.holding_flaw(symbol text, quantity numeric, entry_price numeric, leverage numeric, kind margin.holding_kind) RETURNS text
+    LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_holding_flaw';
+COMMENT ON FUNCTION margin_internal.holding_flaw(text, numeric, numeric, numeric, margin.holding_kind) IS
+'why portfolio() would refuse a holding, in words: quantity of "BTC" is NaN; null where it would not';
+CREATE FUNCTION margin_internal.flawed_symbol(symbol text, quantity numeric, entry_price numeric, leverage numeric, kind margin.holding_kind) RETURNS text
+    LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_flawed_symbol';
+COMMENT ON FUNCTION margin_internal.flawed_symbol(text, numeric, numeric, numeric, margin.holding_kind) IS
+'the symbol of a holding; of one with a flaw an asset that no venue knows, called by the reason: unusable row: quantity of "BTC" is NaN';
+
 CREATE FUNCTION margin_internal.holding_part(source regclass, kind margin.holding_kind, columns text[], search_path text,
-                                             OUT definition text, OUT account regtype, OUT parallel_safe boolean)
+                                             OUT definition text, OUT unpriced text, OUT account regtype, OUT parallel_safe boolean)
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -30,14 +40,23 @@ BEGIN
     END LOOP;
     definition := format('SELECT %s AS account_id, %s AS symbol, %s AS quantity, %s AS entry_price, %s AS leverage, %L::margin.holding_kind AS kind FROM %s',
                          parts[1], parts[2], parts[3], coalesce(parts[4], 'NULL::numeric'), coalesce(parts[5], 'NULL::numeric'), kind, source);
+    -- Column by column, so that the account stays a column of the table.
+    unpriced := format('SELECT %1$s AS account_id, margin_internal.flawed_symbol(%2$s) AS symbol,'
+                       ' CASE WHEN margin_internal.holding_flaw(%2$s) IS NULL THEN %3$s ELSE 1 END AS quantity,'
+                       ' CASE WHEN margin_internal.holding_flaw(%2$s) IS NULL THEN %4$s END AS entry_price,'
+                       ' CASE WHEN margin_internal.holding_flaw(%2$s) IS NULL THEN %5$s END AS leverage,'
+                       ' CASE WHEN margin_internal.holding_flaw(%2$s) IS NULL THEN %6$s ELSE ''balance'' END AS kind FROM %7$s',
+                       parts[1], concat_ws(', ', parts[2], parts[3], coalesce(parts[4], 'NULL::numeric'), coalesce(parts[5], 'NULL::numeric'),
+                                           format('%L::margin.holding_kind', kind)),
+                       parts[3], coalesce(parts[4], 'NULL::numeric'), coalesce(parts[5], 'NULL::numeric'), format('%L::margin.holding_kind', kind), source);
 END
 $$;
 COMMENT ON FUNCTION margin_internal.holding_part(regclass, margin.holding_kind, text[], text) IS
-'the part of a holding view that reads one table or view, the type of its account keys, and whether its expressions may run in parallel workers';
+'the part of a holding view that reads one table or view, the same with flawed rows turned into such as make their accounts unpriced, the type of its account keys, and whether its expressions may run in parallel workers';
 
 CREATE FUNCTION margin_internal.create_holding(
     book name, search_path text, balances regclass, balance_columns text[],
-    positions regclass, position_columns text[], orders regclass, order_columns text[]
+    positions regclass, position_columns text[], orders regclass, order_columns text[], flawed_rows text
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -48,6 +67,7 @@ DECLARE
     account regtype;
     parallel_safe boolean := true;
     parts text[] := '{}';
+    unpriced text[] := '{}';
 BEGIN
     FOR part IN
         SELECT * FROM (VALUES ('balance'::margin.holding_kind, balances, balance_columns),
@@ -64,13 +84,19 @@ BEGIN
         account := coalesce(account, made.account);
         parallel_safe := parallel_safe AND made.parallel_safe;
         parts := parts || made.definition;
+        unpriced := unpriced || made.unpriced;
     END LOOP;
-    EXECUTE format('CREATE VIEW %I.holding WITH (security_invoker = true) AS %s', book, array_to_string(parts, ' UNION ALL '));
+    EXECUTE format('CREATE VIEW %I.holding WITH (security_invoker = true) AS %s', book,
+                   array_to_string(CASE flawed_rows WHEN 'unpriced' THEN unpriced ELSE parts END, ' UNION ALL '));
+    EXECUTE format('CREATE VIEW %I.flawed_holding WITH (security_invoker = true) AS
+                    SELECT account_id, kind, symbol, quantity, entry_price, leverage, flaw
+                      FROM (SELECT *, margin_internal.holding_flaw(symbol, quantity, entry_price, leverage, kind) AS flaw FROM (%s) AS h) AS f
+                     WHERE flaw IS NOT NULL', book, array_to_string(parts, ' UNION ALL '));
     RETURN parallel_safe;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.create_holding(name, text, regclass, text[], regclass, text[], regclass, text[]) IS
-'makes the view holding of a book over its sources; whether it may be read in parallel workers';
+COMMENT ON FUNCTION margin_internal.create_holding(name, text, regclass, text[], regclass, text[], regclass, text[], text) IS
+'makes the views holding and flawed_holding of a book over its sources; whether holding it may be read in parallel workers';
 
 -- The planner looks into views, not into functions: those of a book are what
 -- the expressions in its view holding let them be.
@@ -203,6 +229,7 @@ CREATE FUNCTION margin.create_book(
     order_leverage        text DEFAULT 'leverage',
     account_type          regtype DEFAULT 'bigint',
     trust                 boolean DEFAULT false,
+    flawed_rows           text DEFAULT 'error',
     -- the caller's: a default is evaluated before SET takes effect
     search_path           text DEFAULT current_setting('search_path')
 ) RETURNS void
@@ -214,6 +241,10 @@ DECLARE
     parallel_safe boolean;
 BEGIN
     PERFORM margin_internal.check_schema(book);
+    IF flawed_rows IS NULL OR flawed_rows NOT IN ('error', 'unpriced') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('flawed_rows is error or unpriced, not %s', coalesce(quote_literal(flawed_rows), 'null'));
+    END IF;
     IF EXISTS (SELECT FROM margin_internal.schemas AS s WHERE s.name = book AND s.is_book) THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
             MESSAGE = format('schema "%s" is a book already', book),
@@ -239,7 +270,7 @@ BEGIN
     parallel_safe := margin_internal.create_holding(book, search_path,
         balances, ARRAY[balance_account, balance_asset, balance_quantity],
         positions, ARRAY[position_account, position_contract, position_quantity, position_entry_price, position_leverage],
-        orders, ARRAY[order_account, order_contract, order_quantity, order_price, order_leverage]);
+        orders, ARRAY[order_account, order_contract, order_quantity, order_price, order_leverage], flawed_rows);
     PERFORM margin_internal.create_bridges(book, venue);
     PERFORM margin_internal.run_script(book, margin_internal.book_script());
     IF NOT parallel_safe THEN
@@ -252,5 +283,5 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION margin.create_book(name, name, regclass, regclass, regclass, text, text, text, text, text, text, text, text, text, text, text, text, text, regtype, boolean, text) IS
-'makes a book in a schema of the caller, judged by a venue (null: the same schema, made a venue where it is none yet). Without sources it gets tables balance, position and open_order, keyed by account_type; else it is a book over those tables or views, each column given by its bare name or as one SQL expression. trust: for a venue of another role, which is not a superuser';
+COMMENT ON FUNCTION margin.create_book(name, name, regclass, regclass, regclass, text, text, text, text, text, text, text, text, text, text, text, text, text, regtype, boolean, text, text) IS
+'makes a book in a schema of the caller, judged by a venue (null: the same schema, made a venue where it is none yet). Without sources it gets tables balance, position and open_order, keyed by account_type; else it is a book over those tables or views, each column given by its bare name or as one SQL expression. trust: for a venue of another role, which is not a superuser. flawed_rows: a row that portfolio() refuses is an error to whoever reads its account or all of them, or with unpriced makes its account unpriced, with the reason in missing; the view flawed_holding lists such rows in either case';

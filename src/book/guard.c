@@ -11,6 +11,9 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -29,6 +32,7 @@
 #include "book/judge.h"
 #include "book/market_copy.h"
 #include "book/touched.h"
+#include "book/trace.h"
 
 /* The last judgement is done, or under way. */
 static bool closing;
@@ -36,11 +40,11 @@ static bool closing;
 /* ---------- collecting ---------- */
 
 static pg_noreturn void
-not_as_trigger(const char *name)
+not_as_trigger(const char *name, const char *kind)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-			 errmsg("%s() must be called as an AFTER trigger for each row", name),
+			 errmsg("%s() must be called as %s", name, kind),
 			 errhint("margin.guard_table() puts the guard's triggers on a table.")));
 }
 
@@ -87,6 +91,13 @@ account_column(Relation table, const char *name, const Book *book)
 				 errmsg("column \"%s\" of table \"%s\" cannot name accounts of book \"%s\"",
 						name, RelationGetRelationName(table), NameStr(book->name)),
 				 errdetail("It is of another type than account_id of the view holding.")));
+	/* it has no place in a row, where it would read as null: as no account */
+	if (unlikely(TupleDescAttr(RelationGetDescr(table), column - 1)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("accounts cannot be named by a virtual generated column"),
+				 errdetail("Column \"%s\" of table \"%s\".", name, RelationGetRelationName(table)),
+				 errhint("Make the generated column STORED.")));
 	return column;
 }
 
@@ -128,11 +139,12 @@ margin_collect_account(PG_FUNCTION_ARGS)
 	TriggerData *event = (TriggerData *) fcinfo->context;
 	char	  **arguments;
 	Book	   *book;
+	AttrNumber	column;
 	int			features;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(event->tg_event) || !TRIGGER_FIRED_FOR_ROW(event->tg_event) ||
 		event->tg_trigger->tgnargs != 2)
-		not_as_trigger("collect_account");
+		not_as_trigger("collect_account", "an AFTER trigger for each row");
 	if (closing || book_plans_run)
 		ereport(ERROR,
 				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
@@ -142,21 +154,70 @@ margin_collect_account(PG_FUNCTION_ARGS)
 	book = book_of_trigger(event->tg_relation, event->tg_trigger);
 	check_owner(event->tg_relation, book);
 	features = feature_from_name(arguments[1]);
-	touch_row(event, book, account_column(event->tg_relation, arguments[0], book), features);
+	column = account_column(event->tg_relation, arguments[0], book);
+	check_trigger_column(event->tg_relation, event->tg_trigger, book, arguments[0]);
+	touch_row(event, book, column, features);
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * Row triggers of a table do not fire for rows of tables that inherit from it,
+ * which its queries and the book's view show nevertheless.  (Partitions are
+ * another matter.)  The flag in the catalogs may be left from a child that is gone.
+ */
+static void
+check_no_children(Relation table)
+{
+	List	   *children;
+
+	if (likely(!table->rd_rel->relhassubclass || table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE))
+		return;
+	children = find_inheritance_children(RelationGetRelid(table), NoLock);
+	if (children != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("table \"%s\" has a child \"%s\" by inheritance, whose rows the guard does not see",
+						RelationGetRelationName(table), get_rel_name(linitial_oid(children))),
+				 errhint("Detach the child (ALTER TABLE ... NO INHERIT), or use a partitioned table.")));
+}
+
+PG_FUNCTION_INFO_V1(margin_refuse_children);
+
+/* trigger, for each statement: nothing is written to a guarded table that has got children */
+Datum
+margin_refuse_children(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		not_as_trigger("refuse_children", "a trigger");
+	check_no_children(((TriggerData *) fcinfo->context)->tg_relation);
 	return PointerGetDatum(NULL);
 }
 
 PG_FUNCTION_INFO_V1(margin_check_guardable);
 
-/* check_guardable(target regclass, account_column name, book name): what collect_account() would stumble over */
+/* check_guardable(target regclass, account_column name, book name): what the triggers would stumble over */
 Datum
 margin_check_guardable(PG_FUNCTION_ARGS)
 {
 	Relation	table = relation_open(PG_GETARG_OID(0), AccessShareLock);
 	Book	   *book = book_open(NameStr(*PG_GETARG_NAME(2)));
+	const char *column = NameStr(*PG_GETARG_NAME(1));
+	List	   *views;
 
+	if (table->rd_rel->relkind != RELKIND_RELATION && table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE &&
+		table->rd_rel->relkind != RELKIND_FOREIGN_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a table", RelationGetRelationName(table)),
+				 errhint("Guard the tables that the view holding reads.")));
 	check_owner(table, book);
-	(void) account_column(table, NameStr(*PG_GETARG_NAME(1)), book);
+	(void) account_column(table, column, book);
+	check_no_children(table);
+	if (!trace_account(book, table, column, &views))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the view \"%s.holding\" does not read table \"%s\"", NameStr(book->name), RelationGetRelationName(table)),
+				 errdetail("What it reads is followed through views, not through functions and materialized views.")));
 	relation_close(table, AccessShareLock);
 	check_question(book);
 	PG_RETURN_VOID();
@@ -176,7 +237,7 @@ margin_check_accounts(PG_FUNCTION_ARGS)
 	TriggerData *event = (TriggerData *) fcinfo->context;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(event->tg_event) || !TRIGGER_FIRED_FOR_ROW(event->tg_event))
-		not_as_trigger("check_accounts");
+		not_as_trigger("check_accounts", "an AFTER trigger for each row");
 	if (ActivePortal != NULL && touched != NULL && touched->pending.count > 0)
 		judge_pending();
 	return PointerGetDatum(NULL);

@@ -45,10 +45,16 @@ END
 $$;
 COMMENT ON FUNCTION margin_internal.refuse_truncate() IS 'Trigger: TRUNCATE would bypass the guard.';
 
+CREATE FUNCTION margin_internal.refuse_children() RETURNS trigger
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'margin_refuse_children';
+COMMENT ON FUNCTION margin_internal.refuse_children() IS
+'Trigger, BEFORE for each statement: an error (0A000) where another table inherits from the table, since no trigger of this one fires for its rows. Partitions are fine. margin.guard_table() sets it up.';
+
 CREATE FUNCTION margin_internal.check_guardable(target regclass, account_column name, book name) RETURNS void
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'margin_check_guardable';
 COMMENT ON FUNCTION margin_internal.check_guardable(regclass, name, name) IS
-'An error unless the column of the table can name accounts of the book, the owner of the table has the rights of the owner of the book, and the view holding of the book calls no volatile function; nothing for null.';
+'An error unless the column of the table can name accounts of the book, the owner of the table has the rights of the owner of the book, no table inherits from it, '
+'and the view holding of the book reads it, passes the column on unchanged as account_id wherever it does, and calls no volatile function; nothing for null.';
 
 CREATE FUNCTION margin_internal.guard_triggers(
     OUT relation regclass, OUT name name, OUT part text, OUT enabled boolean, OUT account_column name, OUT book name, OUT trusted boolean
@@ -60,6 +66,7 @@ BEGIN ATOMIC
            CASE g.tgfoid
                WHEN 'margin_internal.check_accounts'::regproc THEN 'verdict'
                WHEN 'margin_internal.refuse_truncate'::regproc THEN 'truncate'
+               WHEN 'margin_internal.refuse_children'::regproc THEN 'children'
                -- arguments end with a zero byte each
                ELSE convert_from(substring(g.tgargs FROM a.length + 2 FOR octet_length(g.tgargs) - a.length - 2), getdatabaseencoding())
            END,
@@ -73,13 +80,14 @@ BEGIN ATOMIC
       JOIN pg_depend AS d ON d.classid = 'pg_trigger'::regclass AND d.objid = g.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'n'
       JOIN pg_class AS v ON v.oid = d.refobjid AND v.relkind = 'v' AND v.relname = 'holding'
       JOIN pg_namespace AS n ON n.oid = v.relnamespace,
-           LATERAL (SELECT position('\x00'::bytea IN g.tgargs) - 1 AS length) AS a
+           LATERAL (SELECT position(decode('00', 'hex') IN g.tgargs) - 1 AS length) AS a
      WHERE g.tgparentid = 0
        AND (g.tgfoid = 'margin_internal.collect_account'::regproc AND g.tgnargs = 2
-            OR g.tgfoid IN ('margin_internal.check_accounts'::regproc, 'margin_internal.refuse_truncate'::regproc));
+            OR g.tgfoid IN ('margin_internal.check_accounts'::regproc, 'margin_internal.refuse_truncate'::regproc,
+                            'margin_internal.refuse_children'::regproc));
 END;
 COMMENT ON FUNCTION margin_internal.guard_triggers() IS
-'The triggers of guard and levels, each with its part in it (guard, levels, verdict, truncate), the account column of the first two, and its book. '
+'The triggers of guard and levels, each with its part in it (guard, levels, verdict, truncate, children), the account column of the first two, and its book. '
 'trusted: the owner of the table has the rights of the owner of the book. Partitions have triggers of their own only against TRUNCATE.';
 
 CREATE FUNCTION margin.guarded_tables(OUT relation regclass, OUT account_column name, OUT book name, OUT guard boolean, OUT levels boolean)
@@ -107,7 +115,7 @@ DECLARE
     wanted record;
 BEGIN
     -- Each trigger where it is not as it is now wanted: a verdict is needed by
-    -- either feature.
+    -- either feature, and so is that no child takes part unseen.
     FOR wanted IN
         WITH t AS MATERIALIZED (
             SELECT * FROM margin_internal.guard_triggers() AS g WHERE g.book = set_feature.book AND g.trusted
@@ -115,11 +123,11 @@ BEGIN
         SELECT t.relation, t.name, w.enabled
           FROM t,
                LATERAL (SELECT set_feature.enabled
-                               OR t.part = 'verdict' AND EXISTS (SELECT FROM t AS other
+                               OR t.part IN ('verdict', 'children') AND EXISTS (SELECT FROM t AS other
                                                                   WHERE other.relation = t.relation AND other.enabled
                                                                     AND other.part IN ('guard', 'levels') AND other.part <> feature)
                                   AS enabled) AS w
-         WHERE t.part IN (feature, 'verdict', CASE feature WHEN 'guard' THEN 'truncate' END) AND t.enabled <> w.enabled
+         WHERE t.part IN (feature, 'verdict', 'children', CASE feature WHEN 'guard' THEN 'truncate' END) AND t.enabled <> w.enabled
          ORDER BY t.relation, t.name
     LOOP
         EXECUTE format('ALTER TABLE %s %s TRIGGER %I', wanted.relation,
@@ -202,7 +210,7 @@ BEGIN
       FROM generate_series(1, 1000) AS n, LATERAL (SELECT CASE WHEN n = 1 THEN '' ELSE '_' || n END AS s) AS name
      WHERE NOT EXISTS (SELECT FROM pg_trigger AS g
                         WHERE g.tgrelid = ANY (relations)
-                          AND g.tgname IN ('margin_guard' || s, 'margin_levels' || s, 'margin_verdict' || s, 'margin_truncate' || s))
+                          AND g.tgname IN ('margin_guard' || s, 'margin_levels' || s, 'margin_verdict' || s, 'margin_truncate' || s, 'margin_children' || s))
      ORDER BY n LIMIT 1;
 
     -- Triggers fire in order of their names: a verdict comes after what it is on.
@@ -219,6 +227,13 @@ BEGIN
          COMMENT ON TRIGGER margin_verdict%4$s ON %1$s IS ''judges the accounts that the transaction touched'';
          ALTER TABLE %1$s DISABLE TRIGGER margin_guard%4$s, DISABLE TRIGGER margin_levels%4$s, DISABLE TRIGGER margin_verdict%4$s',
         target, account_column, holding, suffix);
+    IF (SELECT c.relkind <> 'p' FROM pg_class AS c WHERE c.oid = target) THEN
+        EXECUTE format(
+            'CREATE TRIGGER margin_children%3$s BEFORE INSERT OR UPDATE OR DELETE ON %1$s
+                 FOR EACH STATEMENT WHEN (%2$L::regclass IS NOT NULL) EXECUTE FUNCTION margin_internal.refuse_children();
+             COMMENT ON TRIGGER margin_children%3$s ON %1$s IS ''rows of tables that inherit would bypass the guard'';
+             ALTER TABLE %1$s DISABLE TRIGGER margin_children%3$s', target, holding, suffix);
+    END IF;
     FOREACH part IN ARRAY relations LOOP
         EXECUTE format(
             'CREATE TRIGGER margin_truncate%3$s BEFORE TRUNCATE ON %1$s
@@ -270,6 +285,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin.guard_table(name, regclass, name) IS
-'Guards a table whose rows belong to the accounts in a column (smallint, integer, bigint, text, varchar, uuid) that the view holding of the book shows, unchanged, as account_id. '
+'Guards a table whose rows belong to the accounts in a column (smallint, integer, bigint, text, varchar, uuid) that the view holding of the book shows, unchanged, as account_id: that is traced through views, subqueries, joins and unions, now and when the view is replaced, and refused where it cannot be (0A000). '
 'The first table of a book is guarded at once, others as those that it has. Call it again after partitions were added or the column renamed. '
 'For the owner of the table, who needs the rights of the owner of the book; nothing for null.';

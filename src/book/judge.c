@@ -5,6 +5,8 @@
  * A judgement first locks all of them, in one order that is everybody's, and
  * only then takes the snapshot it judges by: of two transactions that touch one
  * account the second sees what the first one left, whatever the isolation level.
+ * Where levels are kept it locks their rows as well, for a refresh holds the rows
+ * of what it changes and no account: levels.sql says why that is enough.
  *
  * The account as the transaction found it is what that same snapshot shows
  * when it is set back to the transaction's first command, which hides the
@@ -21,10 +23,13 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
+#include "utils/acl.h"
 #include "utils/datum.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -47,10 +52,11 @@ typedef struct Question
 {
 	const char *column;
 	const char *relation;
+	const char *lock;
 } Question;
 
-static const Question ask_portfolio = {"portfolio::margin.portfolio", "account_portfolio"};
-static const Question ask_level = {"level::margin.level", "account_level"};
+static const Question ask_portfolio = {"portfolio::margin.portfolio", "account_portfolio", ""};
+static const Question lock_level = {"level::margin.level", "account_level", " FOR NO KEY UPDATE"};
 
 /*
  * What a volatile function reads may be newer than the query that calls it: the
@@ -72,8 +78,8 @@ static SPIPlanPtr
 prepare_question(const Book *book, const Question *question)
 {
 	Oid			type = book_key_type(book->keys);
-	const char *sql = psprintf("SELECT %s FROM %s WHERE account_id OPERATOR(pg_catalog.=) $1",
-							   question->column, book_object(book, question->relation));
+	const char *sql = psprintf("SELECT %s FROM %s WHERE account_id OPERATOR(pg_catalog.=) $1%s",
+							   question->column, book_object(book, question->relation), question->lock);
 	SPIPlanPtr	plan = SPI_prepare_cursor(sql, 1, &type, CURSOR_OPT_GENERIC_PLAN);
 
 	if (plan == NULL)
@@ -157,9 +163,9 @@ empty_portfolio(void)
 	return portfolio_finish(&writer);
 }
 
-/* Asks about one account, by a plan prepared once; the answer as the snapshot shows it at a command. */
+/* Asks about one account, by a plan prepared once; the answer as the snapshot shows it, or of the row that was locked. */
 static bool
-ask(const Court *court, const Account *account, SPIPlanPtr *plan, const Question *question, CommandId command, Datum *answer)
+ask(const Account *account, SPIPlanPtr *plan, const Question *question, Snapshot snapshot, Datum *answer)
 {
 	Book	   *book = account->book;
 	Identity	mine = act_for(book_owner(book), RESTRICTED);
@@ -167,7 +173,7 @@ ask(const Court *court, const Account *account, SPIPlanPtr *plan, const Question
 	MemoryContext caller = CurrentMemoryContext;
 	bool		isnull = true;
 
-	Assert(book_plans_run && court->snapshot->curcid == court->present);
+	Assert(book_plans_run);
 	if (*plan == NULL)
 	{
 		SPIPlanPtr	fresh = prepare_question(book, question);
@@ -176,10 +182,8 @@ ask(const Court *court, const Account *account, SPIPlanPtr *plan, const Question
 			elog(ERROR, "cannot keep the plan for \"%s\": %s", question->relation, SPI_result_code_string(SPI_result));
 		*plan = fresh;
 	}
-	court->snapshot->curcid = command;
-	if (SPI_execute_snapshot(*plan, &key, NULL, court->snapshot, InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
+	if (SPI_execute_snapshot(*plan, &key, NULL, snapshot, InvalidSnapshot, question->lock[0] == '\0', false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "cannot read \"%s\" of book \"%s\"", question->relation, NameStr(book->name));
-	court->snapshot->curcid = court->present;
 	/* SPI has switched to a context of its own, which lives too long */
 	MemoryContextSwitchTo(caller);
 	if (SPI_processed > 0)
@@ -201,9 +205,14 @@ portfolio_of(const Court *court, const Account *account, CommandId command)
 {
 	Book	   *book = account->book;
 	Datum		portfolio;
-	bool		known = ask(court, account, &book->portfolio, &ask_portfolio, command, &portfolio);
-	const CachedPlanSource *query = linitial(SPI_plan_get_plan_sources(book->portfolio));
+	bool		known;
+	const CachedPlanSource *query;
 
+	Assert(court->snapshot->curcid == court->present);
+	court->snapshot->curcid = command;
+	known = ask(account, &book->portfolio, &ask_portfolio, court->snapshot, &portfolio);
+	court->snapshot->curcid = court->present;
+	query = linitial(SPI_plan_get_plan_sources(book->portfolio));
 	/* planned again: a function in it may be another one now */
 	if (query->generation != book->checked)
 	{
@@ -213,18 +222,78 @@ portfolio_of(const Court *court, const Account *account, CommandId command)
 	return known ? PG_DETOAST_DATUM_PACKED(portfolio) : empty_portfolio();
 }
 
-/* The level that an account is kept at, -1 if it was never judged. */
-static int
-kept_level(const Court *court, const Account *account)
-{
-	Datum		level;
+/* ---------- the levels kept ---------- */
 
-	if (!ask(court, account, &account->book->level, &ask_level, court->present, &level))
-		return -1;
-	return option_from_enum(DatumGetObjectId(level), level_names);
+/* The level that an account is kept at, its row locked; -1 if it was never judged. */
+static int
+kept_level(const Account *account)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	Datum		level;
+	bool		known;
+
+	book_reopen(account->book);
+	known = ask(account, &account->book->level, &lock_level, snapshot, &level);
+	UnregisterSnapshot(snapshot);
+	return known ? option_from_enum(DatumGetObjectId(level), level_names) : -1;
+}
+
+/*
+ * Locks the levels kept, account by account, before the court takes its snapshot
+ * and its market: whoever held a row has judged by what he saw, and his level is
+ * judged anew.
+ */
+static const int *
+lock_levels(const AccountList *accounts)
+{
+	int		   *kept = MemoryContextAllocHuge(CurrentMemoryContext, Max(accounts->count, 1) * sizeof(int));
+
+	for (int i = 0; i < accounts->count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		kept[i] = (accounts->accounts[i]->features & FEATURE_LEVELS) != 0 ? kept_level(accounts->accounts[i]) : -1;
+	}
+	return kept;
 }
 
 /* ---------- refusing ---------- */
+
+/* Whether a role may read what the book says of its accounts, and no policy hides a part of it. */
+static bool
+may_read(const Book *book, Oid role)
+{
+	const CachedPlanSource *query = linitial(SPI_plan_get_plan_sources(book->portfolio));
+	Oid			relation = get_relname_relid("account_margin", book->schema);
+	ListCell   *cell;
+
+	if (!OidIsValid(relation) || pg_class_aclcheck(relation, role, ACL_SELECT) != ACLCHECK_OK)
+		return false;
+	foreach(cell, query->relationOids)
+	{
+		if (check_enable_rls(lfirst_oid(cell), role, true) == RLS_ENABLED)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Whether an error may tell what is in an account.  It is read by the client,
+ * or caught by the function that runs, which need not have the same rights.
+ */
+static bool
+may_be_told(const Book *book)
+{
+	return may_read(book, GetUserId()) && may_read(book, GetOuterUserId());
+}
+
+/* Error fields by which a program knows what refused: the book, and that it was its guard. */
+static int
+errguard(const Book *book)
+{
+	err_generic_string(PG_DIAG_SCHEMA_NAME, NameStr(book->name));
+	err_generic_string(PG_DIAG_CONSTRAINT_NAME, "margin_guard");
+	return 0;
+}
 
 static char *
 symbol_list(const Symbol *symbols, int count)
@@ -257,10 +326,27 @@ refuse_unpriced(const Account *account, const Valuation *after)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNPRICED_ACCOUNT),
+			 may_be_told(account->book) ?
 			 errmsg("account \"%s\" of book \"%s\" cannot be valued: no price or parameters for %s",
-					account->key, NameStr(account->book->name), symbol_list(after->missing, after->nmissing)),
+					account->key, NameStr(account->book->name), symbol_list(after->missing, after->nmissing)) :
+			 errmsg("account \"%s\" of book \"%s\" cannot be valued", account->key, NameStr(account->book->name)),
 			 errdetail("While an account cannot be valued, no balance of it may fall and no leg of a position may grow or change its entry price or leverage for the worse."),
-			 errhint("Enter what is missing into the venue's tables, or leave the account's balances and positions as they are.")));
+			 errhint("Enter what is missing into the venue's tables, or leave the account's balances and positions as they are."),
+			 errguard(account->book)));
+}
+
+#define ADVICE "Withdraw less, open less, or add collateral in the same transaction; what does not lower the available margin is never refused."
+
+/* To somebody who may write an account and not read it. */
+static pg_noreturn void
+refuse_silently(const Account *account)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_MARGIN),
+			 errmsg("insufficient margin in account \"%s\" of book \"%s\"", account->key, NameStr(account->book->name)),
+			 errdetail("Amounts are told only to roles that may read all of \"%s.account_margin\".", NameStr(account->book->name)),
+			 errhint(ADVICE),
+			 errguard(account->book)));
 }
 
 static pg_noreturn void
@@ -273,6 +359,8 @@ refuse(const Account *account, const Valuation *after, const Valuation *before)
 		refuse_unpriced(account, after);
 
 	Assert(!valuation_passes(after));
+	if (!may_be_told(account->book))
+		refuse_silently(account);
 	requirement_of(after, market_of(account), &required, &lack);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_MARGIN),
@@ -283,7 +371,8 @@ refuse(const Account *account, const Valuation *after, const Valuation *before)
 					   level_names[after->level]) :
 			 errdetail("The account would be at level %s with an available margin of %s; the transaction found it with %s.",
 					   level_names[after->level], dec_text(&after->available_margin), dec_text(&before->available_margin)),
-			 errhint("Withdraw less, open less, or add collateral in the same transaction; what does not lower the available margin is never refused.")));
+			 errhint(ADVICE),
+			 errguard(account->book)));
 }
 
 /* Journals what was let through although it would have been refused; as the book's owner. */
@@ -339,7 +428,7 @@ judge_change(const Court *court, const Account *account, const struct varlena *h
 }
 
 static void
-judge_account(Court *court, Account *account)
+judge_account(Court *court, Account *account, int kept)
 {
 	MemoryContext old = MemoryContextSwitchTo(court->context);
 	struct varlena *held;
@@ -351,7 +440,7 @@ judge_account(Court *court, Account *account)
 	value_portfolio(&after, PointerGetDatum(held), market_of(account), VALUE_MARGINS);
 	if ((account->features & FEATURE_GUARD) != 0 && !valuation_passes(&after))
 		judge_change(court, account, held, &after);
-	if ((account->features & FEATURE_LEVELS) != 0 && kept_level(court, account) != (int) after.level)
+	if ((account->features & FEATURE_LEVELS) != 0 && kept != (int) after.level)
 		court->moved[court->nmoved++] = account;
 	account->reading = account->book->copy->reading;
 	MemoryContextSwitchTo(old);
@@ -427,13 +516,14 @@ static pg_noinline void
 judge(const AccountList *accounts)
 {
 	int			settings = pin_settings();
+	const int  *kept = lock_levels(accounts);
 	Court		court;
 
 	open_court(&court, accounts);
 	for (int i = 0; i < accounts->count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		judge_account(&court, accounts->accounts[i]);
+		judge_account(&court, accounts->accounts[i], kept[i]);
 	}
 	UnregisterSnapshot(court.snapshot);
 	if (court.nmoved > 0)

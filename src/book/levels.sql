@@ -5,10 +5,31 @@
 --   account_level  one row per account that was ever judged,
 --   level_event    one row per change.
 --
--- An account begins as healthy.  Whoever judges an account to write its level
--- has locked it before, as lock_accounts() does, and judges in a later snapshot:
--- so each judgement sees all that earlier ones saw.  The guard holds the locks of
--- the accounts that a transaction wrote when it judges them.
+-- An account begins as healthy.
+--
+-- Whoever judges an account to write its level, or to find that it may stay, has
+-- locked its row of account_level before, keeps the lock until the transaction
+-- ends, and judges in a snapshot (and with a kept level) taken after he got it.
+-- Of two judgements of one account the one that gets the row later has waited for
+-- the end of the other, so it sees the level that the other left, and all that
+-- the other saw.
+--
+-- What a transaction has written itself and nobody else sees yet is judged by
+-- that transaction, at its end.  Suppose a refresh judges the account without it:
+--
+--   the writer gets the row first: the refresh waits for it, and sees what it
+--     wrote;
+--   the refresh gets it first: the writer waits, and judges what the refresh
+--     left, even where the level had been right without the refresh.  That is
+--     why a writer locks the row also where the level stays.
+--
+-- A row that is not there yet stands for the same: it is entered before it is
+-- locked, and to enter what another has entered waits for the end of the other.
+--
+-- So a refresh needs no lock on accounts, and nobody who holds one stands in its
+-- way unless he holds the level too.  Those who judge few accounts lock them
+-- first (the guard, refresh_account_levels()), which puts them in one order for
+-- everybody; a refresh follows no order, but does not wait for who waits for it.
 --
 -- Keys arrive as text and are compared in the book's own type, so that indexes
 -- serve.  Row security is off: it raises an error where it would hide rows, for
@@ -121,7 +142,7 @@ COMMENT ON FUNCTION margin_internal.account_keys(text[], anyelement) IS
 'Accounts as an array of the type of key, which only gives its type: (NULL::account).account_id in a book. '
 'Immutable, so that a plan made for one list of accounts knows how many there are; an error for one that is no key.';
 
-CREATE FUNCTION margin_internal.write_account_levels(book name, accounts text[], cause text, market margin.market) RETURNS integer
+CREATE FUNCTION margin_internal.judge_levels(book name, accounts text[], cause text, market margin.market) RETURNS integer
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
@@ -134,19 +155,7 @@ DECLARE
     ratios numeric[];
 BEGIN
     PERFORM margin_internal.enter_book(book);
-
-    -- Each statement sees what was committed before it began.  The rows are
-    -- locked too, so that at REPEATABLE READ a change not seen is an error.
-    INSERT INTO account_level (account_id, level)
-    SELECT DISTINCT a, 'healthy'::margin.level FROM unnest(margin_internal.account_keys(accounts, (NULL::account).account_id)) AS a
-     WHERE NOT EXISTS (SELECT FROM account_level AS l WHERE l.account_id = a)
-     ORDER BY a
-        ON CONFLICT DO NOTHING;
-    PERFORM FROM account_level AS l
-      WHERE l.account_id = ANY (margin_internal.account_keys(accounts, (NULL::account).account_id))
-      ORDER BY l.account_id FOR NO KEY UPDATE;
-
-    given := coalesce(write_account_levels.market, venue_market());
+    given := coalesce(judge_levels.market, venue_market());
     ratios := venue_release_ratios();
     WITH judged AS MATERIALIZED (
         SELECT l.account_id, l.level AS from_level, h.p, h.v,
@@ -169,12 +178,38 @@ BEGIN
     SELECT j.account_id, j.from_level, j.to_level,
            CASE WHEN j.p IS NULL THEN 0::numeric ELSE (j.v).equity END,
            CASE WHEN j.p IS NULL THEN 0::numeric ELSE (j.v).maintenance_margin END,
-           coalesce(margin.prices(j.p, given), '{}'), write_account_levels.cause
+           coalesce(margin.prices(j.p, given), '{}'), judge_levels.cause
       FROM judged AS j
      WHERE j.to_level <> j.from_level
      ORDER BY j.account_id;
     GET DIAGNOSTICS changes = ROW_COUNT;
     RETURN changes;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.judge_levels(name, text[], text, margin.market) IS
+'Judges accounts whose rows of account_level the caller has locked, writes the levels that changed and their events, and returns how many.';
+
+CREATE FUNCTION margin_internal.write_account_levels(book name, accounts text[], cause text, market margin.market) RETURNS integer
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM margin_internal.enter_book(book);
+
+    -- Each statement sees what was committed before it began.  At REPEATABLE
+    -- READ a change not seen is an error.
+    INSERT INTO account_level (account_id, level)
+    SELECT DISTINCT a, 'healthy'::margin.level FROM unnest(margin_internal.account_keys(accounts, (NULL::account).account_id)) AS a
+     WHERE NOT EXISTS (SELECT FROM account_level AS l WHERE l.account_id = a)
+     ORDER BY a
+        ON CONFLICT DO NOTHING;
+    PERFORM FROM account_level AS l
+      WHERE l.account_id = ANY (margin_internal.account_keys(accounts, (NULL::account).account_id))
+      ORDER BY l.account_id FOR NO KEY UPDATE;
+    RETURN margin_internal.judge_levels(book, accounts, cause, market);
 END
 $$;
 COMMENT ON FUNCTION margin_internal.write_account_levels(name, text[], text, margin.market) IS
@@ -195,6 +230,168 @@ COMMENT ON FUNCTION margin.refresh_account_levels(name, text[], text, margin.mar
 'At REPEATABLE READ and above it judges what the transaction sees, and fails with 40001 where another has changed a level since. '
 'An error where row security hides rows, and for a null account.';
 
+-- Rows are entered and locked without waiting where that is possible.  10 ms
+-- are enough for whoever is just about to commit.
+CREATE FUNCTION margin_internal.enter_levels(book name, accounts text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+SET lock_timeout = '10ms'
+AS $$
+#variable_conflict use_column
+DECLARE
+    half CONSTANT integer := cardinality(accounts) / 2;
+BEGIN
+    PERFORM margin_internal.enter_book(book);
+    INSERT INTO account_level (account_id, level)
+    SELECT a, 'healthy'::margin.level FROM unnest(margin_internal.account_keys(accounts, (NULL::account).account_id)) AS a
+     ORDER BY a
+        ON CONFLICT DO NOTHING;
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+    -- there is no INSERT ... SKIP LOCKED
+    IF half > 0 THEN
+        PERFORM margin_internal.enter_levels(book, accounts[:half]);
+        PERFORM margin_internal.enter_levels(book, accounts[half + 1:]);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.enter_levels(name, text[]) IS
+'Enters accounts as healthy that have no level yet, apart from those that another transaction is entering.';
+
+CREATE FUNCTION margin_internal.lock_free_levels(book name, accounts text[]) RETURNS text[]
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM margin_internal.enter_book(book);
+    RETURN ARRAY(SELECT l.account_id::text FROM account_level AS l
+                  WHERE l.account_id = ANY (margin_internal.account_keys(accounts, (NULL::account).account_id))
+                    FOR NO KEY UPDATE SKIP LOCKED);
+END
+$$;
+COMMENT ON FUNCTION margin_internal.lock_free_levels(name, text[]) IS
+'Locks the rows of account_level that no other transaction holds, and returns whose they are.';
+
+CREATE FUNCTION margin_internal.await_level(book name, account text, cause text, patience interval) RETURNS integer
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '200ms'
+AS $$
+BEGIN
+    IF patience < interval '200 ms' THEN
+        PERFORM set_config('lock_timeout', greatest(ceil(extract(epoch FROM patience) * 1000), 1)::text, true);
+    END IF;
+    RETURN margin_internal.write_account_levels(book, ARRAY[account], cause, NULL);
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.await_level(name, text, text, interval) IS
+'write_account_levels() of one account that another transaction holds; null if it still does after that time (null: long), or after 200 ms, which is shorter than the usual deadlock_timeout.';
+
+CREATE FUNCTION margin_internal.level_holders(book name, account text) RETURNS integer[]
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    holders integer[];
+BEGIN
+    PERFORM margin_internal.enter_book(book);
+    holders := ARRAY(SELECT DISTINCT k.pid FROM account_level AS l
+                       JOIN pg_locks AS k ON k.locktype = 'transactionid' AND k.transactionid = l.xmax AND k.mode = 'ExclusiveLock' AND k.granted
+                      WHERE l.account_id = account_key(account) AND k.pid IS NOT NULL AND k.pid <> pg_backend_pid() ORDER BY k.pid);
+    -- several share the lock, or enter the row: whoever may
+    IF holders = '{}' THEN
+        holders := ARRAY(SELECT DISTINCT k.pid FROM pg_locks AS k
+                          WHERE k.locktype = 'relation' AND k.relation = 'account_level'::regclass AND k.mode IN ('RowShareLock', 'RowExclusiveLock') AND k.granted
+                            AND k.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+                            AND k.pid <> pg_backend_pid() ORDER BY k.pid);
+    END IF;
+    RETURN holders;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.level_holders(name, text) IS
+'The processes that hold the level of an account, as far as that can be found out; none for a prepared transaction.';
+
+CREATE FUNCTION margin_internal.waits_for_me(holders integer[]) RETURNS boolean
+LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    WITH RECURSIVE waiting (pid) AS (
+        SELECT h.pid FROM unnest(holders) AS h (pid)
+        UNION
+        SELECT b.pid FROM waiting AS w, unnest(pg_blocking_pids(w.pid)) AS b (pid)
+    )
+    SELECT EXISTS (SELECT FROM waiting AS w WHERE w.pid = pg_backend_pid());
+END;
+COMMENT ON FUNCTION margin_internal.waits_for_me(integer[]) IS 'whether one of these processes waits for this one, or for one that does';
+
+CREATE FUNCTION margin_internal.write_free_levels(book name, accounts text[], cause text) RETURNS integer
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    began timestamptz;
+    patience CONSTANT interval := (SELECT s.setting::integer * interval '1 ms' FROM pg_settings AS s WHERE s.name = 'lock_timeout' AND s.setting <> '0');
+    changes integer := 0;
+    waiting text[] := accounts;
+    free text[];
+    first text;
+    changed integer;
+    holders integer[];
+    told integer[];
+    who text;
+BEGIN
+    LOOP
+        free := margin_internal.lock_free_levels(book, waiting);
+        IF free <> '{}' THEN
+            changes := changes + margin_internal.judge_levels(book, free, cause, NULL);
+            waiting := ARRAY(SELECT w.account FROM unnest(waiting) WITH ORDINALITY AS w (account, n)
+                              WHERE NOT EXISTS (SELECT FROM unnest(free) AS f (account) WHERE f.account = w.account) ORDER BY w.n);
+        END IF;
+        EXIT WHEN waiting = '{}';
+
+        -- All others are done.  One after the other, in the order of those who
+        -- wait for it too; the rest may have become free meanwhile.
+        first := waiting[1];
+        began := coalesce(began, clock_timestamp());
+        holders := margin_internal.level_holders(book, first);
+        who := CASE cardinality(holders) WHEN 0 THEN 'a prepared transaction' WHEN 1 THEN 'process ' || holders[1]
+                    ELSE 'one of the processes ' || array_to_string(holders, ', ') END;
+        IF margin_internal.waits_for_me(holders) THEN
+            -- it judges the account itself, after what this one leaves
+            RAISE NOTICE USING MESSAGE = format('account "%s" of book "%s" is left to a transaction that waits for this refresh', first, book),
+                DETAIL = format('Its level is held by %s.', who);
+            waiting := waiting[2:];
+        ELSIF clock_timestamp() - began >= patience THEN
+            RAISE WARNING USING ERRCODE = 'lock_not_available',
+                MESSAGE = format('accounts of book "%s" were not refreshed since other transactions hold their levels: %s', book, cardinality(waiting)),
+                DETAIL = format('The level of account "%s" is held by %s; lock_timeout is over.', first, who),
+                HINT = 'The next refresh judges them.';
+            EXIT;
+        ELSE
+            IF told IS DISTINCT FROM holders THEN
+                RAISE NOTICE USING MESSAGE = format('refresh of book "%s" waits for another transaction', book),
+                    DETAIL = format('The level of account "%s" is held by %s.', first, who);
+                told := holders;
+            END IF;
+            PERFORM margin_internal.report_progress(format('refresh %s: waiting for pid %s', left(book::text, 12), coalesce(holders[1]::text, '?')),
+                                                    0, cardinality(waiting));
+            changed := margin_internal.await_level(book, first, cause, patience - (clock_timestamp() - began));
+            changes := changes + coalesce(changed, 0);
+            waiting := CASE WHEN changed IS NULL THEN waiting[2:] || first ELSE waiting[2:] END;
+        END IF;
+    END LOOP;
+    RETURN changes;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.write_free_levels(name, text[], text) IS
+'write_account_levels() in the present market, those first whose level no other transaction holds; then waits for the others as refresh_levels() says.';
+
 CREATE FUNCTION margin.refresh_levels(book name, assets text[] DEFAULT NULL, contracts text[] DEFAULT NULL, cause text DEFAULT 'refresh')
 RETURNS integer
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -212,6 +409,7 @@ DECLARE
     moved_assets text[] := coalesce(assets, '{}');
     moved_contracts text[];
     candidates text[];
+    fresh text[];
     expected bigint;
 BEGIN
     PERFORM margin_internal.enter_book(book);
@@ -228,8 +426,7 @@ BEGIN
     moved_contracts := ARRAY(SELECT c.contract FROM margin.contracts(present) AS c
                               WHERE c.contract = ANY (refresh_levels.contracts) OR c.settle = ANY (refresh_levels.assets));
 
-    -- Without locks on accounts; one without a row enters as healthy.  Rows
-    -- without an account are nobody's level.
+    -- Without locks.  Rows without an account are nobody's level.
     WITH judged AS MATERIALIZED (
         SELECT j.account_id, j.kept, j.held
           FROM (SELECT coalesce(h.account_id, l.account_id) AS account_id, l.level AS kept,
@@ -248,18 +445,21 @@ BEGIN
                  -- of others no row is in h
                  WHERE everyone OR h.account_id IS NOT NULL) AS j
          WHERE j.kept IS NULL OR j.held <> j.kept
-    ), entered AS (
-        INSERT INTO account_level (account_id, level)
-        SELECT j.account_id, 'healthy'::margin.level FROM judged AS j WHERE j.kept IS NULL ORDER BY j.account_id
-            ON CONFLICT DO NOTHING
     )
-    SELECT array_agg(j.account_id::text) INTO candidates FROM judged AS j WHERE j.held <> coalesce(j.kept, 'healthy');
+    SELECT array_agg(j.account_id::text) FILTER (WHERE j.kept IS NULL),
+           array_agg(j.account_id::text) FILTER (WHERE j.held <> coalesce(j.kept, 'healthy'))
+      INTO fresh, candidates FROM judged AS j;
 
-    -- Those that changed, under their locks.
-    RETURN CASE WHEN candidates IS NULL THEN 0 ELSE margin.refresh_account_levels(book, candidates, cause) END;
+    -- Those never judged, as healthy; then those that changed, once more, under
+    -- the locks of their rows.
+    IF fresh IS NOT NULL THEN
+        PERFORM margin_internal.enter_levels(book, fresh);
+    END IF;
+    RETURN CASE WHEN candidates IS NULL THEN 0 ELSE margin_internal.write_free_levels(book, candidates, cause) END;
 END
 $$;
 COMMENT ON FUNCTION margin.refresh_levels(name, text[], text[], text) IS
 'Judges every account of a book in the present market of its venue, or only those that hold one of the assets, one of the contracts, or a contract settled in one of the assets; then changes the levels that moved as refresh_account_levels() does, and returns how many. '
 'Where nothing changed it writes nothing. It waits for other refreshes of the book to commit; margin.progress shows how far it is. '
+'Accounts that change while another transaction holds their level come last: it waits for them, for no longer than lock_timeout (0: without bound) in all, a notice and margin.progress say for whom, and what is still held then is left to the next refresh with a warning. '
 'Isolation levels and row security as there; an error (42704) where there is no such book.';

@@ -13,15 +13,22 @@
  * The message names the venue's view planned_change, which hardly anybody opens:
  * named after a price table it would make every session plan its queries again
  * whenever a price moves.  Which venue that is, the book's bridge says together
- * with the market.  The bridge may be replaced, and rights on it granted and
+ * with the market.
+ *
+ * Triggers do not see all: ALTER TABLE may compute new prices, or switch them
+ * off.  So any change of one of those tables makes a copy stale, too, and a
+ * market is not kept at all where one of them would not tell.  The bridge may be replaced, and rights on it granted and
  * revoked: any change of a function makes all copies stale.
  */
 #include "postgres.h"
 
+#include "access/relation.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "parser/parse_func.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -33,8 +40,25 @@
 #include "book/acting.h"
 #include "book/market_copy.h"
 
+/* As stored_market() reads them. */
+static const char *const source_names[MARKET_SOURCES] = {
+	"asset", "asset_change", "collateral_tier", "liability_tier", "index_price",
+	"contract", "contract_change", "risk_tier", "mark_price", "level_threshold"
+};
+
 static MarketCopy *copies;		/* of all books */
 static uint64 readings;			/* how many there were */
+
+static bool
+concerns(const MarketCopy *copy, Oid relation)
+{
+	for (int i = 0; i < MARKET_SOURCES; i++)
+	{
+		if (relation == copy->sources[i])
+			return true;
+	}
+	return relation == copy->messenger;
+}
 
 /*
  * Nothing but a flag: this runs at any time, also in the middle of reading a
@@ -45,7 +69,7 @@ relation_changed(Datum arg, Oid relation)
 {
 	for (MarketCopy *copy = copies; copy != NULL; copy = copy->next)
 	{
-		if (relation == copy->messenger || !OidIsValid(relation) || !OidIsValid(copy->messenger))
+		if (!OidIsValid(relation) || !OidIsValid(copy->messenger) || concerns(copy, relation))
 			copy->stale = true;
 	}
 }
@@ -141,6 +165,50 @@ column_of_market(const Book *book, int number)
 	return value;
 }
 
+#define TOLD_OF (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE)
+
+/* Whether triggers tell of any change of what a table holds, in every session: also where session_replication_role is replica. */
+static bool
+always_tells(Oid relation, Oid function)
+{
+	Relation	table = OidIsValid(relation) ? try_relation_open(relation, AccessShareLock) : NULL;
+	int			told = 0;
+
+	if (table == NULL)
+		return false;
+	/* rows of tables that inherit from it are not its own */
+	for (int i = 0; table->trigdesc != NULL && !table->rd_rel->relhassubclass && i < table->trigdesc->numtriggers; i++)
+	{
+		const Trigger *trigger = &table->trigdesc->triggers[i];
+
+		if (trigger->tgfoid == function && trigger->tgenabled == TRIGGER_FIRES_ALWAYS &&
+			trigger->tgqual == NULL && trigger->tgnattr == 0)
+			told |= trigger->tgtype & TOLD_OF;
+	}
+	relation_close(table, AccessShareLock);
+	return told == TOLD_OF;
+}
+
+/*
+ * Learns who will tell of changes, and whether all will.  The messenger last:
+ * until it is known every message counts.
+ */
+static bool
+learn_sources(MarketCopy *copy, Oid messenger)
+{
+	Oid			function = LookupFuncName(list_make2(makeString("margin_internal"), makeString("market_changed")), 0, NULL, false);
+	Oid			schema = get_rel_namespace(messenger);
+	bool		all = true;
+
+	for (int i = 0; i < MARKET_SOURCES; i++)
+	{
+		copy->sources[i] = get_relname_relid(source_names[i], schema);
+		all = always_tells(copy->sources[i], function) && all;
+	}
+	copy->messenger = messenger;
+	return all;
+}
+
 /* Reads the market and the instant until which it holds. */
 static void
 read_market(Book *book, Snapshot snapshot, TimestampTz clock)
@@ -157,7 +225,8 @@ read_market(Book *book, Snapshot snapshot, TimestampTz clock)
 
 	copy->expires = DatumGetTimestampTz(column_of_market(book, 2));
 	copy->made = clock;
-	copy->messenger = DatumGetObjectId(column_of_market(book, 3));
+	if (!learn_sources(copy, DatumGetObjectId(column_of_market(book, 3))))
+		copy->expires = clock;
 	copy->reading = ++readings;
 	market = column_of_market(book, 1);
 	MemoryContextSwitchTo(copy->context);

@@ -11,6 +11,9 @@
 #include "book/book.h"
 #include "value/market.h"
 
+/* Tables of a venue that its market is made of. */
+#define MARKET_SOURCES 10
+
 /* What a book's "copy" is; only market_copy.c writes it. */
 typedef struct MarketCopy
 {
@@ -18,6 +21,7 @@ typedef struct MarketCopy
 	uint64		reading;		/* which reading this was, of all in the session, from 1 */
 	MemoryContext context;		/* of the market */
 	Oid			messenger;		/* the relation whose invalidation says that it changed; InvalidOid: not known yet */
+	Oid			sources[MARKET_SOURCES];	/* relations that may be altered */
 	bool		stale;
 	TimestampTz made;
 	TimestampTz expires;

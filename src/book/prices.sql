@@ -41,84 +41,113 @@ COMMENT ON FUNCTION margin.prune_price_history(name, interval) IS
 -- set_prices(), which has entered the venue.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION margin_internal.check_prices(kind text, symbols text[], prices numeric[], known text[]) RETURNS void
-LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+-- As feeds write them: a number, or a text that is one.  Casts that cannot
+-- fail are told by their look, since catching an error takes a subtransaction.
+CREATE FUNCTION margin_internal.number_of(written text) RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    flaw record;
 BEGIN
-    IF coalesce(cardinality(symbols), 0) <> coalesce(cardinality(prices), 0) THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('%s %ss with %s prices', coalesce(cardinality(symbols), 0), kind, coalesce(cardinality(prices), 0));
+    IF length(written) <= 1000 AND written ~* '^ *[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)(e[+-]?[0-9]{1,3})? *$' THEN
+        RETURN written::numeric;
+    ELSIF written ~* '^ *(nan|[+-]?inf(inity)?) *$' THEN
+        RETURN written::numeric;
+    ELSIF written ~* '^ *[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)(e[+-]?[0-9]+)? *$' THEN
+        BEGIN
+            RETURN written::numeric;
+        EXCEPTION WHEN numeric_value_out_of_range OR invalid_text_representation THEN
+            RETURN 'NaN'::numeric;
+        END;
     END IF;
-    SELECT g.* INTO flaw
-      FROM unnest(symbols, prices) WITH ORDINALITY AS g (symbol, price, n)
-     WHERE g.symbol IS NULL OR (margin.is_amount(g.price) AND g.price > 0::numeric) IS NOT TRUE
-     ORDER BY g.n LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION USING
-            ERRCODE = CASE WHEN flaw.symbol IS NULL OR flaw.price IS NULL THEN 'null_value_not_allowed' ELSE 'invalid_parameter_value' END,
-            MESSAGE = CASE WHEN flaw.symbol IS NULL THEN format('%s %s is null', kind, flaw.n)
-                           ELSE format('price of %s "%s" is %s', kind, flaw.symbol,
-                                       coalesce(regexp_replace(flaw.price::text, '^(.{60}).+$', '\1...'), 'null')) END,
-            DETAIL = 'A price is above 0, finite, and has at most 1,000 digits on each side of the point.';
-    END IF;
-    SELECT g.symbol INTO flaw FROM unnest(symbols) AS g (symbol) GROUP BY g.symbol HAVING count(*) > 1 ORDER BY g.symbol COLLATE "C" LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('%s "%s" is given more than one price', kind, flaw.symbol);
-    END IF;
-    SELECT string_agg(format('"%s"', g.symbol), ', ' ORDER BY g.symbol COLLATE "C") AS symbols INTO flaw
-      FROM unnest(symbols) AS g (symbol) WHERE g.symbol <> ALL (known);
-    IF flaw.symbols IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('unknown %ss: %s', kind, flaw.symbols),
-            HINT = format('A symbol has to be in the table %I of the venue before it has a price.', kind);
-    END IF;
+    RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.check_prices(text, text[], numeric[], text[]) IS 'an error that names the first flaw of a batch of prices';
+COMMENT ON FUNCTION margin_internal.number_of(text) IS 'the number that a text writes in decimal digits; NaN for one that no numeric can hold, null where it is none';
 
-CREATE FUNCTION margin_internal.apply_index_prices(assets text[], prices numeric[], at timestamptz, force boolean) RETURNS text[]
+CREATE FUNCTION margin_internal.given_prices(kind text, symbols text[], prices text[], known text[])
+RETURNS TABLE (symbol text, price numeric, flaw text)
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT g.symbol, g.price,
+           kind || ' ' || coalesce(left(g.symbol, 255), 'number ' || g.n) || ': ' ||
+           CASE WHEN g.symbol IS NULL THEN 'symbol is null'
+                WHEN g.symbol <> ALL (known) THEN 'unknown'
+                WHEN g.times > 1 THEN 'given more than one price'
+                WHEN g.price IS NULL OR (margin.is_amount(g.price) AND g.price > 0::numeric) IS NOT TRUE
+                THEN 'price is ' || coalesce(CASE WHEN length(g.written) > 60 THEN left(g.written, 60) || '...' ELSE g.written END, 'null')
+                     || CASE WHEN g.price IS NULL AND g.written IS NOT NULL THEN ', not a number' ELSE '' END
+           END
+      FROM (SELECT u.symbol, u.written, u.n, margin_internal.number_of(u.written) AS price, count(*) OVER (PARTITION BY u.symbol) AS times
+              FROM unnest(symbols, prices) WITH ORDINALITY AS u (symbol, written, n)) AS g
+     ORDER BY g.n;
+END;
+COMMENT ON FUNCTION margin_internal.given_prices(text, text[], text[], text[]) IS 'a batch of prices as numbers, and for each that cannot be set a line that says why';
+
+-- A price that was dated ahead by hand would stand in the way of all others
+-- until then, so it counts for less than any that is of now or before.
+CREATE FUNCTION margin_internal.apply_index_prices(
+    assets text[], prices numeric[], at timestamptz, force boolean, OUT applied text[], OUT older text[]
+) RETURNS record
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS $$
 DECLARE
-    done text[];
+    horizon CONSTANT timestamptz := clock_timestamp() + interval '5 s';
+    ahead CONSTANT jsonb := (SELECT jsonb_object_agg(p.asset, p.updated_at) FROM index_price AS p WHERE p.asset = ANY (assets) AND p.updated_at > horizon);
+    replaced record;
 BEGIN
     -- in one order, which is everybody's
-    WITH applied AS (
+    WITH done AS (
         INSERT INTO index_price AS p (asset, price, updated_at)
         SELECT g.symbol, g.price, at FROM unnest(assets, prices) AS g (symbol, price) ORDER BY g.symbol COLLATE "C"
             ON CONFLICT (asset) DO UPDATE SET price = excluded.price, updated_at = excluded.updated_at
-         WHERE (excluded.updated_at >= p.updated_at OR force)
+         WHERE (excluded.updated_at >= p.updated_at OR force OR p.updated_at > horizon)
            AND (excluded.price, excluded.updated_at) IS DISTINCT FROM (p.price, p.updated_at)
         RETURNING p.asset
     )
-    SELECT coalesce(array_agg(a.asset), '{}') INTO done FROM applied AS a;
-    RETURN done;
+    SELECT coalesce(array_agg(d.asset), '{}') INTO applied FROM done AS d;
+    -- The rows were locked, so they are what they were compared with.
+    older := ARRAY(SELECT format('asset %s: older than the stored price of %s', p.asset, p.updated_at)
+                     FROM unnest(assets, prices) WITH ORDINALITY AS g (symbol, price, n) JOIN index_price AS p ON p.asset = g.symbol
+                    WHERE p.asset <> ALL (applied) AND (p.price, p.updated_at) IS DISTINCT FROM (g.price, at)
+                    ORDER BY g.n);
+    FOR replaced IN SELECT j.key, j.value FROM jsonb_each_text(ahead) AS j WHERE j.key = ANY (applied) LOOP
+        RAISE WARNING USING MESSAGE = format('the price of asset "%s" was dated ahead, %s, and has been replaced by one of %s', replaced.key, replaced.value::timestamptz, at);
+    END LOOP;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.apply_index_prices(text[], numeric[], timestamptz, boolean) IS 'writes index prices that are new and not older than what is stored, or forced; returns their assets';
+COMMENT ON FUNCTION margin_internal.apply_index_prices(text[], numeric[], timestamptz, boolean) IS
+'writes index prices that are new and not older than what is stored, or forced; a price stored as of the future gives way, with a warning. Their assets, and a line for each that is older';
 
-CREATE FUNCTION margin_internal.apply_mark_prices(contracts text[], prices numeric[], at timestamptz, force boolean) RETURNS text[]
+CREATE FUNCTION margin_internal.apply_mark_prices(
+    contracts text[], prices numeric[], at timestamptz, force boolean, OUT applied text[], OUT older text[]
+) RETURNS record
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS $$
 DECLARE
-    done text[];
+    horizon CONSTANT timestamptz := clock_timestamp() + interval '5 s';
+    ahead CONSTANT jsonb := (SELECT jsonb_object_agg(p.contract, p.updated_at) FROM mark_price AS p WHERE p.contract = ANY (contracts) AND p.updated_at > horizon);
+    replaced record;
 BEGIN
-    WITH applied AS (
+    WITH done AS (
         INSERT INTO mark_price AS p (contract, price, updated_at)
         SELECT g.symbol, g.price, at FROM unnest(contracts, prices) AS g (symbol, price) ORDER BY g.symbol COLLATE "C"
             ON CONFLICT (contract) DO UPDATE SET price = excluded.price, updated_at = excluded.updated_at
-         WHERE (excluded.updated_at >= p.updated_at OR force)
+         WHERE (excluded.updated_at >= p.updated_at OR force OR p.updated_at > horizon)
            AND (excluded.price, excluded.updated_at) IS DISTINCT FROM (p.price, p.updated_at)
         RETURNING p.contract
     )
-    SELECT coalesce(array_agg(a.contract), '{}') INTO done FROM applied AS a;
-    RETURN done;
+    SELECT coalesce(array_agg(d.contract), '{}') INTO applied FROM done AS d;
+    older := ARRAY(SELECT format('contract %s: older than the stored price of %s', p.contract, p.updated_at)
+                     FROM unnest(contracts, prices) WITH ORDINALITY AS g (symbol, price, n) JOIN mark_price AS p ON p.contract = g.symbol
+                    WHERE p.contract <> ALL (applied) AND (p.price, p.updated_at) IS DISTINCT FROM (g.price, at)
+                    ORDER BY g.n);
+    FOR replaced IN SELECT j.key, j.value FROM jsonb_each_text(ahead) AS j WHERE j.key = ANY (applied) LOOP
+        RAISE WARNING USING MESSAGE = format('the price of contract "%s" was dated ahead, %s, and has been replaced by one of %s', replaced.key, replaced.value::timestamptz, at);
+    END LOOP;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.apply_mark_prices(text[], numeric[], timestamptz, boolean) IS 'writes mark prices that are new and not older than what is stored, or forced; returns their contracts';
+COMMENT ON FUNCTION margin_internal.apply_mark_prices(text[], numeric[], timestamptz, boolean) IS
+'writes mark prices that are new and not older than what is stored, or forced; a price stored as of the future gives way, with a warning. Their contracts, and a line for each that is older';
 
 CREATE FUNCTION margin_internal.keeps_levels(book name) RETURNS boolean
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
@@ -167,73 +196,143 @@ $$;
 COMMENT ON FUNCTION margin_internal.refresh_books(name, text[], text[]) IS
 'refreshes the levels of all books of a venue that keep levels, in order of their names; a book whose owner is not admitted, or whose refresh fails, is named with the reason';
 
-CREATE FUNCTION margin.set_prices(
-    venue name, assets text[], asset_prices numeric[], contracts text[] DEFAULT '{}', marks numeric[] DEFAULT '{}',
-    at timestamptz DEFAULT NULL, force boolean DEFAULT false, refresh boolean DEFAULT false,
-    OUT applied integer, OUT ignored integer, OUT level_changes integer, OUT not_refreshed text[]
+CREATE FUNCTION margin_internal.apply_prices(
+    venue name, assets text[], asset_prices text[], contracts text[], marks text[], at timestamptz, force boolean, refresh boolean, strict boolean,
+    OUT applied integer, OUT ignored integer, OUT level_changes integer, OUT not_refreshed text[], OUT rejected text[]
 ) RETURNS record
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     observed_at CONSTANT timestamptz := coalesce(at, clock_timestamp());
-    changed_assets text[];
-    changed_contracts text[];
+    given_assets record;
+    given_contracts record;
+    done_assets record;
+    done_contracts record;
 BEGIN
     IF NOT isfinite(observed_at) OR observed_at > clock_timestamp() + interval '5 s' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('prices cannot be observed at %s', observed_at),
             DETAIL = format('It is %s; clocks may differ by 5 s.', clock_timestamp());
     END IF;
+    IF coalesce(cardinality(assets), 0) <> coalesce(cardinality(asset_prices), 0) OR coalesce(cardinality(contracts), 0) <> coalesce(cardinality(marks), 0) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s assets with %s prices, %s contracts with %s prices', coalesce(cardinality(assets), 0), coalesce(cardinality(asset_prices), 0),
+                             coalesce(cardinality(contracts), 0), coalesce(cardinality(marks), 0));
+    END IF;
     PERFORM margin_internal.enter_venue(venue);
 
     -- Everything is checked before anything is written.
-    PERFORM margin_internal.check_prices('asset', assets, asset_prices, ARRAY(SELECT a.asset FROM asset AS a WHERE a.asset = ANY (assets)));
-    PERFORM margin_internal.check_prices('contract', contracts, marks, ARRAY(SELECT c.contract FROM contract AS c WHERE c.contract = ANY (contracts)));
-    changed_assets := margin_internal.apply_index_prices(assets, asset_prices, observed_at, coalesce(force, false));
-    changed_contracts := margin_internal.apply_mark_prices(contracts, marks, observed_at, coalesce(force, false));
-    applied := cardinality(changed_assets) + cardinality(changed_contracts);
+    SELECT coalesce(array_agg(g.symbol) FILTER (WHERE g.flaw IS NULL), '{}') AS symbols, array_agg(g.price) FILTER (WHERE g.flaw IS NULL) AS prices,
+           coalesce(array_agg(g.flaw) FILTER (WHERE g.flaw IS NOT NULL), '{}') AS flaws
+      INTO given_assets
+      FROM margin_internal.given_prices('asset', assets, asset_prices, ARRAY(SELECT a.asset FROM asset AS a WHERE a.asset = ANY (assets))) AS g;
+    SELECT coalesce(array_agg(g.symbol) FILTER (WHERE g.flaw IS NULL), '{}') AS symbols, array_agg(g.price) FILTER (WHERE g.flaw IS NULL) AS prices,
+           coalesce(array_agg(g.flaw) FILTER (WHERE g.flaw IS NOT NULL), '{}') AS flaws
+      INTO given_contracts
+      FROM margin_internal.given_prices('contract', contracts, marks, ARRAY(SELECT c.contract FROM contract AS c WHERE c.contract = ANY (contracts))) AS g;
+    rejected := given_assets.flaws || given_contracts.flaws;
+    IF strict AND cardinality(rejected) > 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'prices are refused: ' || array_to_string(rejected[:3], '; ') || CASE WHEN cardinality(rejected) > 3 THEN format('; and %s more', cardinality(rejected) - 3) ELSE '' END,
+            DETAIL = 'A symbol stands in the table asset or contract of the venue and is given once. A price is above 0, finite, and has at most 1,000 digits on each side of the point.';
+    END IF;
+
+    SELECT a.applied, a.older INTO done_assets FROM margin_internal.apply_index_prices(given_assets.symbols, given_assets.prices, observed_at, coalesce(force, false)) AS a;
+    SELECT a.applied, a.older INTO done_contracts FROM margin_internal.apply_mark_prices(given_contracts.symbols, given_contracts.prices, observed_at, coalesce(force, false)) AS a;
+    applied := cardinality(done_assets.applied) + cardinality(done_contracts.applied);
     ignored := coalesce(cardinality(assets), 0) + coalesce(cardinality(contracts), 0) - applied;
+    rejected := nullif(rejected || done_assets.older || done_contracts.older, '{}');
 
     IF refresh AND applied = 0 THEN
         level_changes := 0;
     ELSIF refresh THEN
         SELECT r.level_changes, r.not_refreshed INTO level_changes, not_refreshed
-          FROM margin_internal.refresh_books(venue, changed_assets, changed_contracts) AS r;
+          FROM margin_internal.refresh_books(venue, done_assets.applied, done_contracts.applied) AS r;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION margin.set_prices(name, text[], numeric[], text[], numeric[], timestamptz, boolean, boolean) IS
-'sets index prices (USD per unit) and mark prices (settlement asset per unit of the underlying) observed at an instant (null: now). applied; ignored: older than the stored one unless forced, or stored already; with refresh level_changes of its books, and which books could not be refreshed. An error, and nothing set, for a price not above 0, an unknown or repeated symbol, or an instant more than 5 s ahead';
+COMMENT ON FUNCTION margin_internal.apply_prices(name, text[], text[], text[], text[], timestamptz, boolean, boolean, boolean) IS 'set_prices(), of prices as texts';
+
+CREATE FUNCTION margin.set_prices(
+    venue name, assets text[], asset_prices numeric[], contracts text[] DEFAULT '{}', marks numeric[] DEFAULT '{}',
+    at timestamptz DEFAULT NULL, force boolean DEFAULT false, refresh boolean DEFAULT false, strict boolean DEFAULT false,
+    OUT applied integer, OUT ignored integer, OUT level_changes integer, OUT not_refreshed text[], OUT rejected text[]
+) RETURNS record
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    SELECT s.* INTO applied, ignored, level_changes, not_refreshed, rejected
+      FROM margin_internal.apply_prices(venue, assets, asset_prices::text[], contracts, marks::text[], at, force, refresh, strict) AS s;
+END
+$$;
+COMMENT ON FUNCTION margin.set_prices(name, text[], numeric[], text[], numeric[], timestamptz, boolean, boolean, boolean) IS
+'sets index prices (USD per unit) and mark prices (settlement asset per unit of the underlying) observed at an instant (null: now): how many were applied, how many not, and rejected says which of those and why, unless they are stored already; with refresh also level_changes of the venue''s books, and which books could not be refreshed. An error, and nothing set, for arrays of different length, an instant more than 5 s ahead, and with strict for any price that cannot be set';
+
+-- An untyped literal prefers text, so that those of arrays come here.  With no
+-- function of text, whether '{BTC}' is an array or JSON could not be decided.
+CREATE FUNCTION margin.set_prices(
+    venue name, assets text, asset_prices text, contracts text DEFAULT '{}', marks text DEFAULT '{}',
+    at timestamptz DEFAULT NULL, force boolean DEFAULT false, refresh boolean DEFAULT false, strict boolean DEFAULT false,
+    OUT applied integer, OUT ignored integer, OUT level_changes integer, OUT not_refreshed text[], OUT rejected text[]
+) RETURNS record
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    SELECT s.* INTO applied, ignored, level_changes, not_refreshed, rejected
+      FROM margin_internal.apply_prices(venue, assets::text[], asset_prices::text[], contracts::text[], marks::text[], at, force, refresh, strict) AS s;
+END
+$$;
+COMMENT ON FUNCTION margin.set_prices(name, text, text, text, text, timestamptz, boolean, boolean, boolean) IS
+'the same from array literals whose type is not said: set_prices(''desk'', ''{BTC}'', ''{68000}'')';
 
 CREATE FUNCTION margin_internal.check_price_part(key text, value json, seen text[]) RETURNS void
 LANGUAGE plpgsql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    flaw record;
 BEGIN
-    IF key = ANY (seen) OR key NOT IN ('assets', 'contracts', 'at') OR json_typeof(value) <> (CASE key WHEN 'at' THEN 'string' ELSE 'object' END) THEN
+    IF key = ANY (seen) OR key NOT IN ('assets', 'contracts', 'at') OR json_typeof(value) <> ALL (CASE key WHEN 'at' THEN ARRAY['string', 'number'] ELSE ARRAY['object'] END) THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_text_representation',
             MESSAGE = CASE WHEN key = ANY (seen) THEN format('prices: key "%s" is repeated', key)
                            WHEN key NOT IN ('assets', 'contracts', 'at') THEN format('prices: unknown key "%s"', key)
                            ELSE format('prices: "%s" is of type %s', key, json_typeof(value)) END,
-            HINT = '{"assets": {"BTC": 68000}, "contracts": {"BTC_USDT": 68010.5}, "at": "2026-01-01 00:00:00+00"}';
-    END IF;
-    IF key <> 'at' THEN
-        SELECT j.key, json_typeof(j.value) AS type INTO flaw FROM json_each(value) AS j WHERE json_typeof(j.value) <> 'number' LIMIT 1;
-        IF FOUND THEN
-            RAISE EXCEPTION USING ERRCODE = 'invalid_text_representation',
-                MESSAGE = format('prices: price of "%s" in "%s" is of type %s, not a number', flaw.key, key, flaw.type);
-        END IF;
+            HINT = '{"assets": {"BTC": 68000}, "contracts": {"BTC_USDT": "68010.5"}, "at": "2026-01-01 00:00:00+00"}';
     END IF;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.check_price_part(text, json, text[]) IS 'an error unless a member of a JSON text of prices is one that set_prices() knows, given once, and holds numbers';
+COMMENT ON FUNCTION margin_internal.check_price_part(text, json, text[]) IS 'an error unless a member of a JSON text of prices is one that set_prices() knows, given once';
+
+CREATE FUNCTION margin_internal.instant_of(value json) RETURNS timestamptz
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    written CONSTANT text := value #>> '{}';
+    since_1970 numeric;
+BEGIN
+    -- A text of fewer digits is a date: 20260101.
+    IF json_typeof(value) = 'string' AND written !~ '^[0-9]{9,15}([.][0-9]{1,9})?$' THEN
+        RETURN written::timestamptz;
+    END IF;
+    since_1970 := written;
+    IF abs(since_1970) < 1e11 THEN
+        since_1970 := 1000 * since_1970;
+    ELSIF abs(since_1970) >= 1e14 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('prices cannot be observed at %s', left(written, 60)),
+            DETAIL = 'A number means milliseconds since 1970, or seconds where it is below 100,000,000,000.';
+    END IF;
+    RETURN timestamptz '1970-01-01 00:00:00+00' + (1000 * since_1970)::double precision * interval '1 microsecond';
+END
+$$;
+COMMENT ON FUNCTION margin_internal.instant_of(json) IS
+'an instant as feeds write it: a timestamp, or a number of milliseconds since 1970 (of seconds where it is below 100,000,000,000), which may be a text of 9 to 15 digits';
 
 CREATE FUNCTION margin.set_prices(
-    venue name, prices json, force boolean DEFAULT false, refresh boolean DEFAULT false,
-    OUT applied integer, OUT ignored integer, OUT level_changes integer, OUT not_refreshed text[]
+    venue name, prices json, force boolean DEFAULT false, refresh boolean DEFAULT false, strict boolean DEFAULT false,
+    OUT applied integer, OUT ignored integer, OUT level_changes integer, OUT not_refreshed text[], OUT rejected text[]
 ) RETURNS record
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -243,25 +342,25 @@ DECLARE
     seen text[] := '{}';
     assets record;
     contracts record;
-    at timestamptz;
 BEGIN
     IF json_typeof(prices) IS DISTINCT FROM 'object' THEN
         RAISE EXCEPTION USING
             ERRCODE = CASE WHEN prices IS NULL THEN 'null_value_not_allowed' ELSE 'invalid_text_representation' END,
             MESSAGE = format('prices are %s, not a JSON object', coalesce(json_typeof(prices), 'null')),
-            HINT = '{"assets": {"BTC": 68000}, "contracts": {"BTC_USDT": 68010.5}, "at": "2026-01-01 00:00:00+00"}';
+            HINT = '{"assets": {"BTC": 68000}, "contracts": {"BTC_USDT": "68010.5"}, "at": "2026-01-01 00:00:00+00"}';
     END IF;
     -- json keeps repeated keys and all digits, which jsonb and a double do not.
     FOR part IN SELECT j.key, j.value FROM json_each(prices) AS j LOOP
         PERFORM margin_internal.check_price_part(part.key, part.value, seen);
         seen := seen || part.key;
     END LOOP;
-    at := prices ->> 'at';
-    SELECT array_agg(j.key) AS symbols, array_agg((j.value #>> '{}')::numeric) AS prices INTO assets FROM json_each(prices -> 'assets') AS j;
-    SELECT array_agg(j.key) AS symbols, array_agg((j.value #>> '{}')::numeric) AS prices INTO contracts FROM json_each(prices -> 'contracts') AS j;
-    SELECT s.* INTO applied, ignored, level_changes, not_refreshed
-      FROM margin.set_prices(venue, assets.symbols, assets.prices, contracts.symbols, contracts.prices, at, force, refresh) AS s;
+    SELECT array_agg(j.key) AS symbols, array_agg(j.value) AS prices INTO assets FROM json_each_text(prices -> 'assets') AS j;
+    SELECT array_agg(j.key) AS symbols, array_agg(j.value) AS prices INTO contracts FROM json_each_text(prices -> 'contracts') AS j;
+    SELECT s.* INTO applied, ignored, level_changes, not_refreshed, rejected
+      FROM margin_internal.apply_prices(venue, assets.symbols, assets.prices, contracts.symbols, contracts.prices,
+                                        margin_internal.instant_of(prices -> 'at'),
+                                        force, refresh, strict) AS s;
 END
 $$;
-COMMENT ON FUNCTION margin.set_prices(name, json, boolean, boolean) IS
-'the same of one JSON text, {"assets": {"BTC": 68000}, "contracts": {"BTC_USDT": 68010.5}, "at": "2026-01-01 00:00:00+00"}, each part optional; all digits count; repeated and unknown keys and prices that are no JSON number are errors';
+COMMENT ON FUNCTION margin.set_prices(name, json, boolean, boolean, boolean) IS
+'the same of one JSON text, {"assets": {"BTC": 68000}, "contracts": {"BTC_USDT": "68010.5"}, "at": 1767225600000}, each part optional: prices are numbers or texts that are numbers, all digits count; at is a timestamp, or milliseconds since 1970 (below 100,000,000,000 seconds). Repeated and unknown keys at the top are errors';

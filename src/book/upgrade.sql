@@ -134,7 +134,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin.upgrade_book(name, boolean) IS
-'brings the objects of a book to this release and keeps every row; for its owner; otherwise as upgrade_venue(). Tables of balances, positions and orders and the view holding are left as they are';
+'brings the objects of a book to this release and keeps every row; for its owner; otherwise as upgrade_venue(). Tables of balances, positions and orders and the views holding and flawed_holding are left as they are';
 
 -- ---------------------------------------------------------------------------
 -- Dropping
@@ -211,7 +211,7 @@ BEGIN
     PERFORM margin.unguard_table(drop_book.book, t.relation) FROM margin.guarded_tables() AS t WHERE t.book = drop_book.book;
     EXECUTE format('DROP FUNCTION %I.about()', book);
     PERFORM margin_internal.drop_objects(book, CASE WHEN own THEN margin_internal.facts_script() ELSE '{}' END
-        || 'CREATE VIEW holding'::text
+        || ARRAY['CREATE VIEW holding', 'CREATE VIEW flawed_holding']
         || ARRAY(SELECT 'CREATE FUNCTION ' || p.proname FROM pg_proc AS p WHERE p.pronamespace = quote_ident(book)::regnamespace AND p.proname ~ '^venue_'
                   GROUP BY p.proname)
         || margin_internal.book_script());

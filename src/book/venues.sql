@@ -27,7 +27,7 @@ COMMENT ON FUNCTION margin_internal.release() IS 'the release of the scripts of 
 -- whoever owns the schema.
 CREATE VIEW margin_internal.schemas AS
 SELECT n.oid, n.nspname AS name, pg_get_userbyid(n.nspowner) AS owner, v.oid AS venue_id,
-       (regexp_match(pg_get_function_sqlbody(p.oid), 'ROW\(''([0-9.]+)''::text'))[1] AS release,
+       (regexp_match(pg_get_function_sqlbody(p.oid), 'ROW[(]''([0-9.]+)''::'))[1] AS release,
        -- not by to_regclass(), which asks for rights on every schema
        v.oid = n.oid AND EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace = n.oid AND c.relname = 'asset') AS is_venue,
        EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace = n.oid AND c.relname = 'holding') AS is_book

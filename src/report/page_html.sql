@@ -18,7 +18,7 @@ COMMENT ON FUNCTION margin_internal.html_text(text) IS 'a text as HTML that show
 
 CREATE FUNCTION margin_internal.html_amount(amount numeric, decimals integer DEFAULT 2) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN regexp_replace(split_part(round(amount, decimals)::text, '.', 1), '(\d)(?=(\d{3})+$)', '\1,', 'g')
+RETURN regexp_replace(split_part(round(amount, decimals)::text, '.', 1), '([0-9])(?=([0-9]{3})+$)', E'\\1,', 'g')
        || CASE WHEN decimals > 0 THEN '.' || split_part(round(amount, decimals)::text, '.', 2) ELSE '' END;
 COMMENT ON FUNCTION margin_internal.html_amount(numeric, integer) IS 'an amount for people: rounded half away from zero, with commas between thousands; null for null';
 

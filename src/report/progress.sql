@@ -18,7 +18,7 @@ COMMENT ON FUNCTION margin_internal.report_progress(text, bigint, bigint) IS
 CREATE VIEW margin.progress WITH (security_invoker = true) AS
 SELECT a.pid, m.part[1] AS what, m.part[2]::bigint AS done, nullif(m.part[3], '?')::bigint AS total, a.query_start AS started
   FROM pg_catalog.pg_stat_activity AS a,
-       LATERAL regexp_match(a.application_name, '^margin: (.+) (\d{1,18})/(\d{1,18}|\?)$') AS m (part)
+       LATERAL regexp_match(a.application_name, '^margin: (.+) ([0-9]{1,18})/([0-9]{1,18}|[?])$') AS m (part)
  WHERE a.datname = current_database() AND m.part IS NOT NULL;
 COMMENT ON VIEW margin.progress IS
 'how far the long work of sessions in this database is, as pg_stat_activity shows it in their application_name; a hint, as any session may call itself anything. A transaction that looks again calls pg_stat_clear_snapshot() before';

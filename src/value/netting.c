@@ -5,7 +5,10 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
 
 #include "base/enums.h"
 #include "base/flat.h"
@@ -237,7 +240,7 @@ holding_leverage(Decimal *r, Datum value, const Symbol *symbol)
 				 errmsg("leverage of \"%s\" must be greater than 0: %s", symbol_text(symbol), dec_text(r))));
 }
 
-/* ---------- SQL: the aggregate ---------- */
+/* ---------- SQL: holdings ---------- */
 
 /* The labels of holding_kind, then what a holding without a kind is. */
 static const char *const kind_names[] = {"balance", "position", "order", NULL};
@@ -251,23 +254,60 @@ typedef enum HoldingKind
 	HOLDING_BY_PRICE = HOLDING_KINDS	/* a position where it has an entry price, else a balance */
 } HoldingKind;
 
+/* Arguments symbol, quantity [, entry price, leverage [, kind]] from "first" on, and what they say. */
+typedef struct Holding
+{
+	FunctionCallInfo fcinfo;
+	int			first;
+	HoldingKind kind;
+	bool		is_lot;
+	bool		has_price;
+	bool		has_leverage;
+	Symbol		symbol;
+	Decimal		quantity;
+	Decimal		price;			/* of a lot */
+	Decimal		leverage;		/* of a lot that has one */
+} Holding;
+
+typedef enum HoldingField
+{
+	FIELD_SYMBOL,
+	FIELD_QUANTITY,
+	FIELD_PRICE,
+	FIELD_LEVERAGE,
+	FIELD_KIND
+} HoldingField;
+
+static inline bool
+field_is_given(const Holding *h, HoldingField field)
+{
+	return h->first + (int) field < h->fcinfo->nargs && !h->fcinfo->args[h->first + field].isnull;
+}
+
+static inline Datum
+field_value(const Holding *h, HoldingField field)
+{
+	return h->fcinfo->args[h->first + field].value;
+}
+
 /*
- * The kind of a holding, where the form with six arguments is called.  The OIDs
+ * The kind of a holding, where the form with a kind is called.  The OIDs
  * of labels that have been met are kept for the query, so that a row costs a
  * comparison or two.
  */
 static inline HoldingKind
-holding_kind(FunctionCallInfo fcinfo)
+holding_kind(const Holding *h)
 {
-	Oid		   *met = fcinfo->flinfo->fn_extra;
+	FmgrInfo   *function = h->fcinfo->flinfo;
+	Oid		   *met = function->fn_extra;
 	Oid			label;
 	int			kind;
 
-	if (PG_NARGS() < 6 || PG_ARGISNULL(5))
+	if (!field_is_given(h, FIELD_KIND))
 		return HOLDING_BY_PRICE;
-	label = PG_GETARG_OID(5);
+	label = DatumGetObjectId(field_value(h, FIELD_KIND));
 	if (unlikely(met == NULL))
-		met = fcinfo->flinfo->fn_extra = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, HOLDING_KINDS * sizeof(Oid));
+		met = function->fn_extra = MemoryContextAllocZero(function->fn_mcxt, HOLDING_KINDS * sizeof(Oid));
 	for (kind = 0; kind < HOLDING_KINDS; kind++)
 	{
 		if (met[kind] == label)
@@ -278,36 +318,208 @@ holding_kind(FunctionCallInfo fcinfo)
 	return kind;
 }
 
+/* Reads a holding, whatever is in it; false if portfolio() has to refuse it. */
+static inline bool
+read_holding(Holding *h, FunctionCallInfo fcinfo, int first)
+{
+	text	   *name;
+
+	h->fcinfo = fcinfo;
+	h->first = first;
+	h->kind = holding_kind(h);
+	h->has_price = field_is_given(h, FIELD_PRICE);
+	h->has_leverage = field_is_given(h, FIELD_LEVERAGE);
+	h->is_lot = h->kind == HOLDING_BY_PRICE ? h->has_price : h->kind != HOLDING_BALANCE;
+	if (unlikely(!field_is_given(h, FIELD_SYMBOL) || !field_is_given(h, FIELD_QUANTITY)))
+		return false;
+	name = DatumGetTextPP(field_value(h, FIELD_SYMBOL));
+	if (unlikely(VARSIZE_ANY_EXHDR(name) < 1 || VARSIZE_ANY_EXHDR(name) > SYMBOL_MAX_LENGTH))
+		return false;
+	h->symbol = symbol_make(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+	if (unlikely(h->is_lot != h->has_price || h->kind == HOLDING_ORDER))
+		return false;
+	if (unlikely(!dec_from_input(&h->quantity, field_value(h, FIELD_QUANTITY))))
+		return false;
+	if (!h->is_lot)
+		return !h->has_leverage;
+	if (unlikely(!dec_from_input(&h->price, field_value(h, FIELD_PRICE)) || dec_sign(&h->price) < 0))
+		return false;
+	return !h->has_leverage ||
+		likely(dec_from_input(&h->leverage, field_value(h, FIELD_LEVERAGE)) && dec_sign(&h->leverage) > 0);
+}
+
+static char *
+field_text(const Holding *h, HoldingField field)
+{
+	char	   *digits = DatumGetCString(DirectFunctionCall1(numeric_out, field_value(h, field)));
+
+	return strlen(digits) <= 60 ? digits : psprintf("%.60s...", digits);
+}
+
+/* Why a number cannot be, with the symbol; NULL if it can. */
+static char *
+number_flaw(const Holding *h, HoldingField field, const char *what)
+{
+	Decimal		value;
+	char	   *digits;
+
+	if (dec_from_input(&value, field_value(h, field)))
+		return NULL;
+	digits = field_text(h, field);
+	return strchr("-0123456789", digits[0]) != NULL && strchr(digits, 'I') == NULL ?
+		psprintf("%s of \"%s\" has too many digits", what, symbol_text(&h->symbol)) :
+		psprintf("%s of \"%s\" is %s", what, symbol_text(&h->symbol), digits);
+}
+
+/* In words, why a holding that was read in vain cannot be; the checks are those of read_holding(). */
+static pg_noinline char *
+holding_flaw(Holding *h)
+{
+	char	   *flaw;
+	text	   *name;
+	const char *label;
+
+	if (!field_is_given(h, FIELD_SYMBOL))
+		return !field_is_given(h, FIELD_QUANTITY) ? pstrdup("symbol and quantity are null") :
+			psprintf("symbol of a quantity of %s is null", field_text(h, FIELD_QUANTITY));
+	name = DatumGetTextPP(field_value(h, FIELD_SYMBOL));
+	if (VARSIZE_ANY_EXHDR(name) < 1)
+		return pstrdup("symbol is empty");
+	if (VARSIZE_ANY_EXHDR(name) > SYMBOL_MAX_LENGTH)
+		return psprintf("symbol is too long: \"%.*s...\"", pg_mbcliplen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), 40), VARDATA_ANY(name));
+	h->symbol = symbol_make(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+	label = symbol_text(&h->symbol);
+	if (!field_is_given(h, FIELD_QUANTITY))
+		return psprintf("quantity of \"%s\" is null", label);
+	if (h->kind == HOLDING_ORDER)
+		return psprintf("order in \"%s\": orders are not valued yet", label);
+	if (h->is_lot && !h->has_price)
+		return psprintf("position in \"%s\" has no entry price", label);
+	if (!h->is_lot && h->has_price)
+		return psprintf("balance of \"%s\" has an entry price", label);
+	if ((flaw = number_flaw(h, FIELD_QUANTITY, "quantity")) != NULL)
+		return flaw;
+	if (!h->is_lot)
+		return psprintf("balance of \"%s\" has a leverage", label);
+	if ((flaw = number_flaw(h, FIELD_PRICE, "entry price")) != NULL)
+		return flaw;
+	if (dec_sign(&h->price) < 0)
+		return psprintf("entry price of \"%s\" is negative: %s", label, field_text(h, FIELD_PRICE));
+	if ((flaw = number_flaw(h, FIELD_LEVERAGE, "leverage")) != NULL)
+		return flaw;
+	return psprintf("leverage of \"%s\" is not above 0: %s", label, field_text(h, FIELD_LEVERAGE));
+}
+
+PG_FUNCTION_INFO_V1(margin_holding_flaw);
+
+/* holding_flaw(symbol text, quantity numeric, entry_price numeric, leverage numeric, kind holding_kind) */
+Datum
+margin_holding_flaw(PG_FUNCTION_ARGS)
+{
+	Holding		holding;
+
+	if (likely(read_holding(&holding, fcinfo, 0)))
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(holding_flaw(&holding)));
+}
+
+PG_FUNCTION_INFO_V1(margin_flawed_symbol);
+
+/* flawed_symbol(symbol, ...): the flaw as the symbol of an asset, the symbol itself where there is none */
+Datum
+margin_flawed_symbol(PG_FUNCTION_ARGS)
+{
+	Holding		holding;
+	char	   *reason;
+
+	if (likely(read_holding(&holding, fcinfo, 0)))
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	reason = psprintf("unusable row: %s", holding_flaw(&holding));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(reason, pg_mbcliplen(reason, strlen(reason), SYMBOL_MAX_LENGTH)));
+}
+
+/* ---------- SQL: the aggregate ---------- */
+
 static pg_noreturn void
-leverage_of_balance(Datum value, const Symbol *symbol)
+leverage_of_balance(const Holding *h)
 {
 	Decimal		leverage;
 
-	holding_number(&leverage, value, "leverage", symbol);
+	holding_number(&leverage, field_value(h, FIELD_LEVERAGE), "leverage", &h->symbol);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("balance of \"%s\" must not have a leverage: %s", symbol_text(symbol), dec_text(&leverage)),
+			 errmsg("balance of \"%s\" must not have a leverage: %s", symbol_text(&h->symbol), dec_text(&leverage)),
 			 errhint("A holding without entry price is a balance, one with an entry price a lot.")));
 }
 
 /* Refuses a holding whose entry price, or lack of one, does not fit its kind, and orders. */
 static pg_noreturn void
-refuse_kind(HoldingKind kind, FunctionCallInfo fcinfo, const Symbol *symbol)
+refuse_kind(const Holding *h)
 {
 	Decimal		price;
 
-	if (kind == HOLDING_ORDER)
+	if (h->kind == HOLDING_ORDER)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("open order in contract \"%s\": orders are not valued yet", symbol_text(symbol))));
-	if (kind == HOLDING_POSITION)
+				 errmsg("open order in contract \"%s\": orders are not valued yet", symbol_text(&h->symbol))));
+	if (h->kind == HOLDING_POSITION)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("position in contract \"%s\" has no entry price", symbol_text(symbol))));
-	holding_number(&price, PG_GETARG_DATUM(3), "entry price", symbol);
+				 errmsg("position in contract \"%s\" has no entry price", symbol_text(&h->symbol))));
+	holding_number(&price, field_value(h, FIELD_PRICE), "entry price", &h->symbol);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("balance of \"%s\" must not have an entry price: %s", symbol_text(symbol), dec_text(&price))));
+			 errmsg("balance of \"%s\" must not have an entry price: %s", symbol_text(&h->symbol), dec_text(&price))));
+}
+
+/* Books call the form with a kind. */
+static bool
+is_of_book(const Holding *h)
+{
+	return h->fcinfo->nargs > h->first + (int) FIELD_KIND;
+}
+
+static pg_noreturn void
+refuse_null(const Holding *h)
+{
+	bool		has_symbol = field_is_given(h, FIELD_SYMBOL);
+	bool		of_book = is_of_book(h);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("%s of a holding must not be null", has_symbol ? "quantity" : "symbol"),
+			 of_book && has_symbol ? errdetail("The symbol is \"%s\".", text_to_cstring(DatumGetTextPP(field_value(h, FIELD_SYMBOL)))) :
+			 of_book && field_is_given(h, FIELD_QUANTITY) ? errdetail("The quantity is %s.", field_text(h, FIELD_QUANTITY)) : 0));
+}
+
+/* The aggregate knows neither the account nor the book. */
+static void
+name_the_view(void *holding)
+{
+	if (is_of_book(holding))
+		errhint("The view flawed_holding of the book names the account.");
+}
+
+/* Refuses a holding that was read in vain, in the order of read_holding(). */
+static pg_noinline pg_noreturn void
+refuse_holding(Holding *h)
+{
+	ErrorContextCallback hint = {.previous = error_context_stack, .callback = name_the_view, .arg = h};
+	text	   *name;
+
+	error_context_stack = &hint;
+	if (!field_is_given(h, FIELD_SYMBOL) || !field_is_given(h, FIELD_QUANTITY))
+		refuse_null(h);
+	name = DatumGetTextPP(field_value(h, FIELD_SYMBOL));
+	h->symbol = symbol_checked(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), h->is_lot ? "a contract" : "an asset");
+	if (h->is_lot != h->has_price || h->kind == HOLDING_ORDER)
+		refuse_kind(h);
+	holding_number(&h->quantity, field_value(h, FIELD_QUANTITY), "quantity", &h->symbol);
+	if (!h->is_lot)
+		leverage_of_balance(h);
+	holding_price(&h->price, field_value(h, FIELD_PRICE), "entry price", &h->symbol);
+	holding_leverage(&h->leverage, field_value(h, FIELD_LEVERAGE), &h->symbol);
+	elog(ERROR, "%s", holding_flaw(h));
 }
 
 PG_FUNCTION_INFO_V1(margin_portfolio_accum);
@@ -320,44 +532,22 @@ PG_FUNCTION_INFO_V1(margin_portfolio_accum);
 Datum
 margin_portfolio_accum(PG_FUNCTION_ARGS)
 {
-	HoldingKind kind = holding_kind(fcinfo);
-	bool		has_price = PG_NARGS() > 3 && !PG_ARGISNULL(3);
-	bool		has_leverage = PG_NARGS() > 4 && !PG_ARGISNULL(4);
-	bool		is_lot = kind == HOLDING_BY_PRICE ? has_price : kind != HOLDING_BALANCE;
+	Holding		holding;
 	Netting    *netting;
-	text	   *name;
-	Symbol		symbol;
-	Decimal		quantity;
-	Decimal		price;
-	Decimal		leverage;
 
-	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s of a holding must not be null", PG_ARGISNULL(1) ? "symbol" : "quantity")));
+	if (unlikely(!read_holding(&holding, fcinfo, 1)))
+		refuse_holding(&holding);
 	if (!PG_ARGISNULL(0))
 		netting = (Netting *) PG_GETARG_POINTER(0);
 	else
 		netting = netting_create(aggregate_context(fcinfo));
 
-	name = PG_GETARG_TEXT_PP(1);
-	symbol = symbol_checked(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), is_lot ? "a contract" : "an asset");
-	if (unlikely(is_lot != has_price || kind == HOLDING_ORDER))
-		refuse_kind(kind, fcinfo, &symbol);
-	holding_number(&quantity, PG_GETARG_DATUM(2), "quantity", &symbol);
-	if (is_lot)
-		holding_price(&price, PG_GETARG_DATUM(3), "entry price", &symbol);
-	if (unlikely(has_leverage && !is_lot))
-		leverage_of_balance(PG_GETARG_DATUM(4), &symbol);
-	if (has_leverage)
-		holding_leverage(&leverage, PG_GETARG_DATUM(4), &symbol);
-
-	if (dec_is_zero(&quantity))
+	if (dec_is_zero(&holding.quantity))
 		PG_RETURN_POINTER(netting);
-	if (is_lot)
-		netting_add_lot(netting, &symbol, &quantity, &price, has_leverage ? &leverage : NULL);
+	if (holding.is_lot)
+		netting_add_lot(netting, &holding.symbol, &holding.quantity, &holding.price, holding.has_leverage ? &holding.leverage : NULL);
 	else
-		netting_add_balance(netting, &symbol, &quantity);
+		netting_add_balance(netting, &holding.symbol, &holding.quantity);
 	PG_RETURN_POINTER(netting);
 }
 

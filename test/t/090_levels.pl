@@ -275,6 +275,11 @@ $node->pgbench('--no-vacuum --client=8 --transactions=100', 0, [qr/processed: 80
 			\set a random(1, 24)
 			DELETE FROM desk.balance WHERE account_id = :a;
 		},
+		# more than 256 accounts, so that it locks the book
+		'090_many@1' => q{
+			INSERT INTO desk.balance SELECT i, 'USD', random() - 0.5 FROM generate_series(1, 300) AS i
+			ON CONFLICT (account_id, asset) DO UPDATE SET quantity = excluded.quantity;
+		},
 		'090_refresh@2' => q{SELECT margin.refresh_levels('desk');},
 	});
 is($node->safe_psql('postgres', q{
@@ -285,6 +290,101 @@ is($node->safe_psql('postgres', q{
 	SELECT count(*) > 100, count(*) FILTER (WHERE from_level <> coalesce(before, 'healthy'))
 	  FROM (SELECT from_level, lag(to_level) OVER (PARTITION BY account_id ORDER BY id) AS before FROM desk.level_event) AS e}),
 	't|0', 'the journal of each has no gap');
+
+# ---------------------------------------------------------------------------
+# A crash, again and again, with writers between whose accounts fall too, and
+# an idle tenant who holds an account
+# ---------------------------------------------------------------------------
+
+# A session that stays open; ask() waits for the answer.
+sub session
+{
+	my %session = (in => '', out => '', err => '');
+	$session{run} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ],
+		'<', \$session{in}, '>', \$session{out}, '2>', \$session{err}, IPC::Run::timeout(180));
+	return \%session;
+}
+
+sub submit
+{
+	my ($session, $sql) = @_;
+	$session->{in} .= "$sql;\n\\echo done\n";
+	return;
+}
+
+sub ask
+{
+	my ($session, $sql) = @_;
+	$session->{out} = '';
+	submit($session, $sql) if defined $sql;
+	$session->{run}->pump until $session->{out} =~ /^done$/m;
+	return $session->{out} =~ s/\n?done\n\z//r;
+}
+
+$node->safe_psql('postgres', q{
+	INSERT INTO desk.asset (asset) VALUES ('COIN');
+	INSERT INTO desk.collateral_tier (asset, lower_bound, ratio) VALUES ('COIN', 0, 1);
+	INSERT INTO desk.index_price (asset, price) VALUES ('COIN', 1);
+	DELETE FROM desk.balance;
+	INSERT INTO desk.balance SELECT i, 'USD', -10 FROM generate_series(1, 3000) AS i;
+	INSERT INTO desk.balance SELECT i, 'COIN', 15 FROM generate_series(1, 3000) AS i;
+	SELECT margin.refresh_levels('desk')});
+my $idle = session();
+my $pid = ask($idle, q{BEGIN; SELECT margin.lock_accounts('desk', '{1, 2, 3}') \g /dev/null
+	SELECT pg_backend_pid()});
+$node->pgbench('--no-vacuum --client=8 --time=15', 0, [qr/processed: [1-9]/], [qr/^(?!.*(?:ERROR|aborted|WARNING))/s], 'a crash finds no error',
+	{
+		'090_crash@1' => q{
+			\set p random(0, 1)
+			SELECT margin.set_prices('desk', ARRAY['COIN'], ARRAY[:p + 0.1], refresh => true);
+		},
+		'090_transfer@20' => q{
+			\set a random(4, 3000)
+			\set b random(4, 3000)
+			BEGIN;
+			UPDATE desk.balance SET quantity = quantity + CASE account_id WHEN :a THEN 1 ELSE -1 END
+			 WHERE asset = 'USD' AND account_id IN (SELECT account_id FROM desk.balance WHERE account_id IN (:a, :b) AND asset = 'USD' ORDER BY account_id FOR UPDATE);
+			COMMIT;
+		},
+	});
+$node->safe_psql('postgres', q{SELECT margin.refresh_levels('desk')});
+is($node->safe_psql('postgres', q{
+	SELECT count(*) FROM desk.account_margin AS a FULL JOIN desk.account_level AS l USING (account_id)
+	 WHERE l.level IS DISTINCT FROM coalesce(a.level, 'healthy')}),
+	0, 'after a refresh every account is kept where it is');
+is($node->safe_psql('postgres', q{
+	SELECT count(*) > 3000, count(*) FILTER (WHERE from_level <> coalesce(before, 'healthy'))
+	  FROM (SELECT from_level, lag(to_level) OVER (PARTITION BY account_id ORDER BY id) AS before FROM desk.level_event) AS e}),
+	't|0', 'the journal of each has no gap');
+ask($idle, 'COMMIT');
+
+# ---------------------------------------------------------------------------
+# Who is waited for
+# ---------------------------------------------------------------------------
+
+$node->safe_psql('postgres', q{
+	DELETE FROM desk.balance;
+	UPDATE desk.index_price SET price = 1 WHERE asset = 'COIN';
+	INSERT INTO desk.balance SELECT i, 'USD', -10 FROM generate_series(1, 1000) AS i;
+	INSERT INTO desk.balance SELECT i, 'COIN', 15 FROM generate_series(1, 1000) AS i;
+	INSERT INTO desk.balance VALUES (2000, 'USD', 1);
+	SELECT margin.refresh_levels('desk')});
+ask($idle, q{BEGIN; UPDATE desk.balance SET quantity = 2 WHERE account_id = 2000; UPDATE desk.balance SET quantity = -9 WHERE account_id = 7 AND asset = 'USD'; SET CONSTRAINTS ALL IMMEDIATE});
+my $refresh = session();
+is(ask($refresh, q{SET lock_timeout = 300; SELECT level_changes FROM margin.set_prices('desk', ARRAY['COIN'], ARRAY[0.1], refresh => true)}),
+	999, 'all change but the account whose level is held');
+like($refresh->{err}, qr/NOTICE:  refresh of book "desk" waits for another transaction\nDETAIL:  The level of account "7" is held by process $pid\.\n
+	.*WARNING:  accounts\ of\ book\ "desk"\ were\ not\ refreshed.*:\ 1\n.*account\ "7"\ is\ held\ by\ process\ $pid;/sx, 'and it says by whom');
+$refresh->{err} = '';
+$refresh->{out} = '';
+submit($refresh, q{SET lock_timeout = 0; SHOW application_name; SELECT margin.refresh_levels('desk'); SHOW application_name});
+ok($node->poll_query_until('postgres', qq{SELECT what = 'refresh desk: waiting for pid $pid' AND done = 0 AND total = 1 FROM margin.progress}),
+	'others read who is waited for');
+ask($idle, 'ROLLBACK');
+is(ask($refresh), "psql\n1\npsql", 'the last one is judged once it is free');
+is($node->safe_psql('postgres', q{SELECT level FROM desk.account_level WHERE account_id = 7}), 'bankrupt', 'and kept where it is');
+$_->{in} .= "\\q\n" for $idle, $refresh;
+ok($_->{run}->finish, 'a session ends well') for $idle, $refresh;
 
 $node->stop;
 done_testing();

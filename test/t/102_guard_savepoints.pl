@@ -110,7 +110,7 @@ $errors{$1}++ while $err =~ /ERROR:\s+(\w{5})/g;
 is(join(' ', sort keys %errors), 'MG001', 'no other error than of the guard');
 is(($seen{'t MG001'} // 0) + ($seen{'f 00000'} // 0), 0, 'the guard answers as plain SQL does');
 cmp_ok($seen{'t 00000'} // 0, '>', $transactions / 5, 'many transactions passed');
-cmp_ok($seen{'f MG001'} // 0, '>', $transactions / 20, 'many were refused');
+cmp_ok($seen{'f MG001'} // 0, '>', $transactions / 40, 'many were refused');
 is($node->safe_psql('postgres', q{SELECT margin.refresh_levels('desk')}),
 	$node->safe_psql('postgres', q{SELECT count(*) FROM desk.account_margin AS a JOIN desk.account_level AS l USING (account_id) WHERE a.level <> l.level}),
 	'no level is left that is not the one kept');

@@ -1,6 +1,6 @@
 -- accounts: the keys of a book, and what each account holds
 --
--- The view holding stands before this script; its account_id has the type of
+-- The views holding and flawed_holding stand before this script; account_id has the type of
 -- the account keys.  Everything else takes the type from the view account.
 
 COMMENT ON VIEW holding IS 'balances, positions and open orders as holdings, the rows that account_portfolio nets';
@@ -10,6 +10,14 @@ COMMENT ON COLUMN holding.quantity IS 'units of the asset, negative is a debt; o
 COMMENT ON COLUMN holding.entry_price IS 'of a position, or the limit price of an order, settlement asset per unit of the underlying; null for a balance';
 COMMENT ON COLUMN holding.leverage IS 'chosen for a position or order; null: none, or a balance';
 COMMENT ON COLUMN holding.kind IS 'balance, position or order';
+COMMENT ON VIEW flawed_holding IS 'rows that cannot be valued, such as a quantity of NaN: an error to whoever reads their accounts, or what makes those unpriced, as create_book() was told';
+COMMENT ON COLUMN flawed_holding.account_id IS 'the account';
+COMMENT ON COLUMN flawed_holding.kind IS 'balance, position or order';
+COMMENT ON COLUMN flawed_holding.symbol IS 'as it is in the row, as are quantity, entry_price and leverage';
+COMMENT ON COLUMN flawed_holding.quantity IS 'as it is in the row';
+COMMENT ON COLUMN flawed_holding.entry_price IS 'as it is in the row';
+COMMENT ON COLUMN flawed_holding.leverage IS 'as it is in the row';
+COMMENT ON COLUMN flawed_holding.flaw IS 'why it cannot be valued';
 
 CREATE VIEW account WITH (security_invoker = true) AS
 SELECT DISTINCT account_id FROM holding;

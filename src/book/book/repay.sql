@@ -35,7 +35,5 @@ BEGIN ATOMIC
     SELECT r.* FROM margin_internal.repay('holding'::regclass, repay.account_id::text, repay.house_account_id::text,
                                           repay.funding_order, repay.forced, repay.market) AS r;
 END;
-COMMENT ON FUNCTION repay IS
-'Carries out repayment_plan() for an account with the rules of the venue, in its present market or a given one: each conversion moves paid from the account to the house account and repaid back, so that every asset sums to what it did, and is journaled in repayment_entry. Returns the plan; writes nothing where nothing is converted, nor for an unpriced account (its one row says so). '
-'Locks the rows of the account and reads them under the lock; at REPEATABLE READ and above it fails with 40001 if they have changed. The caller needs SELECT, INSERT and UPDATE on balance, SELECT and UPDATE on position, INSERT on repayment_entry, and what the plan reads. '
-'The guard, where it is on, judges both accounts as for any write: set margin.guard to record for this, as for other booked facts. An error for a null account, for one that is its own house account (22023), and for a book over other tables (0A000).';
+COMMENT ON FUNCTION repay(account.account_id%TYPE, account.account_id%TYPE, margin.funding_order, boolean, margin.market) IS
+'carries out margin.repayment_plan() for an account with the rules of the venue, in its present market or a given one, against a house account, journals each conversion in repayment_entry, and returns the plan. Writes nothing for an unpriced account. An error for a null account, for one that is its own house account (22023), for a book over other tables (0A000); 40001 where the account has changed since a snapshot of REPEATABLE READ';

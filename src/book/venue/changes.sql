@@ -74,10 +74,12 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON parameter_even
 COMMENT ON TRIGGER append_only ON parameter_event IS 'what happened is not rewritten';
 
 -- Runs as the owner of the tables: whoever may edit a parameter needs no right
--- on the journal and cannot write there.
+-- on the journal and cannot write there.  What a row looks like as JSON depends
+-- on settings; a journal reads the same whoever wrote it.
 CREATE FUNCTION record_parameter_event() RETURNS trigger
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC' SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex' SET lc_monetary = 'C'
 AS $$
 BEGIN
     PERFORM margin_internal.enter_own(TG_RELID);
@@ -152,3 +154,77 @@ COMMENT ON TRIGGER journal ON risk_tier IS 'every edit leaves a row in parameter
 CREATE TRIGGER journal_truncate BEFORE TRUNCATE ON risk_tier
     FOR EACH STATEMENT EXECUTE FUNCTION record_parameter_event('contract');
 COMMENT ON TRIGGER journal_truncate ON risk_tier IS 'every edit leaves a row in parameter_event';
+
+-- Terms that a later change has replaced may be edited, since the market of an
+-- earlier time is judged by them, but it is easily taken for an edit of what
+-- holds now.  Arguments: the column that holds the symbol, the table whose rows
+-- replace these, the instant from which a row edited holds, the primary key, and
+-- the terms.
+CREATE FUNCTION warn_of_later_change() RETURNS trigger
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    overridden record;
+BEGIN
+    PERFORM margin_internal.enter_own(TG_RELID);
+    FOR overridden IN EXECUTE format(
+        'SELECT e.symbol, c.since
+           FROM (SELECT n.%1$I AS symbol, max(%3$s) AS edited FROM replaced AS o JOIN applied AS n USING (%4$s) WHERE %5$s GROUP BY 1) AS e,
+                LATERAL (SELECT max(valid_from) AS since FROM %2$I AS c WHERE c.%1$I = e.symbol AND c.valid_from <= now()) AS c
+          WHERE c.since > e.edited
+          ORDER BY e.symbol COLLATE "C"',
+        TG_ARGV[0], TG_ARGV[1], CASE TG_ARGV[1] WHEN TG_TABLE_NAME THEN 'n.valid_from' ELSE 'timestamptz ''-infinity''' END, TG_ARGV[2],
+        -- an asset that follows its renaming is no edit: its old name is gone
+        (SELECT string_agg(format(CASE WHEN term IN ('settle', 'base')
+                                       THEN 'o.%1$I IS DISTINCT FROM n.%1$I AND (o.%1$I IS NULL OR EXISTS (SELECT FROM asset AS a WHERE a.asset = o.%1$I))'
+                                       ELSE 'o.%1$I IS DISTINCT FROM n.%1$I' END, term), ' OR ')
+           FROM unnest(TG_ARGV[3:]) AS term))
+    LOOP
+        RAISE WARNING USING
+            MESSAGE = format('terms of "%s" in %s have been edited that do not hold now', overridden.symbol, TG_TABLE_NAME),
+            DETAIL = format('What holds is in %s, valid from %s.', TG_ARGV[1], overridden.since),
+            HINT = format('To change what holds now, edit that in %s.', TG_ARGV[1]);
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION warn_of_later_change() FROM PUBLIC;
+COMMENT ON FUNCTION warn_of_later_change() IS 'trigger: a warning where terms are edited that a later change has replaced already';
+
+CREATE TRIGGER later_change AFTER UPDATE ON asset
+    REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
+    FOR EACH STATEMENT EXECUTE FUNCTION warn_of_later_change('asset', 'asset_change', 'asset', 'tier_unit', 'liability_weight', 'requirement_weight', 'max_age');
+COMMENT ON TRIGGER later_change ON asset IS 'a warning where what is edited does not hold now';
+
+CREATE TRIGGER later_change AFTER UPDATE ON asset_change
+    REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
+    FOR EACH STATEMENT EXECUTE FUNCTION warn_of_later_change('asset', 'asset_change', 'asset, valid_from', 'tier_unit', 'liability_weight', 'requirement_weight', 'max_age');
+COMMENT ON TRIGGER later_change ON asset_change IS 'a warning where what is edited does not hold now';
+
+CREATE TRIGGER later_change AFTER UPDATE ON collateral_tier
+    REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
+    FOR EACH STATEMENT EXECUTE FUNCTION warn_of_later_change('asset', 'collateral_tier', 'asset, valid_from, lower_bound', 'ratio');
+COMMENT ON TRIGGER later_change ON collateral_tier IS 'a warning where what is edited does not hold now';
+
+CREATE TRIGGER later_change AFTER UPDATE ON liability_tier
+    REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
+    FOR EACH STATEMENT EXECUTE FUNCTION warn_of_later_change('asset', 'liability_tier', 'asset, valid_from, lower_bound', 'maintenance_rate');
+COMMENT ON TRIGGER later_change ON liability_tier IS 'a warning where what is edited does not hold now';
+
+CREATE TRIGGER later_change AFTER UPDATE ON contract
+    REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
+    FOR EACH STATEMENT EXECUTE FUNCTION warn_of_later_change('contract', 'contract_change', 'contract', 'settle', 'base', 'contract_size', 'netting', 'closing_fee',
+        'maintenance_method', 'initial_method', 'max_age');
+COMMENT ON TRIGGER later_change ON contract IS 'a warning where what is edited does not hold now';
+
+CREATE TRIGGER later_change AFTER UPDATE ON contract_change
+    REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
+    FOR EACH STATEMENT EXECUTE FUNCTION warn_of_later_change('contract', 'contract_change', 'contract, valid_from', 'settle', 'base', 'contract_size', 'netting', 'closing_fee',
+        'maintenance_method', 'initial_method', 'max_age');
+COMMENT ON TRIGGER later_change ON contract_change IS 'a warning where what is edited does not hold now';
+
+CREATE TRIGGER later_change AFTER UPDATE ON risk_tier
+    REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
+    FOR EACH STATEMENT EXECUTE FUNCTION warn_of_later_change('contract', 'risk_tier', 'contract, valid_from, lower_bound', 'maintenance_rate', 'initial_rate');
+COMMENT ON TRIGGER later_change ON risk_tier IS 'a warning where what is edited does not hold now';

@@ -104,7 +104,7 @@ BEGIN ATOMIC
            sum(pg_total_relation_size(i.inhrelid))::bigint
       FROM pg_catalog.pg_inherits AS i
       JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid,
-           LATERAL regexp_match(pg_get_expr(c.relpartbound, c.oid), '^FOR VALUES FROM \(''(.+)''\) TO \(''(.+)''\)$') AS p (bound)
+           LATERAL regexp_match(pg_get_expr(c.relpartbound, c.oid), '^FOR VALUES FROM [(]''(.+)''[)] TO [(]''(.+)''[)]$') AS p (bound)
      WHERE i.inhparent IN ('snapshot'::regclass, 'account_snapshot'::regclass)
        AND p.bound[2]::timestamptz - p.bound[1]::timestamptz = interval '1 day'
      GROUP BY p.bound[1]::date
