@@ -130,7 +130,9 @@ open_court(Court *court, const AccountList *accounts)
 	CommandCounterIncrement();
 	AcceptInvalidationMessages();
 	foreach(cell, books)
+	{
 		market_expect(lfirst(cell));
+	}
 	court->snapshot = RegisterSnapshot(GetLatestSnapshot());
 	court->present = court->snapshot->curcid;
 	court->clock = GetCurrentTimestamp();
