@@ -147,7 +147,7 @@ CREATE POLICY own ON "Bank".trade FOR SELECT TO customer USING ("Customer" = cur
 CREATE POLICY everything ON "Bank"."Wallet" FOR SELECT TO analyst USING (true);
 CREATE POLICY everything ON "Bank".trade FOR SELECT TO analyst USING (true);
 GRANT USAGE ON SCHEMA desk, "Bank" TO customer, analyst;
-GRANT SELECT ON "Bank"."Wallet", "Bank".trade, "Bank".holding, "Bank".account, "Bank".account_portfolio, "Bank".account_margin, "Bank".undercollateralized,
+GRANT SELECT ON "Bank"."Wallet", "Bank".trade, "Bank".holding, "Bank".flawed_holding, "Bank".account, "Bank".account_portfolio, "Bank".account_margin, "Bank".undercollateralized,
 	"Bank".unpriced, "Bank".account_collateral, "Bank".account_position, "Bank".account_stress TO customer, analyst;
 -- no right on a table of the venue
 GRANT EXECUTE ON FUNCTION desk.market(), desk.scenarios() TO customer, analyst;
