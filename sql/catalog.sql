@@ -23,7 +23,8 @@ SELECT 'pg_catalog.pg_class'::regclass AS classid, oid AS objid FROM pg_catalog.
 UNION ALL SELECT 'pg_catalog.pg_proc'::regclass, oid FROM pg_catalog.pg_proc WHERE pronamespace = 'desk'::regnamespace
 UNION ALL SELECT 'pg_catalog.pg_trigger'::regclass, t.oid FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
            WHERE c.relnamespace = 'desk'::regnamespace AND NOT t.tgisinternal
-UNION ALL SELECT 'pg_catalog.pg_constraint'::regclass, oid FROM pg_catalog.pg_constraint WHERE connamespace = 'desk'::regnamespace AND contype NOT IN ('p', 't');
+-- NOT NULL is a constraint from version 18 on
+UNION ALL SELECT 'pg_catalog.pg_constraint'::regclass, oid FROM pg_catalog.pg_constraint WHERE connamespace = 'desk'::regnamespace AND contype NOT IN ('n', 'p', 't');
 SELECT classid, count(*) > 20 AS looked_at FROM object_of_desk GROUP BY 1 ORDER BY 1;
 SELECT pg_catalog.pg_describe_object(classid, objid, 0) AS without_comment FROM object_of_desk
  WHERE coalesce(pg_catalog.obj_description(objid, classid::regclass::name), '') = '' ORDER BY 1;

@@ -525,7 +525,9 @@ COMMIT;
 SELECT account_id, count(*) FROM desk.guard_exception GROUP BY 1 ORDER BY 1;
 SET margin.guard = off;
 SHOW margin.guard;
+\set VERBOSITY sqlstate
 SET margin.guard_wait = '-1';
+\set VERBOSITY terse
 SET margin.guard_wait = '2s';
 SHOW margin.guard_wait;
 RESET margin.guard_wait;

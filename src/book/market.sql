@@ -30,7 +30,8 @@ BEGIN
                           FROM collateral_tier AS t
                          WHERE t.asset = a.asset AND t.valid_from <= as_of
                          GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1),
-                       coalesce(ch.tier_unit, a.tier_unit), coalesce(ch.liability_weight, a.liability_weight),
+                       -- null is the default, which needs no look at the labels of an enum
+                       nullif(coalesce(ch.tier_unit, a.tier_unit), 'quantity')::margin.tier_unit, coalesce(ch.liability_weight, a.liability_weight),
                        coalesce(ch.requirement_weight, a.requirement_weight),
                        (SELECT margin.schedule(t.lower_bound, t.maintenance_rate)
                           FROM liability_tier AS t
@@ -45,7 +46,7 @@ BEGIN
         ARRAY(
             SELECT ROW(c.contract, c.settle, c.base, c.contract_size,
                        CASE WHEN (clock - p.updated_at > c.max_age) IS NOT TRUE THEN p.price END,
-                       r.maintenance, r.initial, c.netting, c.closing_fee)::margin.contract_terms
+                       r.maintenance, r.initial, nullif(c.netting, 'leg')::margin.netting, c.closing_fee)::margin.contract_terms
               FROM contract AS stated
               LEFT JOIN LATERAL (
                         SELECT * FROM contract_change AS t
@@ -58,8 +59,8 @@ BEGIN
                                CASE WHEN ch.contract IS NULL THEN stated.max_age ELSE ch.max_age END AS max_age,
                                coalesce(ch.netting, stated.netting) AS netting,
                                coalesce(ch.closing_fee, stated.closing_fee) AS closing_fee,
-                               coalesce(ch.maintenance_method, stated.maintenance_method)::margin.tier_method AS maintenance_method,
-                               coalesce(ch.initial_method, stated.initial_method)::margin.tier_method AS initial_method) AS c
+                               CASE coalesce(ch.maintenance_method, stated.maintenance_method) WHEN 'whole' THEN 'whole'::margin.tier_method ELSE 'marginal' END AS maintenance_method,
+                               CASE coalesce(ch.initial_method, stated.initial_method) WHEN 'whole' THEN 'whole'::margin.tier_method ELSE 'marginal' END AS initial_method) AS c
               LEFT JOIN mark_price AS p ON p.contract = c.contract
               LEFT JOIN LATERAL (
                         SELECT margin.schedule(t.lower_bound, t.maintenance_rate, c.maintenance_method) AS maintenance,
