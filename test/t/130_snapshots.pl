@@ -219,9 +219,9 @@ $gate->{run}->finish;
 is(as('keeper', 'book', 'SELECT count(*) FROM margin.progress'), 0, 'nothing is under way');
 is(as('keeper', 'book', q{SELECT accounts FROM desk.snapshot ORDER BY taken_at DESC LIMIT 1}), $total, 'and all of it is there');
 
-# The same of a refresh of levels, which stops where it enters an account.
+# The same of a refresh of levels, which stops where it journals the changes.
 as('keeper', 'book', q{
-	CREATE TRIGGER halt BEFORE INSERT ON desk.account_level FOR EACH ROW WHEN (NEW.account_id = 4000) EXECUTE FUNCTION public.halt()});
+	CREATE TRIGGER halt BEFORE INSERT ON desk.level_event FOR EACH STATEMENT EXECUTE FUNCTION public.halt()});
 $gate = background('keeper', 'book', 'SELECT pg_advisory_lock(42), pg_sleep(170)');
 ok($node->poll_query_until('book', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND granted}), 'the gate is shut');
 my $refresh = background('keeper', 'book', q{SELECT margin.refresh_levels('desk') > 0});
