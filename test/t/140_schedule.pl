@@ -155,6 +155,9 @@ is(sql(q{SELECT status FROM desk.report_run ORDER BY id DESC LIMIT 1}), 'done', 
 like($stderr, qr/database "postgres" has no pg_cron.*CALL margin\.run_reports\('desk'\)/s, 'without pg_cron, a hint at what else there is');
 is(sql(q{SELECT margin.unschedule_reports('desk')}), 'f', 'nothing to unschedule');
 
+# A session left idle for longer than it has to answer could not be ended.
+$clumsy->quit;
+
 SKIP:
 {
 	skip 'pg_cron is not installed', 9 unless $cron;
@@ -174,6 +177,7 @@ SKIP:
 		"margin reports of desk|* * * * *|CALL margin.run_reports('desk', 'full')|t", 'one job');
 	is(await(q{SELECT count(*) FROM desk.report_run WHERE status = 'skipped'}, qr/^[1-9]/, 100), 1, 'a tick during a run is skipped');
 	$blocker->query_safe('COMMIT');
+	$blocker->quit;
 	$long->finish;
 	is(sql(q{SELECT status FROM desk.report_run ORDER BY id}), "done\nskipped", 'the run ends by itself');
 
@@ -184,6 +188,5 @@ SKIP:
 	is(sql('SELECT count(*) FROM cron.job'), 0, 'no job is left');
 }
 
-$blocker->quit;
-$clumsy->quit;
+$blocker->quit unless $cron;
 done_testing();
