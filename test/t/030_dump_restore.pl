@@ -265,11 +265,13 @@ my $sent = as('keeper', 'book', $bytes);
 # Dump and restore
 # ---------------------------------------------------------------------------
 
-# A dump without the lines that differ each time.
+# A dump without what differs each time: a key of psql's, and names that version
+# 18 gives to NOT NULL and does not keep apart where a table is LIKE another.
 sub dump_of
 {
 	my ($name, $database, @options) = @_;
-	return quietly($name, 'keeper', $database, 'pg_dump', @options) =~ s/^\\(?:un)?restrict .*\n//gmr;
+	return quietly($name, 'keeper', $database, 'pg_dump', @options) =~
+	  s/^\\(?:un)?restrict .*\n//gmr =~ s/ CONSTRAINT \w+_not_null\d* NOT NULL/ NOT NULL/gr;
 }
 
 my $directory = PostgreSQL::Test::Utils::tempdir;

@@ -117,11 +117,14 @@ for my $copy (qw(restored archived))
 	}
 	is(refusal('reader', $copy, q{SELECT margin.take_snapshot('desk')}), '42501', "$copy: nor does he take one");
 }
-# A second generation is the same text: nothing was lost or added on the way.
+# A second generation is the same text but for names that version 18 gives to
+# NOT NULL: nothing was lost or added on the way.
 $node->safe_psql('postgres', 'CREATE DATABASE again OWNER keeper');
 $node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', "$dump.sql", '-d', $node->connstr('again') . ' user=keeper' ], 'restore once more');
 $node->command_ok([ 'pg_dump', '-Fp', '-f', "$dump.again.sql", '-d', $node->connstr('again') . ' user=keeper' ], 'and dump that');
-my ($first, $second) = map { join '', sort grep { !/^(?:--|\\(?:un)?restrict)/ } split /^/, slurp_file($_) } "$dump.sql", "$dump.again.sql";
+my ($first, $second) = map {
+	join '', sort map { s/ CONSTRAINT \w+_not_null\d* NOT NULL/ NOT NULL/r } grep { !/^(?:--|\\(?:un)?restrict)/ } split /^/, slurp_file($_)
+} "$dump.sql", "$dump.again.sql";
 ok($first eq $second, 'the dump of the restored is the dump');
 
 # Partitions belong to the owner of the tables, whoever makes them.
