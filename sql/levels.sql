@@ -65,7 +65,7 @@ CREATE TEMP TABLE path (n integer GENERATED ALWAYS AS IDENTITY, mark numeric, ra
 CREATE FUNCTION pg_temp.move(mark numeric) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE desk.mark_price SET price = mark WHERE contract = 'C';
-    PERFORM margin.refresh_levels('desk', NULL, '{C}', 'mark at ' || mark);
+    PERFORM margin.refresh_levels('desk', cause => 'mark at ' || mark);
     INSERT INTO path (mark, ratio, judged, kept)
     SELECT mark, a.margin_ratio, a.level, l.level
       FROM desk.account_margin AS a JOIN desk.account_level AS l USING (account_id) WHERE account_id = 1;
@@ -76,25 +76,11 @@ SELECT mark, ratio, judged, kept FROM path ORDER BY n;
 SELECT from_level, to_level, equity, maintenance_margin, prices, cause FROM desk.level_event WHERE account_id = 1 ORDER BY id;
 
 -- ---------------------------------------------------------------------------
--- Who is judged: holders of an asset, of a contract, of what settles in an asset
+-- Some accounts, by their keys
 -- ---------------------------------------------------------------------------
 
 INSERT INTO desk.balance (account_id, asset, quantity) VALUES (5, 'ETH', 1), (6, 'USD', 1);
 INSERT INTO desk.position (account_id, contract, quantity, entry_price) VALUES (6, 'E', 1, 1), (7, 'E', 1, 1), (7, 'C', 1, 1);
-CREATE FUNCTION pg_temp.judged(assets text[], contracts text[]) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    accounts text;
-BEGIN
-    DELETE FROM desk.account_level;
-    PERFORM margin.refresh_levels('desk', assets, contracts);
-    SELECT string_agg(account_id::text, ' ' ORDER BY account_id) INTO accounts FROM desk.account_level;
-    RETURN accounts;
-END
-$$;
-BEGIN;
-SELECT pg_temp.judged(NULL, NULL) AS everyone, pg_temp.judged('{}', NULL) AS nobody, pg_temp.judged('{ETH}', NULL) AS "5 6 7",
-       pg_temp.judged(NULL, '{C}') AS "1 7", pg_temp.judged('{MOON}', '{C}') AS "1 4 7", pg_temp.judged('{C}', '{ETH}') AS nobody;
-ROLLBACK;
 
 -- accounts one by one; whoever holds nothing is healthy; a market may be given
 SELECT margin.refresh_levels('desk');
@@ -136,7 +122,7 @@ SELECT margin.refresh_levels(NULL);
 
 SELECT margin.refresh_levels('desk');
 BEGIN;
-SELECT margin.refresh_levels('desk'), margin.refresh_levels('desk', '{USD}'), margin.refresh_levels('desk', NULL, '{C}'), pg_current_xact_id_if_assigned();
+SELECT margin.refresh_levels('desk'), margin.refresh_levels('desk', everyone => true), pg_current_xact_id_if_assigned();
 COMMIT;
 -- nor where a release ratio holds a level
 SELECT pg_temp.move(92), pg_temp.move(94);

@@ -51,6 +51,7 @@ book_entry(Oid schema)
 		book->holding = InvalidOid;
 		book->portfolio = NULL;
 		book->level = NULL;
+		book->keeping = NULL;
 		book->market = NULL;
 		book->checked = 0;
 		book->copy = NULL;
@@ -84,6 +85,7 @@ book_learn(Book *book, Oid holding, const char *name)
 	book->checked = 0;
 	forget_plan(&book->portfolio);
 	forget_plan(&book->level);
+	forget_plan(&book->keeping);
 	forget_plan(&book->market);
 	if (get_rel_relkind(holding) != RELKIND_VIEW || column == InvalidAttrNumber)
 		ereport(ERROR,

@@ -28,9 +28,10 @@ typedef struct Book
 	NameData	name;			/* of the schema, as it is in the plans */
 	Oid			holding;		/* the view; InvalidOid: to be looked up */
 	KeyKind		keys;
-	/* the guard's queries: about one account, and for the market */
+	/* the guard's statements: about one account, and for the market */
 	SPIPlanPtr	portfolio;
 	SPIPlanPtr	level;
+	SPIPlanPtr	keeping;
 	SPIPlanPtr	market;
 	int			checked;		/* the generation of the first one's plan that is known to be stable */
 	struct MarketCopy *copy;	/* NULL: it was never read; market_copy.c keeps it */

@@ -162,7 +162,7 @@ BEGIN
           FROM pg_class AS v
           JOIN pg_attribute AS c ON c.attrelid = v.oid AND c.attnum > 0 AND NOT c.attisdropped
           JOIN pg_attribute AS f ON f.attrelid = 'margin.valuation'::regclass AND f.attname = c.attname
-         WHERE v.relnamespace = quote_ident(book)::regnamespace AND v.relname IN ('account_margin', 'undercollateralized', 'unpriced', 'account_snapshot')
+         WHERE v.relnamespace = quote_ident(book)::regnamespace AND v.relname IN ('account_margin', 'undercollateralized', 'unpriced', 'kept_margin', 'reported_margin', 'account_snapshot')
            AND col_description(c.attrelid, c.attnum) IS NULL
     LOOP
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', field.relation, field.name, field.meaning);

@@ -201,9 +201,9 @@ ask(const Account *account, SPIPlanPtr *plan, const Question *question, Snapshot
 	return !isnull;
 }
 
-/* What an account holds after a command: the present one, or before the first. */
+/* What an account holds after a command: the present one, or before the first; NULL if it has no rows. */
 static struct varlena *
-portfolio_of(const Court *court, const Account *account, CommandId command)
+rows_of(const Court *court, const Account *account, CommandId command)
 {
 	Book	   *book = account->book;
 	Datum		portfolio;
@@ -221,7 +221,16 @@ portfolio_of(const Court *court, const Account *account, CommandId command)
 		check_stable(book, query);
 		book->checked = query->generation;
 	}
-	return known ? PG_DETOAST_DATUM_PACKED(portfolio) : empty_portfolio();
+	return known ? PG_DETOAST_DATUM_PACKED(portfolio) : NULL;
+}
+
+/* The same where only amounts count. */
+static struct varlena *
+portfolio_of(const Court *court, const Account *account, CommandId command)
+{
+	struct varlena *held = rows_of(court, account, command);
+
+	return held != NULL ? held : empty_portfolio();
 }
 
 /* ---------- the levels kept ---------- */
@@ -256,6 +265,45 @@ lock_levels(const AccountList *accounts)
 		kept[i] = (accounts->accounts[i]->features & FEATURE_LEVELS) != 0 ? kept_level(accounts->accounts[i]) : -1;
 	}
 	return kept;
+}
+
+static Oid
+type_of_margin(const char *name)
+{
+	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+						   ObjectIdGetDatum(get_namespace_oid("margin", false)));
+}
+
+/* What an account holds, or nothing, goes with the level that it stays at; the next refresh looks at it. */
+static SPIPlanPtr
+prepare_keeping(const Book *book)
+{
+	Oid			types[] = {book_key_type(book->keys), type_of_margin("portfolio")};
+	const char *sql = psprintf("UPDATE %s SET portfolio = $2, epoch = -2 WHERE account_id OPERATOR(pg_catalog.=) $1"
+							   " AND NOT margin_internal.same_holdings(portfolio, $2)",
+							   book_object(book, "account_level"));
+	SPIPlanPtr	plan = SPI_prepare_cursor(sql, 2, types, CURSOR_OPT_GENERIC_PLAN);
+
+	if (plan == NULL || SPI_keepplan(plan) != 0)
+		elog(ERROR, "cannot prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+	return plan;
+}
+
+static void
+keep_portfolio(const Court *court, const Account *account, struct varlena *held)
+{
+	Book	   *book = account->book;
+	Identity	mine = act_for(book_owner(book), RESTRICTED);
+	Datum		values[] = {book_key_datum(book->keys, account->key), PointerGetDatum(held)};
+	const char	nulls[] = {' ', held == NULL ? 'n' : ' ', '\0'};
+	MemoryContext caller = CurrentMemoryContext;
+
+	if (book->keeping == NULL)
+		book->keeping = prepare_keeping(book);
+	if (SPI_execute_snapshot(book->keeping, values, nulls, court->snapshot, InvalidSnapshot, false, true, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "cannot write the levels of book \"%s\"", NameStr(book->name));
+	MemoryContextSwitchTo(caller);
+	act_as_before(mine);
 }
 
 /* ---------- refusing ---------- */
@@ -433,17 +481,24 @@ static void
 judge_account(Court *court, Account *account, int kept)
 {
 	MemoryContext old = MemoryContextSwitchTo(court->context);
+	struct varlena *rows;
 	struct varlena *held;
 	Valuation	after;
 
 	/* of the view that is locked, under the name that it has */
 	book_reopen(account->book);
-	held = portfolio_of(court, account, court->present);
+	rows = rows_of(court, account, court->present);
+	held = rows != NULL ? rows : empty_portfolio();
 	value_portfolio(&after, PointerGetDatum(held), market_of(account), VALUE_MARGINS);
 	if ((account->features & FEATURE_GUARD) != 0 && !valuation_passes(&after))
 		judge_change(court, account, held, &after);
-	if ((account->features & FEATURE_LEVELS) != 0 && kept != (int) after.level)
-		court->moved[court->nmoved++] = account;
+	if ((account->features & FEATURE_LEVELS) != 0)
+	{
+		if (kept == (int) after.level)
+			keep_portfolio(court, account, rows);
+		else
+			court->moved[court->nmoved++] = account;
+	}
 	account->reading = account->book->copy->reading;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(court->context);
@@ -466,13 +521,6 @@ lock_accounts(const AccountList *accounts)
 	pfree(locks);
 }
 
-static Oid
-market_type(void)
-{
-	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("market"),
-						   ObjectIdGetDatum(get_namespace_oid("margin", false)));
-}
-
 /* Refreshes the levels of some accounts of a book, as its owner. */
 static void
 write_levels(const Book *book, char **keys, int count)
@@ -480,7 +528,7 @@ write_levels(const Book *book, char **keys, int count)
 	Argument	arguments[] = {
 		text_argument(NameStr(book->name)),
 		list_argument(keys, count),
-		{market_type(), PointerGetDatum(book->copy->market), false}
+		{type_of_margin("market"), PointerGetDatum(book->copy->market), false}
 	};
 
 	Assert(count > 0);

@@ -142,7 +142,7 @@ COMMENT ON FUNCTION margin_internal.account_keys(text[], anyelement) IS
 'Accounts as an array of the type of key, which only gives its type: (NULL::account).account_id in a book. '
 'Immutable, so that a plan made for one list of accounts knows how many there are; an error for one that is no key.';
 
-CREATE FUNCTION margin_internal.judge_levels(book name, accounts text[], cause text, market margin.market) RETURNS integer
+CREATE FUNCTION margin_internal.judge_levels(book name, accounts text[], cause text, market margin.market, kept boolean) RETURNS integer
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
@@ -153,41 +153,53 @@ DECLARE
     changes integer;
     given margin.market;
     ratios numeric[];
+    present bigint;
 BEGIN
     PERFORM margin_internal.enter_book(book);
     given := coalesce(judge_levels.market, venue_market());
     ratios := venue_release_ratios();
-    WITH judged AS MATERIALIZED (
-        SELECT l.account_id, l.level AS from_level, h.p, h.v,
-               CASE WHEN h.p IS NULL THEN 'healthy'
-                    ELSE margin.held_level(l.level, (h.v).level, (h.v).equity, (h.v).maintenance_margin, ratios) END AS to_level
+    present := CASE WHEN kept THEN margin_internal.present_epoch(given, ratios) END;
+    WITH held AS (
+        SELECT l.account_id, l.level, CASE WHEN kept THEN l.portfolio ELSE r.portfolio END AS portfolio
           FROM account_level AS l
-          LEFT JOIN (SELECT a.account_id, a.p, margin.evaluate(a.p, given) AS v
-                       FROM (SELECT b.account_id, b.portfolio AS p
-                               FROM account_portfolio AS b
-                              WHERE b.account_id = ANY (margin_internal.account_keys(accounts, (NULL::account).account_id))
-                             OFFSET 0) AS a
-                     OFFSET 0) AS h ON h.account_id = l.account_id
+          LEFT JOIN (SELECT b.account_id, b.portfolio
+                       FROM account_portfolio AS b
+                      WHERE kept IS NOT TRUE AND b.account_id = ANY (margin_internal.account_keys(accounts, (NULL::account).account_id))
+                     OFFSET 0) AS r ON r.account_id = l.account_id
          WHERE l.account_id = ANY (margin_internal.account_keys(accounts, (NULL::account).account_id))
-    ), changed AS (
-        UPDATE account_level AS l SET level = j.to_level, since = now()
+        OFFSET 0
+    ), judged AS MATERIALIZED (
+        SELECT h.account_id, h.level AS from_level, h.portfolio, coalesce(w.level, 'healthy') AS to_level,
+               CASE WHEN present IS NULL THEN -2 ELSE margin_internal.epoch_for(present, 0, w.room) END AS epoch,
+               coalesce(w.room, 0) AS room, coalesce(w.mask, 0) AS mask
+          FROM held AS h
+         CROSS JOIN LATERAL (SELECT w.level, w.room, w.mask FROM margin_internal.watch_account(h.portfolio, given, h.level, ratios) AS w WHERE present IS NOT NULL
+                             UNION ALL
+                             SELECT margin_internal.kept_level(h.portfolio, given, h.level, ratios), NULL, NULL WHERE present IS NULL
+                             OFFSET 0) AS w
+    ), written AS (
+        UPDATE account_level AS l
+           SET level = j.to_level, since = CASE WHEN j.to_level = l.level THEN l.since ELSE now() END,
+               portfolio = j.portfolio, epoch = j.epoch, room = j.room, mask = j.mask
           FROM judged AS j
-         WHERE l.account_id = j.account_id AND j.to_level <> j.from_level
+         WHERE l.account_id = j.account_id
+           AND (j.to_level <> j.from_level OR NOT margin_internal.same_holdings(l.portfolio, j.portfolio))
     )
     INSERT INTO level_event (account_id, from_level, to_level, equity, maintenance_margin, prices, cause)
     SELECT j.account_id, j.from_level, j.to_level,
-           CASE WHEN j.p IS NULL THEN 0::numeric ELSE (j.v).equity END,
-           CASE WHEN j.p IS NULL THEN 0::numeric ELSE (j.v).maintenance_margin END,
-           coalesce(margin.prices(j.p, given), '{}'), judge_levels.cause
+           CASE WHEN j.portfolio IS NULL THEN 0::numeric ELSE (v).equity END,
+           CASE WHEN j.portfolio IS NULL THEN 0::numeric ELSE (v).maintenance_margin END,
+           coalesce(margin.prices(j.portfolio, given), '{}'), judge_levels.cause
       FROM judged AS j
+     CROSS JOIN LATERAL (SELECT margin.evaluate(j.portfolio, given) AS v OFFSET 0) AS valued
      WHERE j.to_level <> j.from_level
      ORDER BY j.account_id;
     GET DIAGNOSTICS changes = ROW_COUNT;
     RETURN changes;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.judge_levels(name, text[], text, margin.market) IS
-'Judges accounts whose rows of account_level the caller has locked, writes the levels that changed and their events, and returns how many.';
+COMMENT ON FUNCTION margin_internal.judge_levels(name, text[], text, margin.market, boolean) IS
+'Judges accounts whose rows of account_level the caller has locked, by their kept portfolios or by the rows of the book, writes the levels that changed and their events, and returns how many.';
 
 CREATE FUNCTION margin_internal.write_account_levels(book name, accounts text[], cause text, market margin.market) RETURNS integer
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -209,7 +221,7 @@ BEGIN
     PERFORM FROM account_level AS l
       WHERE l.account_id = ANY (margin_internal.account_keys(accounts, (NULL::account).account_id))
       ORDER BY l.account_id FOR NO KEY UPDATE;
-    RETURN margin_internal.judge_levels(book, accounts, cause, market);
+    RETURN margin_internal.judge_levels(book, accounts, cause, market, false);
 END
 $$;
 COMMENT ON FUNCTION margin_internal.write_account_levels(name, text[], text, margin.market) IS
@@ -330,15 +342,13 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION margin_internal.waits_for_me(integer[]) IS 'whether one of these processes waits for this one, or for one that does';
 
-CREATE FUNCTION margin_internal.write_free_levels(book name, accounts text[], cause text) RETURNS integer
+CREATE FUNCTION margin_internal.write_free_levels(book name, accounts text[], cause text, kept boolean, OUT changes integer, OUT waiting text[])
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     began timestamptz;
     patience CONSTANT interval := (SELECT s.setting::integer * interval '1 ms' FROM pg_settings AS s WHERE s.name = 'lock_timeout' AND s.setting <> '0');
-    changes integer := 0;
-    waiting text[] := accounts;
     free text[];
     first text;
     changed integer;
@@ -346,10 +356,12 @@ DECLARE
     told integer[];
     who text;
 BEGIN
+    changes := 0;
+    waiting := accounts;
     LOOP
         free := margin_internal.lock_free_levels(book, waiting);
         IF free <> '{}' THEN
-            changes := changes + margin_internal.judge_levels(book, free, cause, NULL);
+            changes := changes + margin_internal.judge_levels(book, free, cause, NULL, kept);
             waiting := ARRAY(SELECT w.account FROM unnest(waiting) WITH ORDINALITY AS w (account, n)
                               WHERE NOT EXISTS (SELECT FROM unnest(free) AS f (account) WHERE f.account = w.account) ORDER BY w.n);
         END IF;
@@ -386,80 +398,123 @@ BEGIN
             waiting := CASE WHEN changed IS NULL THEN waiting[2:] || first ELSE waiting[2:] END;
         END IF;
     END LOOP;
-    RETURN changes;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.write_free_levels(name, text[], text) IS
-'write_account_levels() in the present market, those first whose level no other transaction holds; then waits for the others as refresh_levels() says.';
+COMMENT ON FUNCTION margin_internal.write_free_levels(name, text[], text, boolean) IS
+'judge_levels() in the present market, those first whose level no other transaction holds; then waits for the others, who are judged by the rows of the book, as refresh_levels() says. Returns how many changed, and who is still waited for.';
 
-CREATE FUNCTION margin.refresh_levels(book name, assets text[] DEFAULT NULL, contracts text[] DEFAULT NULL, cause text DEFAULT 'refresh')
-RETURNS integer
+-- Statements without locks first.  Rows without an account are nobody's level.
+CREATE FUNCTION margin_internal.judge_everyone(book name, progress text, given margin.market, ratios numeric[], present bigint,
+                                               OUT fresh text[], OUT changed text[], OUT anchored bigint)
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
-SET application_name = 'margin: refresh'
 SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 DECLARE
-    everyone boolean := assets IS NULL AND contracts IS NULL;
-    progress text := 'refresh ' || left(book::text, 20);
-    present margin.market;
-    ratios numeric[];
-    moved_assets text[] := coalesce(assets, '{}');
-    moved_contracts text[];
-    candidates text[];
-    fresh text[];
-    expected bigint;
+    living CONSTANT bigint[] := ARRAY(SELECT e.epoch FROM level_epoch AS e JOIN level_basis AS b ON b.basis = e.basis WHERE b.market IS NOT NULL);
+    expected CONSTANT bigint := (SELECT nullif(count(*), 0) FROM account_level);
+BEGIN
+    WITH judged AS MATERIALIZED (
+        SELECT j.account_id, j.kept, j.epoch, j.was, j.portfolio, j.held
+          FROM (SELECT coalesce(h.account_id, l.account_id) AS account_id, l.level AS kept, l.epoch, l.portfolio AS was, h.portfolio,
+                       coalesce(margin_internal.kept_level(h.portfolio, given, coalesce(l.level, 'healthy'), ratios), 'healthy') AS held
+                  FROM (SELECT a.account_id, a.portfolio
+                          FROM (SELECT b.account_id, b.portfolio, row_number() OVER () AS n
+                                  FROM account_portfolio AS b
+                                 WHERE b.account_id IS NOT NULL) AS a
+                         WHERE a.n % 1000 <> 0 OR margin_internal.report_progress(progress, a.n, expected)
+                        OFFSET 0) AS h
+                  FULL JOIN account_level AS l ON l.account_id = h.account_id) AS j
+         WHERE j.kept IS NULL OR j.held <> j.kept
+            OR present IS NOT NULL AND (NOT margin_internal.same_holdings(j.was, j.portfolio) OR j.epoch = -2 OR j.epoch >= 0 AND j.epoch <> ALL (living))
+    ), free AS (
+        SELECT j.account_id, j.portfolio, w.mask, margin_internal.epoch_for(present, j.epoch, w.room) AS epoch, w.room
+          FROM judged AS j
+          JOIN account_level AS l ON l.account_id = j.account_id AND l.epoch = j.epoch AND l.level = j.kept AND margin_internal.same_holdings(l.portfolio, j.was)
+         CROSS JOIN LATERAL (SELECT coalesce(w.mask, 0) AS mask, CASE WHEN j.portfolio IS NULL THEN 1 ELSE coalesce(w.room, 0) END AS room
+                               FROM margin_internal.watch_account(j.portfolio, given, j.held, ratios) AS w OFFSET 0) AS w
+         WHERE present IS NOT NULL AND j.held = j.kept
+           FOR NO KEY UPDATE OF l SKIP LOCKED
+    ), written AS (
+        UPDATE account_level AS l SET portfolio = f.portfolio, epoch = f.epoch, room = f.room, mask = f.mask
+          FROM free AS f WHERE l.account_id = f.account_id
+        RETURNING l.account_id, l.epoch
+    )
+    SELECT (SELECT array_agg(j.account_id::text) FROM judged AS j WHERE j.kept IS NULL),
+           (SELECT array_agg(j.account_id::text) FROM judged AS j
+             WHERE j.held <> coalesce(j.kept, 'healthy') OR j.kept IS NOT NULL AND NOT EXISTS (SELECT FROM written AS w WHERE w.account_id = j.account_id)),
+           (SELECT count(*) FROM written)
+      INTO fresh, changed, anchored;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.judge_everyone(name, text, margin.market, numeric[], bigint) IS
+'Judges all accounts of a book by its rows. With a present epoch it keeps what they hold and anchors to it those that no epoch proves, and returns how many. Accounts without a level, and those that changed, or could not be written.';
+
+CREATE FUNCTION margin_internal.refresh_everyone(book name, progress text, cause text, sources text) RETURNS integer
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS $$
+DECLARE
+    given CONSTANT margin.market := venue_market();
+    ratios CONSTANT numeric[] := venue_release_ratios();
+    keep CONSTANT boolean := sources IS NOT NULL AND current_setting('transaction_isolation') = 'read committed';
+    watched CONSTANT boolean := margin_internal.levels_are_watched(sources);
+    present bigint;
+    judged record;
+    changes integer := 0;
+    waiting text[] := '{}';
+BEGIN
+    IF keep THEN
+        IF NOT watched THEN
+            UPDATE level_basis SET market = NULL, sources = NULL WHERE market IS NOT NULL OR level_basis.sources IS NOT NULL;
+        END IF;
+        present := coalesce(margin_internal.present_epoch(given, ratios), (SELECT max(e.epoch) + 1 FROM level_epoch AS e), 0);
+    END IF;
+    judged := margin_internal.judge_everyone(book, progress, given, ratios, present);
+    IF judged.fresh IS NOT NULL THEN
+        PERFORM margin_internal.enter_levels(book, judged.fresh);
+        IF keep THEN
+            judged := margin_internal.judge_everyone(book, progress, given, ratios, present);
+        END IF;
+    END IF;
+    IF keep AND (NOT watched OR judged.anchored > 0 OR judged.changed IS NOT NULL) THEN
+        PERFORM margin_internal.enter_epoch(present, given, ratios, CASE WHEN watched THEN sources END, judged.anchored + coalesce(cardinality(judged.changed), 0));
+    END IF;
+    IF judged.changed IS NOT NULL THEN
+        SELECT w.changes, w.waiting INTO changes, waiting FROM margin_internal.write_free_levels(book, judged.changed, cause, false) AS w;
+    END IF;
+    -- nobody was left out, so from now on writes are seen
+    IF keep AND NOT watched AND waiting = '{}' AND judged.fresh IS NULL THEN
+        UPDATE level_basis AS b SET sources = refresh_everyone.sources WHERE b.basis = (SELECT max(l.basis) FROM level_basis AS l);
+    END IF;
+    RETURN changes;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.refresh_everyone(name, text, text, text) IS 'refresh_levels() of everyone, who are kept and anchored where all writes will be seen (sources, null where not)';
+
+CREATE FUNCTION margin.refresh_levels(book name, everyone boolean DEFAULT false, cause text DEFAULT 'refresh') RETURNS integer
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+SET application_name = 'margin: refresh'
+AS $$
+DECLARE
+    sources text;
 BEGIN
     PERFORM margin_internal.enter_book(book);
 
     -- One at a time: of two that each follow prices which the other does not
     -- see yet, the second sees both.
     LOCK TABLE account_level IN SHARE UPDATE EXCLUSIVE MODE;
-
-    IF everyone THEN
-        SELECT nullif(count(*), 0) INTO expected FROM account_level;
-    END IF;
-    present := venue_market();
-    ratios := venue_release_ratios();
-    moved_contracts := ARRAY(SELECT c.contract FROM margin.contracts(present) AS c
-                              WHERE c.contract = ANY (refresh_levels.contracts) OR c.settle = ANY (refresh_levels.assets));
-
-    -- Without locks.  Rows without an account are nobody's level.
-    WITH judged AS MATERIALIZED (
-        SELECT j.account_id, j.kept, j.held
-          FROM (SELECT coalesce(h.account_id, l.account_id) AS account_id, l.level AS kept,
-                       CASE WHEN h.judged IS NULL THEN 'healthy'
-                            WHEN l.level = h.judged THEN l.level
-                            ELSE margin.held_level(l.level, h.judged, margin.equity(h.p, present), margin.maintenance_margin(h.p, present), ratios)
-                       END AS held
-                  FROM (SELECT a.account_id, a.p, margin.level(a.p, present) AS judged
-                          FROM (SELECT b.account_id, b.portfolio AS p, row_number() OVER () AS n
-                                  FROM account_portfolio AS b
-                                 WHERE b.account_id IS NOT NULL) AS a
-                         WHERE (everyone OR margin.holds_any(a.p, moved_assets, moved_contracts))
-                           AND (a.n % 1000 <> 0 OR margin_internal.report_progress(progress, a.n, expected))
-                        OFFSET 0) AS h
-                  FULL JOIN account_level AS l ON l.account_id = h.account_id
-                 -- of others no row is in h
-                 WHERE everyone OR h.account_id IS NOT NULL) AS j
-         WHERE j.kept IS NULL OR j.held <> j.kept
-    )
-    SELECT array_agg(j.account_id::text) FILTER (WHERE j.kept IS NULL),
-           array_agg(j.account_id::text) FILTER (WHERE j.held <> coalesce(j.kept, 'healthy'))
-      INTO fresh, candidates FROM judged AS j;
-
-    -- Those never judged, as healthy; then those that changed, once more, under
-    -- the locks of their rows.
-    IF fresh IS NOT NULL THEN
-        PERFORM margin_internal.enter_levels(book, fresh);
-    END IF;
-    RETURN CASE WHEN candidates IS NULL THEN 0 ELSE margin_internal.write_free_levels(book, candidates, cause) END;
+    sources := margin_internal.level_sources('holding'::regclass);
+    RETURN CASE
+        WHEN everyone OR NOT margin_internal.levels_are_watched(sources)
+        THEN margin_internal.refresh_everyone(book, 'refresh ' || left(book::text, 20), cause, sources)
+        ELSE margin_internal.follow_market(book, cause, sources)
+    END;
 END
 $$;
-COMMENT ON FUNCTION margin.refresh_levels(name, text[], text[], text) IS
-'Judges every account of a book in the present market of its venue, or only those that hold one of the assets, one of the contracts, or a contract settled in one of the assets; then changes the levels that moved as refresh_account_levels() does, and returns how many. '
-'Where nothing changed it writes nothing. It waits for other refreshes of the book to commit; margin.progress shows how far it is. '
+COMMENT ON FUNCTION margin.refresh_levels(name, boolean, text) IS
+'Brings the levels of a book to the present market of its venue: changes those that moved as refresh_account_levels() does, and returns how many. With levels enabled on all its tables it judges the accounts that prices, terms or writes since the last refresh may have brought elsewhere, and proves the others; '
+'everyone => true, and where levels are not enabled, judges all of them by their rows. Where nothing changed it writes nothing. It waits for other refreshes of the book to commit; margin.progress shows how far it is. '
 'Accounts that change while another transaction holds their level come last: it waits for them, for no longer than lock_timeout (0: without bound) in all, a notice and margin.progress say for whom, and what is still held then is left to the next refresh with a warning. '
 'Isolation levels and row security as there; an error (42704) where there is no such book.';

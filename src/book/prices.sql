@@ -164,7 +164,7 @@ COMMENT ON FUNCTION margin_internal.keeps_levels(name) IS 'whether writes refres
 -- Code in a book's views runs as whoever refreshes it.  So a venue's prices
 -- refresh only the books of owners who have the rights of the venue's owner
 -- anyway, or whom he trusts.
-CREATE FUNCTION margin_internal.refresh_books(venue name, assets text[], contracts text[], OUT level_changes integer, OUT not_refreshed text[])
+CREATE FUNCTION margin_internal.refresh_books(venue name, OUT level_changes integer, OUT not_refreshed text[])
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -185,7 +185,7 @@ BEGIN
         END IF;
         BEGIN
             IF margin_internal.keeps_levels(present.name) THEN
-                level_changes := level_changes + margin.refresh_levels(present.name, assets, contracts, 'prices');
+                level_changes := level_changes + margin.refresh_levels(present.name, cause => 'prices');
             END IF;
         EXCEPTION WHEN OTHERS THEN
             not_refreshed := not_refreshed || format('%s: %s', present.name, SQLERRM);
@@ -193,7 +193,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.refresh_books(name, text[], text[]) IS
+COMMENT ON FUNCTION margin_internal.refresh_books(name) IS
 'refreshes the levels of all books of a venue that keep levels, in order of their names; a book whose owner is not admitted, or whose refresh fails, is named with the reason';
 
 CREATE FUNCTION margin_internal.apply_prices(
@@ -248,7 +248,7 @@ BEGIN
         level_changes := 0;
     ELSIF refresh THEN
         SELECT r.level_changes, r.not_refreshed INTO level_changes, not_refreshed
-          FROM margin_internal.refresh_books(venue, done_assets.applied, done_contracts.applied) AS r;
+          FROM margin_internal.refresh_books(venue) AS r;
     END IF;
 END
 $$;

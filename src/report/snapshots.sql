@@ -265,7 +265,7 @@ BEGIN
         INSERT INTO account_snapshot (taken_at, account_id, portfolio)
         SELECT taken, account_id, portfolio
           FROM (SELECT account_id, new.portfolio, old.portfolio AS before, row_number() OVER () AS n
-                  FROM account_portfolio AS new
+                  FROM reported_portfolio AS new
                   FULL JOIN portfolios(latest.taken_at) AS old USING (account_id)) AS account
          WHERE (n % 1000 <> 0 OR margin_internal.report_progress('snapshot', n, expected))
            AND (portfolio OPERATOR(margin.=) before) IS NOT TRUE;
@@ -283,7 +283,7 @@ BEGIN
                (v).margin_ratio, (v).level, (v).missing
           FROM (SELECT account_id, portfolio, row_number() OVER () AS n,
                        CASE WHEN take_snapshot.form = 'full' THEN margin.evaluate(portfolio, (SELECT present.market FROM present)) END AS v
-                  FROM (SELECT p.account_id, p.portfolio FROM account_portfolio AS p OFFSET 0) AS held
+                  FROM (SELECT p.account_id, p.portfolio FROM reported_portfolio AS p OFFSET 0) AS held
                 OFFSET 0) AS account
          WHERE n % 1000 <> 0 OR margin_internal.report_progress('snapshot', n, expected);
     END IF;

@@ -372,7 +372,7 @@ sub check_guarded
 		BEGIN;
 		INSERT INTO house.balance VALUES (100, 'BTC', -1);
 		SELECT note FROM house.balance WHERE account_id = 100;
-		SELECT margin.refresh_levels('house', '{BTC}', NULL, 'restored') > 0;
+		SELECT margin.refresh_levels('house', cause => 'restored') > 0;
 		UPDATE house.index_price SET price = 60001.5 WHERE asset = 'BTC';
 		SELECT count(*) FROM house.level_event WHERE cause = 'restored' AND account_id = 100
 		   AND id > ALL (SELECT id FROM house.level_event WHERE cause <> 'restored');

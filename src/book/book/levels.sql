@@ -1,15 +1,57 @@
 -- levels: the level that each account is kept at, and the journal of changes
 
+-- The room below the fillfactor is for rows that are written again and again;
+-- what is read of an account by every tick stands in the index.
 CREATE TABLE account_level (
     LIKE account,
-    level  margin.level NOT NULL,
-    since  timestamptz NOT NULL DEFAULT now(),
+    level      margin.level NOT NULL,
+    since      timestamptz NOT NULL DEFAULT now(),
+    epoch      bigint NOT NULL DEFAULT -2,
+    room       double precision NOT NULL DEFAULT 0,
+    mask       bigint NOT NULL DEFAULT 0,
+    portfolio  margin.portfolio,
     CONSTRAINT account_level_pkey PRIMARY KEY (account_id)
-);
+) WITH (fillfactor = 90);
+CREATE INDEX account_level_epoch_idx ON account_level (epoch, room) INCLUDE (mask);
+COMMENT ON INDEX account_level_epoch_idx IS 'whom prices that moved by so much may have brought out of his level';
 COMMENT ON TABLE account_level IS 'the level each account is at, by the last refresh; an account without a row was never judged';
 COMMENT ON COLUMN account_level.account_id IS 'the account';
 COMMENT ON COLUMN account_level.level IS 'judged, or held by a release ratio; healthy also once nothing is held any more';
 COMMENT ON COLUMN account_level.since IS 'start of the transaction that brought it there; of the first judgement, where that was healthy';
+COMMENT ON COLUMN account_level.epoch IS 'level_epoch by whose prices the level is proven; -1: none, judged at every refresh; -2: written since';
+COMMENT ON COLUMN account_level.room IS 'how far prices may move from those of the epoch, in proportion, with the level unchanged';
+COMMENT ON COLUMN account_level.mask IS 'symbols that the account depends on, by number modulo 64, as of level_epoch.prices';
+COMMENT ON COLUMN account_level.portfolio IS 'what the account holds as of the last commit, while levels are kept (enable_levels()); null: nothing';
+
+CREATE TABLE level_basis (
+    basis           bigint GENERATED ALWAYS AS IDENTITY,
+    market          margin.market,
+    release_ratios  numeric[],
+    sources         text,
+    CONSTRAINT level_basis_pkey PRIMARY KEY (basis)
+);
+COMMENT ON TABLE level_basis IS 'the terms by which accounts were judged that are anchored to an epoch; kept by refresh_levels()';
+COMMENT ON COLUMN level_basis.basis IS 'numbers them; the last one is in use';
+COMMENT ON COLUMN level_basis.market IS 'a market of these terms, whatever its prices; null: void, who was judged by it is judged again';
+COMMENT ON COLUMN level_basis.release_ratios IS 'of warning, margin_call and liquidation';
+COMMENT ON COLUMN level_basis.sources IS 'the tables that the book read and their triggers, as of level_sources(); null: writes may have been missed';
+
+CREATE TABLE level_epoch (
+    epoch     bigint,
+    basis     bigint NOT NULL,
+    prices    double precision[] NOT NULL,
+    made_at   timestamptz NOT NULL DEFAULT now(),
+    accounts  bigint NOT NULL,
+    CONSTRAINT level_epoch_pkey PRIMARY KEY (epoch),
+    CONSTRAINT level_epoch_basis_fkey FOREIGN KEY (basis) REFERENCES level_basis
+);
+COMMENT ON TABLE level_epoch IS 'prices by which accounts were judged that are anchored to them; kept by refresh_levels()';
+COMMENT ON COLUMN level_epoch.epoch IS 'rises; account_level.epoch refers to it';
+COMMENT ON COLUMN level_epoch.basis IS 'the terms they were judged by';
+COMMENT ON COLUMN level_epoch.prices IS 'by number: assets in byte order, then contracts; NaN: none. Rounded, to find who is to be judged';
+COMMENT ON COLUMN level_epoch.made_at IS 'start of the transaction of the refresh';
+COMMENT ON COLUMN level_epoch.accounts IS 'that were anchored to it at first';
+COMMENT ON CONSTRAINT level_epoch_basis_fkey ON level_epoch IS 'prices are numbered as in its market';
 
 CREATE TABLE level_event (
     id                  bigint GENERATED ALWAYS AS IDENTITY,

@@ -271,7 +271,7 @@ BEGIN ATOMIC
     SELECT p.account_id, i.level_before, i.level_after, i.equity_before, i.equity_after, i.equity_change,
            i.maintenance_margin_before, i.maintenance_margin_after, i.maintenance_margin_change,
            i.available_margin_before, i.available_margin_after, i.available_margin_change, i.missing_after
-      FROM account_portfolio AS p,
+      FROM reported_portfolio AS p,
            LATERAL margin.impact(p.portfolio, (SELECT venue_market()),
                                  (SELECT venue_market_at(coalesce(report_impact.at, venue_planned_change())))) AS i
      -- spelt out: of a row the server would print another form after a restore

@@ -144,7 +144,7 @@ LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT p.account_id, p.portfolio
-      FROM account_portfolio AS p
+      FROM reported_portfolio AS p
      WHERE as_of IS NULL
     UNION ALL
     SELECT a.account_id, a.portfolio
@@ -197,7 +197,7 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT a.account_id, a.equity, a.collateral_value, a.liabilities, a.net_asset_value, a.haircut, a.unrealized_pnl,
            a.initial_margin, a.maintenance_margin, a.available_margin, a.shortfall, a.margin_ratio, a.level, a.missing, now()
-      FROM account_margin AS a
+      FROM reported_margin AS a
      WHERE as_of IS NULL
     UNION ALL
     SELECT a.account_id, a.equity, a.collateral_value, a.liabilities, a.net_asset_value, a.haircut, a.unrealized_pnl,

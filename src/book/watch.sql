@@ -1,0 +1,347 @@
+-- watch: which accounts the prices may have moved out of the level they are kept at
+--
+-- An account that is judged is anchored: account_level keeps the epoch, that is
+-- the prices by which it was judged (level_epoch), and the room within which
+-- these may move while its level is proven (safe_move()).  A tick computes how
+-- far each symbol has moved since each epoch, and judges
+--
+--   those whose room that leaves, found by the index on (epoch, room);
+--   those written since they were judged last: epoch -2, set by the writer in
+--     the same update that stores the account's portfolio;
+--   those that have hardly any room or cannot be valued: epoch -1.
+--
+-- The room is absolute, from the prices of the epoch: what one tick misses,
+-- because a writer had not committed yet, the next one sees.
+--
+-- An epoch refers to the terms that it was judged by (level_basis).  A symbol
+-- whose terms have changed counts as moved without bounds, and all of them do
+-- where thresholds or release ratios have changed.
+--
+-- All this holds only while writes are seen.  level_sources() describes the
+-- tables that the book reads and their triggers; where that is another than at
+-- the last full pass, or some table has no trigger, a full pass is made.
+
+CREATE FUNCTION margin_internal.market_prices(market margin.market) RETURNS double precision[]
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_market_prices';
+COMMENT ON FUNCTION margin_internal.market_prices(margin.market) IS
+'The prices of a market by number: of its assets in byte order, then of its contracts; NaN for one that is missing. Rounded, not to be used for amounts.';
+
+CREATE FUNCTION margin_internal.terms_now(was margin.market, "is" margin.market) RETURNS integer[]
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_terms_now';
+COMMENT ON FUNCTION margin_internal.terms_now(margin.market, margin.market) IS
+'For each symbol of the first market, in the order of market_prices(), its number in the second, from 1, or 0 where it is gone or has other terms; null where the thresholds of levels differ.';
+
+CREATE FUNCTION margin_internal.price_moves(terms_now integer[], was double precision[], "is" double precision[]) RETURNS double precision[]
+    LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_price_moves';
+COMMENT ON FUNCTION margin_internal.price_moves(integer[], double precision[], double precision[]) IS
+'How far prices have moved, in proportion to what they were and never too little: for each bit of a mask, and last the largest. Infinity for a price that came or went, for changed terms, and for all where terms_now is null.';
+
+CREATE FUNCTION margin_internal.out_of_room(mask bigint, room double precision, moves double precision[]) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2 AS 'MODULE_PATHNAME', 'margin_out_of_room';
+COMMENT ON FUNCTION margin_internal.out_of_room(bigint, double precision, double precision[]) IS
+'Whether a symbol in the mask has moved by more than the room.';
+
+CREATE FUNCTION margin_internal.same_holdings(a margin.portfolio, b margin.portfolio) RETURNS boolean
+LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+RETURN CASE WHEN a IS NULL OR b IS NULL THEN a IS NULL AND b IS NULL ELSE a OPERATOR(margin.=) b END;
+COMMENT ON FUNCTION margin_internal.same_holdings(margin.portfolio, margin.portfolio) IS 'a IS NOT DISTINCT FROM b, whatever the search path';
+
+-- ---------------------------------------------------------------------------
+-- Are all writes seen?
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION margin_internal.level_sources(holding regclass) RETURNS text
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH RECURSIVE read (relation) AS (
+        SELECT holding::oid
+        UNION
+        SELECT d.refobjid
+          FROM read AS r
+          JOIN pg_rewrite AS w ON w.ev_class = r.relation
+          JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
+    ), part (relation) AS (
+        SELECT r.relation FROM read AS r
+        UNION
+        SELECT p.relid FROM read AS r JOIN pg_class AS c ON c.oid = r.relation AND c.relkind = 'p', pg_partition_tree(r.relation::regclass) AS p
+    ), source AS (
+        SELECT c.oid, c.relkind,
+               CASE c.relkind
+                   WHEN 'p' THEN 'partitioned'
+                   -- replaced by another, or calling what may read anything
+                   WHEN 'v' THEN (SELECT w.xmin::text
+                                    FROM pg_rewrite AS w
+                                   WHERE w.ev_class = c.oid
+                                     AND NOT EXISTS (SELECT FROM pg_depend AS d JOIN pg_proc AS f ON f.oid = d.refobjid AND f.provolatile <> 'i'
+                                                      WHERE d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_proc'::regclass))
+                   -- rewritten, truncated, or with its trigger switched, or with children whose triggers are their own affair
+                   WHEN 'r' THEN (SELECT c.relfilenode || ':' || string_agg(g.oid || ' ' || g.xmin, ':' ORDER BY g.oid)
+                                    FROM pg_trigger AS g
+                                    JOIN pg_depend AS d ON d.classid = 'pg_trigger'::regclass AND d.objid = g.oid
+                                                       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = holding
+                                   WHERE g.tgrelid = c.oid AND g.tgfoid = 'margin_internal.collect_account'::regproc AND g.tgenabled IN ('O', 'A')
+                                     -- arguments end with a zero byte each
+                                     AND substring(g.tgargs FROM octet_length(g.tgargs) - 6) = '\x6c6576656c7300'
+                                     AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid))
+               END AS state
+          FROM part AS p JOIN pg_class AS c ON c.oid = p.relation
+    )
+    SELECT CASE WHEN bool_and(s.state IS NOT NULL) THEN encode(sha256(convert_to(string_agg(s.oid || '=' || s.state, ';' ORDER BY s.oid), 'UTF8')), 'hex') END
+      FROM source AS s;
+END;
+COMMENT ON FUNCTION margin_internal.level_sources(regclass) IS
+'What tells whether writes to a book may have been missed: its views, its tables and their triggers of levels, as one text that changes with them. Null unless every table that the view holding reads has such a trigger, enabled, and no function in it may read what has none.';
+
+-- The functions of this room that name tables bare are called by those that
+-- have entered the book.
+
+CREATE FUNCTION margin_internal.levels_are_watched(sources text) RETURNS boolean
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED
+AS $$
+BEGIN
+    RETURN coalesce(sources = (SELECT b.sources FROM level_basis AS b ORDER BY b.basis DESC LIMIT 1), false);
+END
+$$;
+COMMENT ON FUNCTION margin_internal.levels_are_watched(text) IS 'whether all writes since the last full pass were seen, so that account_level.portfolio is what each account holds';
+
+CREATE FUNCTION margin_internal.levels_are_kept(levels regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM margin_internal.enter(levels);
+    RETURN margin_internal.levels_are_watched(margin_internal.level_sources('holding'::regclass));
+END
+$$;
+COMMENT ON FUNCTION margin_internal.levels_are_kept(regclass) IS 'whether the book of that account_level keeps what its accounts hold, as of the last commit';
+
+CREATE FUNCTION margin_internal.require_kept(levels regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    book text;
+BEGIN
+    IF NOT margin_internal.levels_are_kept(levels) THEN
+        book := (SELECT c.relnamespace::regnamespace::text FROM pg_class AS c WHERE c.oid = levels);
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', SCHEMA = book,
+            MESSAGE = format('what the accounts of book %s hold is not kept', book),
+            DETAIL = 'Levels are not enabled on every table that it reads, or these or their triggers have changed since the last refresh.',
+            HINT = format('margin.enable_levels(%1$L), then margin.refresh_levels(%1$L); or read account_margin.', book);
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.require_kept(regclass) IS 'an error unless levels_are_kept()';
+
+-- ---------------------------------------------------------------------------
+-- Epochs
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION margin_internal.same_terms(was margin.market, "is" margin.market) RETURNS boolean
+LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+RETURN coalesce(margin_internal.terms_now(was, "is") = ARRAY(SELECT generate_series(1, cardinality(margin_internal.market_prices("is")))), false);
+COMMENT ON FUNCTION margin_internal.same_terms(margin.market, margin.market) IS 'whether two markets differ in their prices alone, so that their symbols have the same numbers';
+
+CREATE FUNCTION margin_internal.present_epoch(given margin.market, ratios numeric[]) RETURNS bigint
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED
+AS $$
+BEGIN
+    RETURN (SELECT e.epoch
+              FROM (SELECT * FROM level_epoch AS l ORDER BY l.epoch DESC LIMIT 1) AS e
+              JOIN level_basis AS b ON b.basis = e.basis
+             WHERE e.prices = margin_internal.market_prices(given)
+               AND b.release_ratios IS NOT DISTINCT FROM ratios AND margin_internal.same_terms(b.market, given));
+END
+$$;
+COMMENT ON FUNCTION margin_internal.present_epoch(margin.market, numeric[]) IS 'the last epoch, if it is of this very market; else null';
+
+CREATE FUNCTION margin_internal.present_basis(given margin.market, ratios numeric[], seen text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS $$
+DECLARE
+    last level_basis%ROWTYPE;
+BEGIN
+    SELECT * INTO last FROM level_basis AS b ORDER BY b.basis DESC LIMIT 1;
+    IF NOT FOUND OR last.sources IS DISTINCT FROM seen OR last.release_ratios IS DISTINCT FROM ratios
+       OR NOT margin_internal.same_terms(last.market, given) THEN
+        INSERT INTO level_basis (market, release_ratios, sources) VALUES (given, ratios, seen) RETURNING basis INTO last.basis;
+    END IF;
+    RETURN last.basis;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.present_basis(margin.market, numeric[], text) IS 'the last basis, if it is of these terms; else a new one';
+
+-- An epoch that holds few accounts costs every tick as much as one that holds
+-- many.  The accounts of the smallest are judged by the next tick, which finds
+-- them room in an epoch of its own.
+CREATE FUNCTION margin_internal.retire_epochs(present bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS $$
+DECLARE
+    most CONSTANT integer := 128;
+    smallest bigint;
+BEGIN
+    IF (SELECT count(*) FROM level_epoch) <= most THEN
+        RETURN;
+    END IF;
+    DELETE FROM level_epoch AS e WHERE e.epoch <> present AND NOT EXISTS (SELECT FROM account_level AS l WHERE l.epoch = e.epoch);
+    IF (SELECT count(*) FROM level_epoch) > most THEN
+        SELECT e.epoch INTO smallest FROM level_epoch AS e WHERE e.epoch <> present ORDER BY e.accounts, e.epoch LIMIT 1;
+        WITH free AS (
+            SELECT l.account_id FROM account_level AS l WHERE l.epoch = smallest FOR NO KEY UPDATE SKIP LOCKED
+        )
+        UPDATE account_level AS l SET epoch = -1 FROM free WHERE l.account_id = free.account_id;
+    END IF;
+    DELETE FROM level_basis AS b
+     WHERE b.basis < (SELECT max(n.basis) FROM level_basis AS n) AND NOT EXISTS (SELECT FROM level_epoch AS e WHERE e.basis = b.basis);
+END
+$$;
+COMMENT ON FUNCTION margin_internal.retire_epochs(bigint) IS 'keeps the number of epochs near 128: those go that no account is anchored to, and the accounts of the smallest are judged by the next refresh';
+
+CREATE FUNCTION margin_internal.enter_epoch(number bigint, given margin.market, ratios numeric[], seen text, anchored bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS $$
+BEGIN
+    INSERT INTO level_epoch (epoch, basis, prices, accounts)
+    VALUES (number, margin_internal.present_basis(given, ratios, seen), margin_internal.market_prices(given), anchored)
+        ON CONFLICT DO NOTHING;
+    PERFORM margin_internal.retire_epochs(number);
+END
+$$;
+COMMENT ON FUNCTION margin_internal.enter_epoch(bigint, margin.market, numeric[], text, bigint) IS 'the epoch to which so many accounts were just anchored, unless it is there already';
+
+-- ---------------------------------------------------------------------------
+-- A tick
+-- ---------------------------------------------------------------------------
+
+-- Room below this is not worth an anchor: the account is judged by every tick,
+-- and written again only when it has found twice as much.
+CREATE FUNCTION margin_internal.least_room() RETURNS double precision
+LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+RETURN 0.0005;
+COMMENT ON FUNCTION margin_internal.least_room() IS 'room from which an account is anchored to an epoch, in proportion to prices';
+
+CREATE FUNCTION margin_internal.epoch_for(present bigint, was bigint, room double precision) RETURNS bigint
+LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+RETURN CASE WHEN room >= CASE WHEN was = -1 THEN 2 * margin_internal.least_room() ELSE margin_internal.least_room() END THEN present ELSE -1 END;
+COMMENT ON FUNCTION margin_internal.epoch_for(bigint, bigint, double precision) IS 'the epoch of an account that has so much room in the prices of the present one, and was in another; -1 where there is hardly any, or none (null)';
+
+-- One statement, by plans made once: a plan costs more than a tick that finds
+-- nobody.  An account is found in its index, from the end where there is least
+-- room, by scans that clear away what they find dead there.
+CREATE FUNCTION margin_internal.judge_moved(given margin.market, ratios numeric[], present bigint, anchor boolean,
+                                            OUT changed text[], OUT anchored bigint)
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    present_prices CONSTANT double precision[] := margin_internal.market_prices(given);
+BEGIN
+    WITH basis AS MATERIALIZED (
+        SELECT b.basis, CASE WHEN b.release_ratios IS NOT DISTINCT FROM ratios THEN margin_internal.terms_now(b.market, given) END AS terms_now
+          FROM level_basis AS b
+    ), moved AS MATERIALIZED (
+        SELECT e.epoch, margin_internal.price_moves(b.terms_now, e.prices, present_prices) AS moves
+          FROM level_epoch AS e JOIN basis AS b ON b.basis = e.basis
+    ), near AS (
+        SELECT l.* FROM account_level AS l WHERE l.epoch < 0
+        UNION ALL
+        SELECT l.*
+          FROM moved AS m
+         CROSS JOIN LATERAL (
+               SELECT * FROM account_level AS a
+                WHERE a.epoch = m.epoch AND a.room <= m.moves[65] AND margin_internal.out_of_room(a.mask, a.room, m.moves)
+               OFFSET 0) AS l
+    ), judged AS MATERIALIZED (
+        SELECT n.account_id, n.level, n.epoch, n.portfolio, coalesce(w.level, 'healthy') AS held, w.mask,
+               margin_internal.epoch_for(present, n.epoch, CASE WHEN n.portfolio IS NULL THEN 1 ELSE w.room END) AS epoch_now,
+               CASE WHEN n.portfolio IS NULL THEN 1 ELSE coalesce(w.room, 0) END AS room
+          FROM near AS n
+         CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(n.portfolio, given, n.level, ratios) OFFSET 0) AS w
+    ), free AS (
+        -- the version that was judged, if nobody is writing it
+        SELECT j.account_id, j.epoch_now, j.room, coalesce(j.mask, 0) AS mask
+          FROM judged AS j
+          JOIN account_level AS l ON l.account_id = j.account_id AND l.epoch = j.epoch AND l.level = j.level AND margin_internal.same_holdings(l.portfolio, j.portfolio)
+         WHERE anchor AND j.held = j.level AND (j.epoch_now >= 0 OR j.epoch <> -1)
+           FOR NO KEY UPDATE OF l SKIP LOCKED
+    ), written AS (
+        UPDATE account_level AS l SET epoch = f.epoch_now, room = f.room, mask = f.mask
+          FROM free AS f WHERE l.account_id = f.account_id
+        RETURNING l.epoch
+    )
+    SELECT (SELECT array_agg(j.account_id::text) FROM judged AS j WHERE j.held <> j.level),
+           (SELECT count(*) FROM written AS w WHERE w.epoch = present)
+      INTO changed, anchored;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.judge_moved(margin.market, numeric[], bigint, boolean) IS
+'Judges, in a market, the accounts of a book whose level is not proven there by where they are anchored. Anchors those whose level stays to the present epoch (if anchor), and returns how many, and the accounts whose level is another.';
+
+CREATE FUNCTION margin_internal.follow_market(book name, cause text, sources text) RETURNS integer
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS $$
+DECLARE
+    given CONSTANT margin.market := venue_market();
+    ratios CONSTANT numeric[] := venue_release_ratios();
+    -- with an older snapshot rows must not be written as if it were the present one
+    anchor CONSTANT boolean := current_setting('transaction_isolation') = 'read committed';
+    last CONSTANT bigint := margin_internal.present_epoch(given, ratios);
+    present CONSTANT bigint := coalesce(last, (SELECT max(e.epoch) + 1 FROM level_epoch AS e), 0);
+    judged record;
+    changes integer := 0;
+BEGIN
+    judged := margin_internal.judge_moved(given, ratios, present, anchor);
+    IF last IS NULL AND anchor AND (judged.anchored > 0 OR judged.changed IS NOT NULL) THEN
+        PERFORM margin_internal.enter_epoch(present, given, ratios, sources, judged.anchored + coalesce(cardinality(judged.changed), 0));
+    END IF;
+    IF judged.changed IS NOT NULL THEN
+        SELECT w.changes INTO changes FROM margin_internal.write_free_levels(book, judged.changed, cause, true) AS w;
+    END IF;
+    RETURN changes;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.follow_market(name, text, text) IS 'refresh_levels() of a book all of whose writes are seen: by what it keeps of the accounts that may have changed';
+
+-- ---------------------------------------------------------------------------
+-- Checking
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION margin.check_levels(book name)
+RETURNS TABLE (account text, kept_level margin.level, judged_level margin.level, difference text)
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    given margin.market;
+    ratios numeric[];
+    watched boolean;
+BEGIN
+    PERFORM margin_internal.enter_book(book);
+    given := venue_market();
+    ratios := venue_release_ratios();
+    watched := margin_internal.levels_are_watched(margin_internal.level_sources('holding'::regclass));
+    RETURN QUERY
+        SELECT j.account_id::text, j.level, j.judged,
+               concat_ws(', ', CASE WHEN j.level IS NULL THEN 'never judged' WHEN j.level <> j.judged THEN 'level' END, CASE WHEN j.strayed THEN 'portfolio' END)
+          FROM (SELECT coalesce(p.account_id, l.account_id) AS account_id, l.level,
+                       coalesce(margin_internal.kept_level(p.portfolio, given, coalesce(l.level, 'healthy'), ratios), 'healthy') AS judged,
+                       watched AND l.account_id IS NOT NULL AND NOT margin_internal.same_holdings(l.portfolio, p.portfolio) AS strayed
+                  FROM (SELECT * FROM account_portfolio AS h WHERE h.account_id IS NOT NULL) AS p
+                  FULL JOIN account_level AS l ON l.account_id = p.account_id) AS j
+         WHERE j.level IS DISTINCT FROM j.judged OR j.strayed
+         ORDER BY j.account_id;
+END
+$$;
+COMMENT ON FUNCTION margin.check_levels(name) IS
+'Compares the level that each account of a book is kept at with the one at which its rows and the present market would keep it, and, where levels are enabled, what is kept of its holdings with its rows; one row for each difference, none where all is right. '
+'Reads everything and changes nothing; prices set and writes committed since the last refresh show as differences of level. refresh_levels(book, everyone => true) mends all. Null levels: never judged.';
