@@ -1,0 +1,815 @@
+/*
+ * safe_bound.h
+ *		Bounds of what prices in a box can do to an account.
+ *
+ * This text is compiled twice, with doubles by safe_search.c and with decimals
+ * by safe_proof.c, so that what the search finds is what the proof is asked to
+ * prove.  Before it stand "Number", its operations num_*(), and "Tiers" with
+ * tiers_*().
+ *
+ * Every index price P and every mark M may move to any factor from "low" = 1 - x
+ * to "high" = 1 + x, each by itself.  We bound F = [MM] - t * equity, from
+ * above ("below": the goal is that it stays below 0) or from below.
+ * No price and no mark occurs in two assets, so F is taken apart by asset, and
+ * the sum of the bounds of the parts is as sharp as they are.
+ *
+ * One asset: its price moves by the factor p, its equity E is what its balance
+ * and the contracts settled in it make of it, and it adds
+ *
+ *		f = p * V * P * (sum of req_c(m_c)) + G(E)
+ *		E = B + sum of (d_c * m_c - k_c)
+ *
+ * where m_c is the factor by which the mark of contract c moves, d_c its notional that is
+ * long on balance, k_c its entry cost, and
+ *
+ *		G(E) = p * (t * W * P * |E| + P * LM(|E|))	where E < 0
+ *			 = -t * p * P * R(E)					else, tiers in quantity
+ *			 = -t * R(p * P * E)					else, tiers in value
+ *
+ * G does not rise.  While LM is marginal it is convex: R is concave, rates of LM
+ * never fall, and where the two meet, W >= 1 >= R'.  req_c does not fall with the
+ * mark.  So what is not long on balance (d_c <= 0) has one worst end of its mark: high for
+ * the largest f, low for the smallest.  What is long has no such end: its
+ * requirement and its equity pull f in opposite directions.
+ *
+ * The largest f.  For given m, f is convex in p (a line, or -t times a
+ * concave function on top of one), so it is largest at one of the ends of p.  For
+ * given p, take any slope s, add s * E to f and take it away again:
+ *
+ *		f = p*V*P * (sum of req_c(m_c)) - s * E  +  (G(E) + s * E)
+ *
+ * The first part is a sum of functions of one m_c each, which are largest at an end
+ * of a stretch in which req_c is a line; the second is convex in E,
+ * so it is largest at the smallest or at the largest E there is (where LM
+ * is whole, or where a tier of it begins).  Each taken by itself is a bound for
+ * every s.  With the slope of G's chord between the two E it is the best
+ * of them, and where the first part then chooses the same end of all marks it is the true one.
+ *
+ * The smallest f.  G is nowhere below the line of any of its tiers (its debt's and
+ * its collateral's), nor below a mean of two of them.  With a line instead of G
+ *
+ *		f >= p * (V*P * (sum of req_c(m_c)) - s * E + c) + c'
+ *
+ * is again a sum of functions of one m_c each and, with their smallest values, a
+ * line in p: smallest at one of its ends.  As a function of the line, from the
+ * one at the largest E on to steeper ones, this bound rises to a maximum
+ * and then falls; at the maximum it is the true smallest f, by the duality of
+ * convex functions.  Nearly always that is at the first line.
+ *
+ * With LM whole, the line of one of its tiers is below G only for debts that reach
+ * this tier: lines steeper than that of the smallest possible debt are not used.
+ * With req_c whole, the stretches end where it jumps, and the value before the jump
+ * bounds what comes close to it.
+ */
+
+/* ---------- the account ---------- */
+
+typedef struct BoundPosition
+{
+	struct BoundPosition *next; /* settled in the same asset */
+	bool		rising;			/* long on balance: net > 0 */
+	int			nlegs;			/* that its requirement is taken on, at present notionals */
+	Number		legs[2];
+	Number		net;			/* d */
+	Number		cost;			/* k */
+	Tiers		requirement;
+} BoundPosition;
+
+typedef struct BoundAsset
+{
+	BoundPosition *positions;
+	bool		settles;
+	bool		in_value;		/* tiers are */
+	bool		has_tiers;
+	bool		has_debt_tiers;
+	Tiers		tiers;
+	Tiers		debt_tiers;
+	Number		price;
+	Number		liability_price;
+	Number		requirement_price;
+	Number		balance;
+	Number		worth;			/* at present prices, in USD */
+	Number		debt_maintenance;
+} BoundAsset;
+
+typedef struct BoundAccount
+{
+	int			nassets;		/* those with a price */
+	BoundAsset *assets;
+	BoundPosition *positions;
+} BoundAccount;
+
+/* What is asked. */
+typedef struct Box
+{
+	bool		below;
+	bool		required;
+	Number		threshold;
+	Number		x;
+	Number		low;
+	Number		high;
+} Box;
+
+typedef struct Bound
+{
+	Number		worst;			/* of F */
+	Number		top;			/* the same with all index prices at the upper end */
+} Bound;
+
+static int
+load_legs(BoundPosition *to, const PositionLine *line, const Number notional[2])
+{
+	int			larger = num_cmp(&notional[SIDE_LONG], &notional[SIDE_SHORT]) >= 0 ? SIDE_LONG : SIDE_SHORT;
+	int			nlegs = 0;
+
+	if (line->terms->netting == NETTING_NET)
+		num_sub(&to->legs[nlegs++], &notional[larger], &notional[1 - larger]);
+	else if (line->terms->netting == NETTING_LARGER)
+		to->legs[nlegs++] = notional[larger];
+	else
+		for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+		{
+			if (num_sign(&notional[i]) > 0)
+				to->legs[nlegs++] = notional[i];
+		}
+	return nlegs;
+}
+
+static void
+load_position(BoundPosition *to, const PositionLine *line, const Market *market)
+{
+	Number		notional[2];
+	Number		cost[2];
+
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		notional[i] = cost[i] = NUM_ZERO;
+		if (dec_is_zero(&line->position.sides[i].quantity))
+			continue;
+		num_load(&notional[i], &line->notional[i], NULL);
+		num_load(&cost[i], &line->cost[i], NULL);
+	}
+	num_sub(&to->net, &notional[SIDE_LONG], &notional[SIDE_SHORT]);
+	num_sub(&to->cost, &cost[SIDE_LONG], &cost[SIDE_SHORT]);
+	to->rising = num_sign(&to->net) > 0;
+	to->nlegs = load_legs(to, line, notional);
+	tiers_open(&to->requirement, market_schedule(market, line->terms->requirement));
+}
+
+static void
+load_asset(BoundAsset *to, const AssetLine *line, const Market *market)
+{
+	const MarketAsset *terms = line->terms;
+	Number		liability;
+
+	to->positions = NULL;
+	to->settles = line->settles;
+	to->in_value = terms->tier_unit == TIERS_IN_VALUE;
+	to->has_tiers = terms->tiers != 0;
+	to->has_debt_tiers = terms->liability_maintenance != 0;
+	if (to->has_tiers)
+		tiers_open(&to->tiers, market_schedule(market, terms->tiers));
+	if (to->has_debt_tiers)
+		tiers_open(&to->debt_tiers, market_schedule(market, terms->liability_maintenance));
+	num_load(&to->price, &terms->price, market);
+	num_load(&to->liability_price, &terms->liability_price, market);
+	num_load(&to->requirement_price, &terms->requirement_price, market);
+	num_load(&to->balance, &line->balance, NULL);
+	num_load(&to->worth, &line->collateral_value, NULL);
+	num_load(&liability, &line->liability, NULL);
+	num_sub(&to->worth, &to->worth, &liability);
+	num_load(&to->debt_maintenance, &line->liability_maintenance, NULL);
+}
+
+/* An account that has been valued and lacks nothing; numerics are those of the valuation and the market. */
+static void
+load_account(BoundAccount *account, const Valuation *v, const Market *market)
+{
+	BoundAsset **asset_of = palloc(Max(v->nassets, 1) * sizeof(BoundAsset *));
+
+	account->assets = palloc(Max(v->nassets, 1) * sizeof(BoundAsset));
+	account->positions = palloc(Max(v->npositions, 1) * sizeof(BoundPosition));
+	account->nassets = 0;
+	for (int i = 0; i < v->nassets; i++)
+	{
+		/* without a price it is no collateral and holds no debt, and nothing settles in it */
+		if (v->assets[i].terms == NULL || !v->assets[i].terms->priced)
+			continue;
+		asset_of[i] = &account->assets[account->nassets++];
+		load_asset(asset_of[i], &v->assets[i], market);
+	}
+	for (int i = 0; i < v->npositions; i++)
+	{
+		BoundPosition *position = &account->positions[i];
+		BoundAsset *asset = asset_of[v->positions[i].booked - v->assets];
+
+		load_position(position, &v->positions[i], market);
+		position->next = asset->positions;
+		asset->positions = position;
+	}
+	pfree(asset_of);
+}
+
+/* ---------- one contract ---------- */
+
+/* In a stretch of its mark in which the requirement is a line: V*P*req - slope * net, at a factor of the mark. */
+static void
+value_stretch(Number *r, BoundPosition *position, const int tier[2], const Number *price, const Number *pull,
+			  const Number *factor)
+{
+	Number		part;
+
+	*r = NUM_ZERO;
+	for (int i = 0; i < position->nlegs; i++)
+	{
+		num_mul(&part, &position->legs[i], factor);
+		tiers_line(&part, &position->requirement, tier[i], &part);
+		num_add(r, r, &part);
+	}
+	num_mul(r, r, price);
+	num_mul(&part, pull, factor);
+	num_sub(r, r, &part);
+}
+
+static inline bool
+is_worse(const Box *box, const Number *a, const Number *b)
+{
+	return box->below ? num_cmp(a, b) > 0 : num_cmp(a, b) < 0;
+}
+
+/* The stretch that begins at a mark factor ends at the next bound of a leg: its number, or -1 at the end of the box. */
+static int
+next_stretch(BoundPosition *position, const Box *box, const int tier[2], Number *to)
+{
+	int			next = -1;
+
+	*to = box->high;
+	for (int i = 0; i < position->nlegs; i++)
+	{
+		Number		bound;
+		Number		reach;
+
+		if (tier[i] + 1 >= tiers_count(&position->requirement))
+			continue;
+		tiers_bound(&bound, &position->requirement, tier[i] + 1);
+		num_mul(&reach, &position->legs[i], &box->high);
+		if (num_cmp(&bound, &reach) > 0)
+			continue;
+		num_quotient_up(&reach, &bound, &position->legs[i]);
+		if (next < 0 || num_cmp(&reach, to) < 0)
+		{
+			next = i;
+			*to = reach;
+		}
+	}
+	return next;
+}
+
+/*
+ * The worst V*P*req - slope * net of a contract that is long on balance; is it at
+ * the end of the mark where G alone would have it?  "price" is V*P.
+ */
+static bool
+worst_mark(Number *r, BoundPosition *position, const Box *box, const Number *price, const Number *slope)
+{
+	/* convex, what is largest is at an end, and stretches between do not matter */
+	bool		ends = box->below && !tiers_whole(&position->requirement);
+	int			tier[2];
+	int			next = 0;
+	bool		at_end = box->below;
+	Number		pull;
+	Number		from = box->low;
+
+	num_mul(&pull, slope, &position->net);
+	for (int i = 0; i < position->nlegs; i++)
+	{
+		Number		notional;
+
+		num_mul(&notional, &position->legs[i], &box->low);
+		tier[i] = tiers_find(&position->requirement, &notional);
+	}
+	value_stretch(r, position, tier, price, &pull, &from);
+	while (next >= 0)
+	{
+		Number		to = box->high;
+		Number		value;
+
+		next = -1;
+		if (!ends)
+			next = next_stretch(position, box, tier, &to);
+		else
+			for (int i = 0; i < position->nlegs; i++)
+			{
+				num_mul(&value, &position->legs[i], &to);
+				tier[i] = tiers_find(&position->requirement, &value);
+			}
+		value_stretch(&value, position, tier, price, &pull, &to);
+		if (is_worse(box, &value, r))
+		{
+			*r = value;
+			at_end = !box->below && next < 0;
+		}
+		if (next < 0)
+			break;
+		tier[next]++;
+		tiers_bound(&from, &position->requirement, tier[next]);
+		num_quotient_down(&from, &from, &position->legs[next]);
+		value_stretch(&value, position, tier, price, &pull, &from);
+		if (is_worse(box, &value, r))
+		{
+			*r = value;
+			at_end = false;
+		}
+	}
+	return at_end;
+}
+
+/* ---------- one asset ---------- */
+
+/* What an equity adds to F, with the price at a factor of the present one. */
+static void
+weigh_equity(Number *r, BoundAsset *asset, const Box *box, const Number *equity, const Number *factor)
+{
+	Number		amount;
+	Number		part;
+
+	*r = NUM_ZERO;
+	if (num_sign(equity) < 0)
+	{
+		num_sub(&amount, r, equity);
+		num_mul(r, &asset->liability_price, &amount);
+		num_mul(r, r, &box->threshold);
+		if (box->required && asset->has_debt_tiers)
+		{
+			tiers_apply(&part, &asset->debt_tiers, &amount);
+			num_mul(&part, &part, &asset->price);
+			num_add(r, r, &part);
+		}
+		if (factor != NULL)
+			num_mul(r, r, factor);
+		return;
+	}
+	if (!asset->has_tiers)
+		return;
+	if (asset->in_value)
+	{
+		num_mul(&amount, equity, &asset->price);
+		if (factor != NULL)
+			num_mul(&amount, &amount, factor);
+		tiers_apply(&part, &asset->tiers, &amount);
+	}
+	else
+	{
+		tiers_apply(&part, &asset->tiers, equity);
+		num_mul(&part, &part, &asset->price);
+		if (factor != NULL)
+			num_mul(&part, &part, factor);
+	}
+	num_mul(&part, &part, &box->threshold);
+	num_sub(r, r, &part);
+}
+
+/* What positions bring. */
+typedef struct Settled
+{
+	Number		equity;			/* with the balance, but for what the next one brings */
+	Number		net;			/* of those whose worst end is open */
+	Number		required;		/* by those whose is known */
+} Settled;
+
+static void
+settle(Settled *s, BoundAsset *asset, const Box *box)
+{
+	s->equity = asset->balance;
+	s->net = s->required = NUM_ZERO;
+	for (BoundPosition *position = asset->positions; position != NULL; position = position->next)
+	{
+		const Number *factor = position->rising == box->below ? &box->low : &box->high;
+		Number		part;
+
+		num_sub(&s->equity, &s->equity, &position->cost);
+		if (position->rising && box->required)
+		{
+			num_add(&s->net, &s->net, &position->net);
+			continue;
+		}
+		num_mul(&part, &position->net, factor);
+		num_add(&s->equity, &s->equity, &part);
+		for (int i = 0; box->required && i < position->nlegs; i++)
+		{
+			num_mul(&part, &position->legs[i], factor);
+			tiers_apply(&part, &position->requirement, &part);
+			num_add(&s->required, &s->required, &part);
+		}
+	}
+}
+
+/* Adds to "sum" the worst of all contracts whose worst end is open; are all at the end where G alone would have them? */
+static bool
+add_rising(Number *sum, BoundAsset *asset, const Box *box, const Number *price, const Number *slope)
+{
+	bool		at_end = true;
+
+	for (BoundPosition *position = asset->positions; position != NULL; position = position->next)
+	{
+		Number		worst;
+
+		if (!position->rising || !box->required)
+			continue;
+		at_end &= worst_mark(&worst, position, box, price, slope);
+		num_add(sum, sum, &worst);
+	}
+	return at_end;
+}
+
+/* Where tiers of LM begin that jump: what G + slope * E is there, if it is more. */
+static void
+raise_at_jumps(Number *r, BoundAsset *asset, const Box *box, const Number *factor, const Number *slope,
+			   const Number *low, const Number *high)
+{
+	for (int i = 1; i < tiers_count(&asset->debt_tiers); i++)
+	{
+		Number		equity;
+		Number		value;
+		Number		part;
+
+		tiers_bound(&part, &asset->debt_tiers, i);
+		equity = NUM_ZERO;
+		num_sub(&equity, &equity, &part);
+		if (num_cmp(&equity, low) < 0 || num_cmp(&equity, high) > 0)
+			continue;
+		weigh_equity(&value, asset, box, &equity, factor);
+		num_mul(&part, slope, &equity);
+		num_add(&value, &value, &part);
+		if (num_cmp(&value, r) > 0)
+			*r = value;
+	}
+}
+
+/* An equity that positions may make of an asset, and what it adds to F. */
+typedef struct EquityEnd
+{
+	Number		equity;
+	Number		weight;
+} EquityEnd;
+
+static void
+equity_end(EquityEnd *end, BoundAsset *asset, const Box *box, const Settled *s, const Number *mark, const Number *factor)
+{
+	num_mul(&end->equity, &s->net, mark);
+	num_add(&end->equity, &end->equity, &s->equity);
+	weigh_equity(&end->weight, asset, box, &end->equity, factor);
+}
+
+/* G + slope * E */
+static inline void
+tilt(Number *r, const EquityEnd *end, const Number *slope)
+{
+	Number		part;
+
+	num_mul(&part, slope, &end->equity);
+	num_add(r, &end->weight, &part);
+}
+
+/* The bound of the largest f that a slope gives, less what is known of the requirement; all marks at their lower ends? */
+static bool
+largest_by_slope(Number *r, BoundAsset *asset, const Box *box, const Settled *s, const Number *price, const Number *factor,
+				 const EquityEnd *low, const EquityEnd *high, const Number *slope)
+{
+	Number		part;
+
+	tilt(r, low, slope);
+	tilt(&part, high, slope);
+	if (num_cmp(r, &part) < 0)
+		*r = part;
+	if (box->required && asset->has_debt_tiers && tiers_whole(&asset->debt_tiers))
+		raise_at_jumps(r, asset, box, factor, slope, &low->equity, &high->equity);
+	num_mul(&part, slope, &s->equity);
+	num_sub(r, r, &part);
+	return add_rising(r, asset, box, price, slope);
+}
+
+/*
+ * The largest f, with the price at a factor of the present one.
+ *
+ * Any slope from that of the chord down to where a mark would rather be at its
+ * upper end gives the same: two digits of it are tried before all.
+ */
+static void
+largest_at_price(Number *r, BoundAsset *asset, const Box *box, const Number *factor)
+{
+	Settled		s;
+	EquityEnd	low;
+	EquityEnd	high;
+	Number		price = asset->requirement_price;
+	Number		slope;
+	Number		required;
+
+	settle(&s, asset, box);
+	if (factor != NULL)
+		num_mul(&price, &price, factor);
+	num_mul(&required, &price, &s.required);
+	equity_end(&low, asset, box, &s, &box->low, factor);
+	if (num_sign(&s.net) == 0)
+	{
+		num_add(r, &low.weight, &required);
+		return;
+	}
+	equity_end(&high, asset, box, &s, &box->high, factor);
+	num_near_slope(&slope, &low.equity, &low.weight, &high.equity, &high.weight, 2);
+	if (!largest_by_slope(r, asset, box, &s, &price, factor, &low, &high, &slope))
+	{
+		Number		precise;
+
+		num_near_slope(&slope, &low.equity, &low.weight, &high.equity, &high.weight, 12);
+		largest_by_slope(&precise, asset, box, &s, &price, factor, &low, &high, &slope);
+		if (num_cmp(&precise, r) < 0)
+			*r = precise;
+	}
+	num_add(r, r, &required);
+}
+
+/* ---------- the smallest of one asset ---------- */
+
+/*
+ * Lines below G, from flat to steep: those of the tiers of collateral,
+ * the last first, then those of debts.  Between two of them are their means,
+ * in steps of LINE_STEPS.
+ */
+#define LINE_STEPS 100
+
+typedef struct Line
+{
+	Number		slope;
+	Number		scaled;			/* c, which moves with the price */
+	Number		fixed;			/* c', which does not */
+} Line;
+
+static inline int
+collateral_lines(BoundAsset *asset)
+{
+	return asset->has_tiers ? tiers_count(&asset->tiers) : 1;
+}
+
+static void
+line_of_tier(Line *line, BoundAsset *asset, const Box *box, int number)
+{
+	int			debt_tier = number - collateral_lines(asset);
+	Number		part;
+
+	line->slope = line->scaled = line->fixed = NUM_ZERO;
+	if (debt_tier >= 0)
+	{
+		num_mul(&line->slope, &asset->liability_price, &box->threshold);
+		if (!box->required || !asset->has_debt_tiers)
+			return;
+		tiers_rate(&part, &asset->debt_tiers, debt_tier);
+		num_mul(&part, &part, &asset->price);
+		num_add(&line->slope, &line->slope, &part);
+		tiers_intercept(&part, &asset->debt_tiers, debt_tier);
+		num_mul(&line->scaled, &part, &asset->price);
+	}
+	else if (asset->has_tiers)
+	{
+		Number	   *constant = asset->in_value ? &line->fixed : &line->scaled;
+
+		tiers_rate(&part, &asset->tiers, -1 - debt_tier);
+		num_mul(&part, &part, &box->threshold);
+		num_mul(&line->slope, &part, &asset->price);
+		tiers_intercept(&part, &asset->tiers, -1 - debt_tier);
+		num_mul(&part, &part, &box->threshold);
+		if (!asset->in_value)
+			num_mul(&part, &part, &asset->price);
+		num_sub(constant, constant, &part);
+	}
+}
+
+/* r = (1 - part) * r + part * a */
+static inline void
+mix(Number *r, const Number *a, const Number *part)
+{
+	Number		step;
+
+	num_sub(&step, a, r);
+	num_mul(&step, &step, part);
+	num_add(r, r, &step);
+}
+
+static void
+line_at(Line *line, BoundAsset *asset, const Box *box, int step)
+{
+	line_of_tier(line, asset, box, step / LINE_STEPS);
+	if (step % LINE_STEPS != 0)
+	{
+		Line		next;
+		Number		part;
+
+		line_of_tier(&next, asset, box, step / LINE_STEPS + 1);
+		num_hundredths(&part, step % LINE_STEPS);
+		mix(&line->slope, &next.slope, &part);
+		mix(&line->scaled, &next.scaled, &part);
+		mix(&line->fixed, &next.fixed, &part);
+	}
+}
+
+/*
+ * The smallest f with a line instead of G; "top" is what it is with the price at
+ * its upper end.  Is it that of prices and marks where the line touches G?
+ * Then no other line is better.
+ */
+static bool
+smallest_by_line(Bound *r, BoundAsset *asset, const Box *box, const Settled *s, int step)
+{
+	Line		line;
+	Number		value;
+	Number		part;
+	bool		touches;
+
+	line_at(&line, asset, box, step);
+	num_mul(&value, &asset->requirement_price, &s->required);
+	num_add(&value, &value, &line.scaled);
+	num_mul(&part, &line.slope, &s->equity);
+	num_sub(&value, &value, &part);
+	touches = add_rising(&value, asset, box, &asset->requirement_price, &line.slope);
+	if (num_sign(&value) > 0)
+	{
+		num_mul(&r->worst, &value, &box->low);
+		touches &= !asset->in_value;
+	}
+	else
+		num_mul(&r->worst, &value, &box->high);
+	num_add(&r->worst, &r->worst, &line.fixed);
+	num_mul(&r->top, &value, &box->high);
+	num_add(&r->top, &r->top, &line.fixed);
+	return touches;
+}
+
+/* The line at the largest equity, and the last that may be used. */
+static int
+first_line(BoundAsset *asset, const Box *box, const Number *equity, int *last)
+{
+	int			lines = collateral_lines(asset);
+	bool		debt_tiers = box->required && asset->has_debt_tiers;
+	bool		whole = debt_tiers && tiers_whole(&asset->debt_tiers);
+	Number		amount;
+	int			tier;
+
+	*last = lines + (debt_tiers && !whole ? tiers_count(&asset->debt_tiers) - 1 : 0);
+	if (num_sign(equity) < 0)
+	{
+		amount = NUM_ZERO;
+		num_sub(&amount, &amount, equity);
+		tier = debt_tiers ? tiers_find(&asset->debt_tiers, &amount) : 0;
+		if (whole)
+			*last = lines + tier;
+		return lines + tier;
+	}
+	if (!asset->has_tiers)
+		return 0;
+	amount = *equity;
+	if (asset->in_value)
+	{
+		num_mul(&amount, &amount, &asset->price);
+		num_mul(&amount, &amount, &box->high);
+	}
+	return lines - 1 - tiers_find(&asset->tiers, &amount);
+}
+
+/* The best line: the bound rises with their number up to it. */
+static void
+smallest(Bound *r, BoundAsset *asset, const Box *box)
+{
+	Settled		s;
+	Number		equity;
+	int			first;
+	int			last;
+
+	settle(&s, asset, box);
+	num_mul(&equity, &s.net, &box->high);
+	num_add(&equity, &equity, &s.equity);
+	first = first_line(asset, box, &equity, &last) * LINE_STEPS;
+	last *= LINE_STEPS;
+	if (smallest_by_line(r, asset, box, &s, first))
+		return;
+	while (first < last)
+	{
+		int			middle = (first + last) / 2;
+		Bound		next;
+
+		smallest_by_line(r, asset, box, &s, middle);
+		smallest_by_line(&next, asset, box, &s, middle + 1);
+		if (num_cmp(&next.worst, &r->worst) > 0)
+			first = middle + 1;
+		else
+			last = middle;
+	}
+	smallest_by_line(r, asset, box, &s, first);
+}
+
+/* ---------- all of it ---------- */
+
+/* Sums of what scales with its price, and of the rest. */
+typedef struct BoundSum
+{
+	Number		scaled;
+	Number		size;			/* the same without signs */
+	Bound		rest;
+} BoundSum;
+
+static inline void
+add_scaled(BoundSum *sum, const Number *value)
+{
+	num_add(&sum->scaled, &sum->scaled, value);
+	if (num_sign(value) >= 0)
+		num_add(&sum->size, &sum->size, value);
+	else
+		num_sub(&sum->size, &sum->size, value);
+}
+
+static inline void
+add_rest(BoundSum *sum, const Bound *value)
+{
+	num_add(&sum->rest.worst, &sum->rest.worst, &value->worst);
+	num_add(&sum->rest.top, &sum->rest.top, &value->top);
+}
+
+/* An asset in which nothing settles: its equity stays. */
+static void
+bound_resting(BoundSum *sum, BoundAsset *asset, const Box *box)
+{
+	Number		value;
+	Bound		rest;
+
+	if (asset->in_value && num_sign(&asset->balance) >= 0)
+	{
+		weigh_equity(&rest.top, asset, box, &asset->balance, &box->high);
+		rest.worst = rest.top;
+		if (box->below)
+			weigh_equity(&rest.worst, asset, box, &asset->balance, &box->low);
+		add_rest(sum, &rest);
+		return;
+	}
+	num_mul(&value, &box->threshold, &asset->worth);
+	if (box->required)
+		num_sub(&value, &asset->debt_maintenance, &value);
+	else
+	{
+		Number		zero = NUM_ZERO;
+
+		num_sub(&value, &zero, &value);
+	}
+	add_scaled(sum, &value);
+}
+
+static void
+bound_settling(BoundSum *sum, BoundAsset *asset, const Box *box)
+{
+	Number		value;
+	Bound		rest;
+
+	if (!box->below)
+	{
+		smallest(&rest, asset, box);
+		add_rest(sum, &rest);
+	}
+	else if (asset->in_value)
+	{
+		largest_at_price(&rest.top, asset, box, &box->high);
+		largest_at_price(&rest.worst, asset, box, &box->low);
+		if (num_cmp(&rest.worst, &rest.top) < 0)
+			rest.worst = rest.top;
+		add_rest(sum, &rest);
+	}
+	else
+	{
+		largest_at_price(&value, asset, box, NULL);
+		add_scaled(sum, &value);
+	}
+}
+
+/* Bounds F over a box. */
+static void
+bound_account(Bound *r, const BoundAccount *account, const Box *box)
+{
+	BoundSum	sum = {NUM_ZERO, NUM_ZERO, {NUM_ZERO, NUM_ZERO}};
+	Number		part;
+
+	for (int i = 0; i < account->nassets; i++)
+	{
+		BoundAsset *asset = &account->assets[i];
+
+		if (asset->settles)
+			bound_settling(&sum, asset, box);
+		else
+			bound_resting(&sum, asset, box);
+	}
+	/* each at that end of its price where its sign is the worse */
+	num_mul(&part, &box->x, &sum.size);
+	if (box->below)
+		num_add(&part, &sum.scaled, &part);
+	else
+		num_sub(&part, &sum.scaled, &part);
+	num_add(&r->worst, &sum.rest.worst, &part);
+	num_mul(&part, &sum.scaled, &box->high);
+	num_add(&r->top, &sum.rest.top, &part);
+}

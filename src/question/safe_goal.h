@@ -1,0 +1,47 @@
+/*
+ * safe_goal.h
+ *		What has to hold while prices move, the search for how far they may, and its proof.
+ *
+ * A level stays while a few sums of the form
+ *
+ *		(maintenance or nothing) - threshold * equity
+ *
+ * stay on one side of 0, wherever in a box of prices the market is.  A
+ * search in double precision finds the largest box in which its bounds of the sums do; the
+ * same bounds in decimals decide.
+ */
+#ifndef MARGIN_SAFE_GOAL_H
+#define MARGIN_SAFE_GOAL_H
+
+#include "value/valuation.h"
+
+/* Boxes are whole numbers of this digit: the part of each price that it may move. */
+#define SAFE_DIGITS 8
+#define SAFE_ALL INT64CONST(100000000)
+
+/* Where a sum can only be shown to stay at or beside 0. */
+typedef enum SafeTie
+{
+	TIE_HOLDS,					/* which is enough */
+	TIE_FAILS,
+	TIE_NOTHING_REQUIRED,		/* which is enough if there is no maintenance anywhere in the box */
+	TIE_REQUIRED				/* if there is some everywhere in it */
+} SafeTie;
+
+typedef struct SafeGoal
+{
+	bool		below;			/* the sum stays below 0, or above? */
+	bool		required;		/* has it the maintenance in it? */
+	Decimal		threshold;		/* >= 0 */
+	SafeTie		tie;
+} SafeGoal;
+
+/* The account must have been valued with VALUE_MAINTENANCE | VALUE_LINES, and be priced. */
+extern double safe_search(const Valuation *v, const Market *market, const SafeGoal *goals, int ngoals);
+
+typedef struct SafeProof SafeProof;
+
+extern SafeProof *safe_proof_open(const Valuation *v, const Market *market);
+extern bool safe_proven(const SafeProof *proof, const SafeGoal *goal, int64 n);
+
+#endif							/* MARGIN_SAFE_GOAL_H */
