@@ -116,43 +116,50 @@ typedef struct Bound
 	Number		top;			/* the same with all index prices at the upper end */
 } Bound;
 
-static int
-load_legs(BoundPosition *to, const PositionLine *line, const Number notional[2])
+/* The notionals that the netting takes the requirement on; of one side alone that is always its own. */
+static void
+load_legs(BoundPosition *to, NettingMode netting, const Number *longs, const Number *shorts)
 {
-	int			larger = num_cmp(&notional[SIDE_LONG], &notional[SIDE_SHORT]) >= 0 ? SIDE_LONG : SIDE_SHORT;
-	int			nlegs = 0;
+	bool		long_is_larger = num_cmp(longs, shorts) >= 0;
 
-	if (line->terms->netting == NETTING_NET)
-		num_sub(&to->legs[nlegs++], &notional[larger], &notional[1 - larger]);
-	else if (line->terms->netting == NETTING_LARGER)
-		to->legs[nlegs++] = notional[larger];
-	else
-		for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
-		{
-			if (num_sign(&notional[i]) > 0)
-				to->legs[nlegs++] = notional[i];
-		}
-	return nlegs;
+	to->nlegs = 0;
+	if (netting == NETTING_LEG)
+	{
+		if (num_sign(longs) > 0)
+			to->legs[to->nlegs++] = *longs;
+		if (num_sign(shorts) > 0)
+			to->legs[to->nlegs++] = *shorts;
+		return;
+	}
+	to->legs[to->nlegs++] = long_is_larger ? *longs : *shorts;
+	if (netting == NETTING_NET)
+		num_sub(&to->legs[0], &to->legs[0], long_is_larger ? shorts : longs);
+}
+
+static void
+load_side(Number *notional, Number *cost, const PositionLine *line, PortfolioSide side)
+{
+	*notional = *cost = NUM_ZERO;
+	if (dec_is_zero(&line->position.sides[side].quantity))
+		return;
+	num_load(notional, &line->notional[side], NULL);
+	num_load(cost, &line->cost[side], NULL);
 }
 
 static void
 load_position(BoundPosition *to, const PositionLine *line, const Market *market)
 {
-	Number		notional[2];
-	Number		cost[2];
+	Number		longs;
+	Number		shorts;
+	Number		long_cost;
+	Number		short_cost;
 
-	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
-	{
-		notional[i] = cost[i] = NUM_ZERO;
-		if (dec_is_zero(&line->position.sides[i].quantity))
-			continue;
-		num_load(&notional[i], &line->notional[i], NULL);
-		num_load(&cost[i], &line->cost[i], NULL);
-	}
-	num_sub(&to->net, &notional[SIDE_LONG], &notional[SIDE_SHORT]);
-	num_sub(&to->cost, &cost[SIDE_LONG], &cost[SIDE_SHORT]);
+	load_side(&longs, &long_cost, line, SIDE_LONG);
+	load_side(&shorts, &short_cost, line, SIDE_SHORT);
+	num_sub(&to->net, &longs, &shorts);
+	num_sub(&to->cost, &long_cost, &short_cost);
 	to->rising = num_sign(&to->net) > 0;
-	to->nlegs = load_legs(to, line, notional);
+	load_legs(to, line->terms->netting, &longs, &shorts);
 	tiers_open(&to->requirement, market_schedule(market, line->terms->requirement));
 }
 
