@@ -129,8 +129,9 @@ sql(q{
 			INSERT INTO kept.risk_tier (contract, lower_bound, maintenance_rate) VALUES ('0' || n, 0, 0.05);
 			INSERT INTO kept.mark_price (contract, price) VALUES ('0' || n, tried.rounded(tried.between(10, 50), 2));
 		ELSE
-			INSERT INTO kept.contract_change (contract, valid_from, closing_fee)
-			SELECT 'ETH_USD', now() - interval '1 s', tried.rounded(tried.between(0, 0.002), 5)
+			INSERT INTO kept.contract_change (contract, valid_from, settle, base, contract_size, netting, closing_fee)
+			SELECT c.contract, now() - interval '1 s', c.settle, c.base, c.contract_size, c.netting, tried.rounded(tried.between(0, 0.002), 5)
+			  FROM kept.contract AS c WHERE c.contract = 'ETH_USD'
 			ON CONFLICT DO NOTHING;
 		END CASE;
 		-- not too many of them
@@ -152,7 +153,7 @@ sql(q{
 		ELSIF dice < 48 THEN CALL tried.reprice(0.02, 1);
 		ELSIF dice < 58 THEN CALL tried.reprice(0.01, 0.15);
 		ELSIF dice < 60 THEN CALL tried.reprice(0.2, 1);
-		ELSIF dice < 61 THEN CALL tried.restore();
+		ELSIF dice < 63 THEN CALL tried.restore();
 		ELSIF dice < 92 THEN
 			FOR i IN 1 .. 1 + floor(random() * 3) LOOP
 				CALL tried.write(1 + floor(random() * 60)::bigint);
