@@ -754,6 +754,9 @@ SELECT * FROM margin.guarded_tables() ORDER BY relation::text;
 INSERT INTO desk.balance VALUES (20, 'USD', 100);
 INSERT INTO desk.position (account_id, contract, quantity, entry_price) VALUES (20, 'FUT', 10, 100);
 SELECT account_id, level FROM desk.account_level;
+-- what the account holds is kept with its level, unless it is the same
+UPDATE desk.balance SET quantity = 99 WHERE account_id = 20;
+SELECT level, epoch, portfolio FROM desk.account_level;
 CREATE TEMP TABLE kept AS SELECT xmin AS writer, ctid AS place FROM desk.account_level;
 UPDATE desk.balance SET quantity = 99 WHERE account_id = 20;
 SELECT l.xmin = k.writer AND l.ctid = k.place AS untouched FROM desk.account_level AS l, kept AS k;

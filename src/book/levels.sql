@@ -56,19 +56,6 @@ COMMENT ON FUNCTION margin.held_level(margin.level, margin.level, numeric, numer
 'that is maintenance_margin >= its release ratio * equity (both in USD, compared exactly). release_ratios are those of warning, margin_call, liquidation; a null one holds nothing. '
 'Nothing is held without maintenance margin, nor from unpriced; null where judged is null.';
 
-CREATE FUNCTION margin.prices(portfolio margin.portfolio, market margin.market) RETURNS jsonb
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT jsonb_build_object(
-        'assets', (SELECT coalesce(jsonb_object_agg(c.asset, c.price), '{}')
-                     FROM margin.collateral(prices.portfolio, prices.market) AS c),
-        'contracts', (SELECT coalesce(jsonb_object_agg(c.contract, c.mark), '{}')
-                        FROM margin.positions(prices.portfolio, prices.market) AS c));
-END;
-COMMENT ON FUNCTION margin.prices(margin.portfolio, margin.market) IS
-'The prices that value a portfolio, all digits: {"assets": {"BTC": 68000}, "contracts": {"BTC_USDT": 68010.5}}. '
-'Assets are priced in USD, contracts in their settlement asset; a missing price is null. Null for null.';
-
 -- ---------------------------------------------------------------------------
 -- NOTIFY margin_level
 --

@@ -61,12 +61,19 @@ BEGIN ATOMIC
           FROM read AS r
           JOIN pg_rewrite AS w ON w.ev_class = r.relation
           JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
-    ), part (relation) AS (
-        SELECT r.relation FROM read AS r
+    ), levels AS (
+        SELECT g.tgrelid, g.tgname
+          FROM pg_trigger AS g
+          JOIN pg_depend AS d ON d.classid = 'pg_trigger'::regclass AND d.objid = g.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = holding
+         WHERE g.tgparentid = 0 AND g.tgfoid = 'margin_internal.collect_account'::regproc
+           -- arguments end with a zero byte each
+           AND substring(g.tgargs FROM octet_length(g.tgargs) - 6) = '\x6c6576656c7300'
+    ), part (relation, root) AS (
+        SELECT r.relation, r.relation FROM read AS r
         UNION
-        SELECT p.relid FROM read AS r JOIN pg_class AS c ON c.oid = r.relation AND c.relkind = 'p', pg_partition_tree(r.relation::regclass) AS p
+        SELECT p.relid, r.relation FROM read AS r JOIN pg_class AS c ON c.oid = r.relation AND c.relkind = 'p', pg_partition_tree(r.relation::regclass) AS p
     ), source AS (
-        SELECT c.oid, c.relkind,
+        SELECT c.oid,
                CASE c.relkind
                    WHEN 'p' THEN 'partitioned'
                    -- replaced by another, or calling what may read anything
@@ -77,13 +84,9 @@ BEGIN ATOMIC
                                                       WHERE d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_proc'::regclass))
                    -- rewritten, truncated, or with its trigger switched, or with children whose triggers are their own affair
                    WHEN 'r' THEN (SELECT c.relfilenode || ':' || string_agg(g.oid || ' ' || g.xmin, ':' ORDER BY g.oid)
-                                    FROM pg_trigger AS g
-                                    JOIN pg_depend AS d ON d.classid = 'pg_trigger'::regclass AND d.objid = g.oid
-                                                       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = holding
-                                   WHERE g.tgrelid = c.oid AND g.tgfoid = 'margin_internal.collect_account'::regproc AND g.tgenabled IN ('O', 'A')
-                                     -- arguments end with a zero byte each
-                                     AND substring(g.tgargs FROM octet_length(g.tgargs) - 6) = '\x6c6576656c7300'
-                                     AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid))
+                                    FROM levels AS l
+                                    JOIN pg_trigger AS g ON g.tgrelid = c.oid AND g.tgname = l.tgname AND g.tgenabled IN ('O', 'A')
+                                   WHERE l.tgrelid = p.root AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid))
                END AS state
           FROM part AS p JOIN pg_class AS c ON c.oid = p.relation
     )

@@ -163,3 +163,9 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION margin.explain_text(margin.portfolio, margin.market) IS
 'the valuation in sentences, one per row: level, distance to the next one, available margin, equity, assets by haircut, contracts by maintenance; of an unpriced account what is missing. Amounts in USD unless stated, exact but for margin_ratio. No row for null';
+
+CREATE FUNCTION margin.prices(portfolio margin.portfolio, market margin.market) RETURNS jsonb
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50 AS 'MODULE_PATHNAME', 'margin_prices';
+COMMENT ON FUNCTION margin.prices(margin.portfolio, margin.market) IS
+'The prices that value a portfolio, all digits: {"assets": {"BTC": 68000}, "contracts": {"BTC_USDT": 68010.5}}. '
+'Assets are priced in USD, contracts in their settlement asset; a missing price is null. Null for null.';
