@@ -98,6 +98,59 @@ SELECT base, liquidation_range('{"balances": {"U": 50}, "positions": {"C": {"lon
   FROM unnest(ARRAY['', '"base": "NONE",', '"base": "DARK",', '"base": "U",']) AS base;
 SELECT liquidation_range(pg_temp.p(50, 1, 0), pg_temp.m('{0: 0.1}'), 'C', 0.01, true);
 
+-- the price of an asset. Long 10 of A and short 10 of B, both on BTC: equity 60 whatever BTC does, 0.004 * 20 * p required,
+-- 60 at 750. The mark of A alone, its index or not: 60 - 10 * (100 - M) <= 0.04 * M + 4 at 944 / 9.96 = 94.779
+CREATE FUNCTION pg_temp.coin(contracts text, btc text DEFAULT '"tiers": "{0: 0.9}"', more text DEFAULT '') RETURNS market LANGUAGE sql RETURN
+    format('{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "BTC": {"price": 100, %s}, "ETH": {"price": 10, "tiers": "{0: 0.8}"}, "DARK": {} %s},
+             "contracts": {%s}}', btc, more, contracts)::market;
+SELECT liquidation_range(p, m, 'A', 0.01), liquidation_range(p, m, 'A', 0.01, true), liquidation_range(p, m, asset => 'BTC', tick => 0.01),
+       liquidation_price(p, m, asset => 'BTC'), bankruptcy_range(p, m, asset => 'BTC'), liquidation_range(p, m, asset => 'BTC', tick => 7)
+  FROM (SELECT '{"balances": {"U": 60}, "positions": {"A": {"long": 10, "long_cost": 1000}, "B": {"short": 10, "short_cost": 1000}}}'::portfolio AS p,
+               pg_temp.coin('"A": {"settle": "U", "base": "BTC", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.004}"},
+                             "B": {"settle": "U", "base": "BTC", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.004}"}') AS m) x;
+-- marks off the index, 97 and 103, move in proportion: equity 90 + 10 * (97 - 103) * p / 100, 0.004 * 10 * 200 * p / 100
+-- required: 90 - 0.6 * p <= 0.08 * p at 132.352...
+SELECT liquidation_price(p, m, asset => 'BTC'), trunc(90 / 0.68::numeric(40, 30), 18) + 1e-18 AS by_hand
+  FROM (SELECT '{"balances": {"U": 90}, "positions": {"A": {"long": 10, "long_cost": 1000}, "B": {"short": 10, "short_cost": 1000}}}'::portfolio AS p,
+               pg_temp.coin('"A": {"settle": "U", "base": "BTC", "contract_size": 1, "mark": 97, "maintenance": "{0: 0.004}"},
+                             "B": {"settle": "U", "base": "BTC", "contract_size": 1, "mark": 103, "maintenance": "{0: 0.004}"}') AS m) x;
+-- as collateral: 0.9 * p + p - 120 <= 0.1 * p at 120 / 1.8; half beyond 60 USD: 60 + (p - 60) / 2 + p - 120 <= 0.1 * p at 90 / 1.4
+SELECT btc, liquidation_range('{"balances": {"BTC": 1, "U": -20}, "positions": {"A": {"long": 1, "long_cost": 100}}}',
+    pg_temp.coin('"A": {"settle": "U", "base": "BTC", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.1}"}', btc), asset => 'BTC', tick => 0.0001)
+  FROM unnest(ARRAY['"tiers": "{0: 0.9}"', '"tier_unit": "value", "tiers": "{0: 1, 60: 0.5}"']) AS btc;
+-- as a debt, which weighs 1.1 and requires 0.05: 220 - 1.1 * p <= 0.05 * p at 220 / 1.15; no equity at 200
+SELECT liquidation_range(p, m, asset => 'BTC', tick => 0.0001), bankruptcy_range(p, m, asset => 'BTC')
+  FROM (SELECT '{"balances": {"BTC": -1, "U": 220}}'::portfolio AS p,
+               pg_temp.coin('', '"liability_weight": 1.1, "liability_maintenance": "{0: 0.05}"') AS m) x;
+-- inverse: 100 USD a contract, at a mark of 0.01 BTC that falls as BTC rises. BTC 2 and one short gain 1 - 100 / p BTC, so
+-- 0.9 * (3 * p - 100) USD against a tenth of 100 USD: 100 / 2.7; no equity at 100 / 3. One long against BTC 1 is a hedge
+SELECT side, liquidation_range(p, m, asset => 'BTC', tick => 0.0001), bankruptcy_range(p, m, asset => 'BTC', tick => 0.0001)
+  FROM (VALUES ('short', 2), ('long', 1)) AS h (side, btc),
+       LATERAL (SELECT format('{"balances": {"BTC": %s}, "positions": {"I": {"%s": 1, "%s_cost": 0.01}}}', btc, side, side)::portfolio AS p,
+                       pg_temp.coin('"I": {"settle": "BTC", "base": "USD", "contract_size": 100, "mark": 0.01, "maintenance": "{0: 0.1}"}') AS m) x;
+-- tiers of the coin that settles: 1 BTC counts in full, half of the rest; or 60 USD do. From p = 50 on the 3 - 100 / p BTC are
+-- more than 1, and count 2 * p - 50: with a debt of 60 down to 60; below, 3 * p - 100 <= 10 at 110 / 3. In USD, from 160 / 3 on
+-- they count 60 + (3 * p - 160) / 2: with the debt down to 60 as well. A tier of risk that begins at 1.25 BTC does where 100 / p = 1.25
+SELECT btc, debt, risk, liquidation_range(format('{"balances": {"BTC": 2, "U": -%s}, "positions": {"I": {"short": 1, "short_cost": 0.01}}}', debt)::portfolio,
+    pg_temp.coin(format('"I": {"settle": "BTC", "contract_size": 100, "mark": 0.01, "maintenance": "%s"}', risk), btc), asset => 'BTC', tick => 0.0001)
+  FROM unnest(ARRAY['"tiers": "{0: 1, 1: 0.5}"', '"tier_unit": "value", "tiers": "{0: 1, 60: 0.5}"']) AS btc,
+       (VALUES (0, '{0: 0.1}'), (60, '{0: 0.1}'), (0, 'whole {0: 0.1, 1.25: 3}')) AS v (debt, risk);
+-- ETH in BTC, long 10 from 0.1: its mark of 0.1 BTC is 10 USD, and stays that. E = 1 + 100 / p - 1 BTC is 100 USD for any p, 90 counts; 10 required
+SELECT liquidation_range(p, m, asset => 'BTC', tick => 0.01), liquidation_range(p, m, asset => 'ETH', tick => 0.01)
+  FROM (SELECT '{"balances": {"BTC": 1}, "positions": {"E": {"long": 10, "long_cost": 1}}}'::portfolio AS p,
+               pg_temp.coin('"E": {"settle": "BTC", "base": "ETH", "contract_size": 1, "mark": 0.1, "maintenance": "{0: 0.1}"}') AS m) x;
+-- in itself: the mark stays; 2 BTC against 120 USD of debt, 0.9 * 2 * p - 120 <= 0.1 * p at 120 / 1.7
+SELECT liquidation_price('{"balances": {"BTC": 2, "U": -120}, "positions": {"S": {"long": 1, "long_cost": 1}}}',
+    pg_temp.coin('"S": {"settle": "BTC", "base": "BTC", "contract_size": 1, "mark": 1, "maintenance": "{0: 0.1}"}'), asset => 'BTC', tick => 0.0001);
+-- there already; nothing that it moves; without a price; unpriced; null
+SELECT liquidation_range('{"balances": {"BTC": 1, "U": -95}}', m, asset => 'BTC', tick => 7), liquidation_range('{"balances": {"U": -95}}', m, asset => 'BTC'),
+       liquidation_range('{"balances": {"U": 95}}', m, asset => 'DARK'), liquidation_range('{"balances": {"NONE": 1, "BTC": 1}}', m, asset => 'BTC'),
+       liquidation_range('{}', m), liquidation_price('{}', m, asset => NULL), liquidation_range(NULL, m, asset => 'BTC'), liquidation_price('{}', m, asset => 'BTC', tick => NULL)
+  FROM pg_temp.coin('') AS m;
+SELECT liquidation_range('{}', pg_temp.coin(''), asset => 'XBT');
+SELECT liquidation_range('{}', pg_temp.coin(''), asset => 'BTC', tick => -1);
+SELECT bankruptcy_price('{}', pg_temp.m('{0: 0.1}'), 'C', asset => 'BTC');
+
 -- numbers of any size: short 1e-900 with 1e900 in hand, 1e900 - 1e-900 * M <= 0.1 * 1e-900 * M at 1e1800 / 1.1
 SELECT length(trunc(l)::text), l = 1 + div(10::numeric ^ 1800 * 10, 11)
   FROM liquidation_price(

@@ -1,38 +1,38 @@
 -- solve: at which price, and after which withdrawal, deposit or order, an account changes its level
 
 CREATE FUNCTION margin.liquidation_range(
-    portfolio margin.portfolio, market margin.market, contract text,
-    tick numeric DEFAULT 1e-18, linked boolean DEFAULT false,
+    portfolio margin.portfolio, market margin.market, contract text DEFAULT NULL,
+    tick numeric DEFAULT 1e-18, linked boolean DEFAULT false, asset text DEFAULT NULL,
     OUT lower numeric, OUT upper numeric
 )
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_liquidation_range';
-COMMENT ON FUNCTION margin.liquidation_range(margin.portfolio, margin.market, text, numeric, boolean) IS
-'the nearest marks below and above the present one, multiples of tick > 0 in the settlement asset, at which the account is undercollateralized, all else unchanged; linked: the index price of the base moves along. Null where there is none, without a position, or unpriced; an error for an unknown contract; null for null';
+    LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_liquidation_range';
+COMMENT ON FUNCTION margin.liquidation_range(margin.portfolio, margin.market, text, numeric, boolean, text) IS
+'the nearest prices below and above the present one, multiples of tick > 0, at which the account is undercollateralized, all else unchanged. Of a contract: marks in the settlement asset; linked: the index price of the base moves along. Of an asset => ...: index prices in USD, with which the marks of all contracts move as those of shock() that are linked, unrounded. Null on a side where there is none; both null where the account has nothing that the price moves, where the asset has no price, or if unpriced; an error for an unknown symbol, or two; null for null';
 
 CREATE FUNCTION margin.liquidation_price(
-    portfolio margin.portfolio, market margin.market, contract text,
-    tick numeric DEFAULT 1e-18, linked boolean DEFAULT false
+    portfolio margin.portfolio, market margin.market, contract text DEFAULT NULL,
+    tick numeric DEFAULT 1e-18, linked boolean DEFAULT false, asset text DEFAULT NULL
 ) RETURNS numeric
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_liquidation_price';
-COMMENT ON FUNCTION margin.liquidation_price(margin.portfolio, margin.market, text, numeric, boolean) IS
-'the end of liquidation_range() nearer to the present mark, in the settlement asset; of two equally near the lower one; null where there is none';
+    LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_liquidation_price';
+COMMENT ON FUNCTION margin.liquidation_price(margin.portfolio, margin.market, text, numeric, boolean, text) IS
+'the end of liquidation_range() nearer to the present price, of two equally near the lower one: the mark of a contract, in the settlement asset, or the index price of an asset => ..., in USD; null where there is none';
 
 CREATE FUNCTION margin.bankruptcy_range(
-    portfolio margin.portfolio, market margin.market, contract text,
-    tick numeric DEFAULT 1e-18, linked boolean DEFAULT false,
+    portfolio margin.portfolio, market margin.market, contract text DEFAULT NULL,
+    tick numeric DEFAULT 1e-18, linked boolean DEFAULT false, asset text DEFAULT NULL,
     OUT lower numeric, OUT upper numeric
 )
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_bankruptcy_range';
-COMMENT ON FUNCTION margin.bankruptcy_range(margin.portfolio, margin.market, text, numeric, boolean) IS
-'as liquidation_range(), for the marks at which equity <= 0';
+    LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_bankruptcy_range';
+COMMENT ON FUNCTION margin.bankruptcy_range(margin.portfolio, margin.market, text, numeric, boolean, text) IS
+'as liquidation_range(), for the prices at which equity <= 0';
 
 CREATE FUNCTION margin.bankruptcy_price(
-    portfolio margin.portfolio, market margin.market, contract text,
-    tick numeric DEFAULT 1e-18, linked boolean DEFAULT false
+    portfolio margin.portfolio, market margin.market, contract text DEFAULT NULL,
+    tick numeric DEFAULT 1e-18, linked boolean DEFAULT false, asset text DEFAULT NULL
 ) RETURNS numeric
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_bankruptcy_price';
-COMMENT ON FUNCTION margin.bankruptcy_price(margin.portfolio, margin.market, text, numeric, boolean) IS
-'the end of bankruptcy_range() nearer to the present mark, in the settlement asset; of two equally near the lower one; null where there is none';
+    LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_bankruptcy_price';
+COMMENT ON FUNCTION margin.bankruptcy_price(margin.portfolio, margin.market, text, numeric, boolean, text) IS
+'the end of bankruptcy_range() nearer to the present price, of two equally near the lower one: the mark of a contract, in the settlement asset, or the index price of an asset => ..., in USD; null where there is none';
 
 CREATE FUNCTION margin.max_withdrawal(
     portfolio margin.portfolio, market margin.market, asset text,

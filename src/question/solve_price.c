@@ -1,6 +1,6 @@
 /*
  * solve_price.c
- *		At which mark price an account is liquidated, or bankrupt.
+ *		At which price of a contract or of an asset an account is liquidated, or bankrupt.
  */
 #include "postgres.h"
 
@@ -8,88 +8,65 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 
-#include "question/solve.h"
+#include "question/solve_price.h"
 
 static const Decimal one = DEC_ONE;
 
 /*
- * Everything that a schedule applies to is linear in the mark, and so is what
- * comes of it between bounds: the equity of the settlement asset (its sign
- * counts as a bound), the notionals, and, where the index of the base moves
- * along, the value of the base.  So equity and maintenance are linear in the
- * mark between the marks at which some amount meets a bound.  There
+ * Everything that a schedule applies to is linear in the price, in the units of
+ * the mover, and so is what comes of it between bounds: the equity of an asset
+ * (its sign counts as a bound), the notionals, the value of what is held.  So
+ * equity and maintenance are linear in the price between the prices at which
+ * some amount meets a bound.  There
  *
  * - equity <= 0, and maintenance >= t * equity, hold on one side of a point;
  * - maintenance, never negative, is 0 everywhere or nowhere.  If nowhere, equity
  *   < 0 implies maintenance >= t * equity: undercollateralized is the latter;
  *   if everywhere, it is equity < 0.
  *
- * Steps are whole ticks away from the present mark.  A cut is the last tick not
- * above a mark where something meets a bound: steps between cuts lie
- * strictly between two such marks, as Search wants it.
+ * Steps are whole ticks away from the present price.  A cut is the last tick not
+ * above a price where something meets a bound: steps between cuts lie
+ * strictly between two such prices, as Search wants it.
  *
- * Without schedules that jump, equity is concave in the mark: ratios never
+ * Without schedules that jump, equity is concave in the price: ratios never
  * rise and a debt weighs at least as much as the first tier counts; and
- * maintenance is convex, as rates never fall.  Then the marks at which the
- * account is not undercollateralized, or not bankrupt, are an interval, the
- * present one is in it, and on the way out hits do not end.
- *
- * The index of the base is P * mark' / mark, which no decimal may hold.  But
- * USD can be counted in another unit: with all prices, and the bounds in USD,
- * multiplied by the present mark, that of the base is P * mark', and all
- * verdicts are the same.
+ * maintenance is convex, as rates never fall.  Where bounds are in proportion
+ * to the price, p * R(E / p) with E linear in p is concave as R is, and p * T(N / p) convex.
+ * Then the prices at which the account is not undercollateralized, or not bankrupt,
+ * are an interval, the present one is in it, and on the way out hits do not end.
  */
-typedef struct MarkSearch
+typedef struct PriceSearch
 {
 	Search		search;			/* first */
-	Account    *account;
-	Market	   *market;			/* our own */
-	int			contract;
-	int			base;			/* asset whose index moves along, or -1 */
-	Decimal		base_price;
+	Mover	   *mover;
 	Decimal		tick;
 	Decimal		start;			/* in ticks, of step 0 */
 	bool		up;
 	bool		(*verdict) (const Account *account, Decimal *score);
-} MarkSearch;
+} PriceSearch;
 
+/* The price at a step. */
 static void
-value_at_mark(MarkSearch *search, const Decimal *mark)
-{
-	search->market = market_set_mark(search->market, search->contract, mark);
-	account_market_changed(search->account, search->market);
-	if (search->base >= 0)
-	{
-		Decimal		price;
-
-		dec_mul(&price, &search->base_price, mark);
-		search->market = market_set_price(search->market, search->base, &price);
-		account_market_changed(search->account, search->market);
-	}
-	account_value(search->account);
-}
-
-/* The mark at a step. */
-static void
-mark_at(const MarkSearch *search, const Decimal *n, Decimal *mark)
+price_at(const PriceSearch *search, const Decimal *n, Decimal *price)
 {
 	if (search->up)
-		dec_add(mark, &search->start, n);
+		dec_add(price, &search->start, n);
 	else
-		dec_sub(mark, &search->start, n);
-	dec_mul(mark, mark, &search->tick);
+		dec_sub(price, &search->start, n);
+	dec_mul(price, price, &search->tick);
 }
 
 static bool
-ask_mark(Search *search, const Decimal *n, Decimal *score)
+ask_price(Search *search, const Decimal *n, Decimal *score)
 {
-	MarkSearch *self = (MarkSearch *) search;
-	Decimal		mark;
+	PriceSearch *self = (PriceSearch *) search;
+	Decimal		price;
 
-	mark_at(self, n, &mark);
-	value_at_mark(self, &mark);
-	return self->verdict(self->account, score);
+	price_at(self, n, &price);
+	self->mover->value_at(self->mover, &price);
+	return self->verdict(self->mover->account, score);
 }
 
 /* An amount to which a schedule applies; without schedule, of which the sign decides. */
@@ -97,14 +74,22 @@ typedef struct Measure
 {
 	const Schedule *schedule;
 	Decimal		amount;
+	Decimal		last;			/* bound of the schedule */
 } Measure;
 
 static inline void
 put_measure(Measure **to, const Schedule *schedule, const Decimal *amount)
 {
 	(*to)->schedule = schedule;
-	(*to)->amount = DEC_ZERO;
+	(*to)->amount = (*to)->last = DEC_ZERO;
 	dec_copy_into(&(*to)->amount, amount, CurrentMemoryContext);
+	if (schedule != NULL)
+	{
+		Decimal		buffer;
+
+		dec_copy_into(&(*to)->last, dec_flat(&schedule->tiers[schedule->count - 1].bound, schedule, &buffer),
+					  CurrentMemoryContext);
+	}
 	(*to)++;
 }
 
@@ -155,7 +140,7 @@ list_measures(const Account *account, int *count)
 	return measures;
 }
 
-/* Ticks of marks, a growing list. */
+/* Ticks of prices, a growing list. */
 typedef struct TickList
 {
 	int			count;
@@ -176,58 +161,76 @@ add_tick(TickList *list, const Decimal *tick)
 }
 
 /*
- * The last ticks, above 0, not above a mark at which some amount meets a bound.  An
- * amount a that moves by d while the mark goes from M to 2 * M meets b at M * (b - a + d) / d.
- * Sets "jumps" where a schedule can jump there.
+ * The last ticks, above 0, not above a price at which an amount meets a bound.
+ * Its distance from a bound, "near" at the present price p and "far" at 2 * p, is 0
+ * at p * (2 * near - far) / (near - far).
  */
-static TickList
-list_bounds(MarkSearch *search, const Decimal *mark, bool *jumps)
+static void
+add_bounds(TickList *list, const PriceSearch *search, const Measure *here, const Measure *there, bool grows)
 {
+	const Decimal half = {{5}, 0, 1};
+	const Schedule *schedule = there->schedule;
+	int			nbounds = schedule == NULL ? 1 : schedule->count;
+
+	for (int i = 0; i < nbounds; i++)
+	{
+		Decimal		bound = DEC_ZERO;
+		Decimal		buffer;
+		Decimal		near;
+		Decimal		far;
+		Decimal		tick;
+
+		CHECK_FOR_INTERRUPTS();
+		if (schedule != NULL)
+			bound = *dec_flat(&schedule->tiers[i].bound, schedule, &buffer);
+		dec_sub(&far, &there->amount, &bound);
+		if (grows)
+			dec_mul(&bound, &bound, &half);
+		dec_sub(&near, &here->amount, &bound);
+		dec_sub(&far, &near, &far);	/* near - far */
+		if (dec_is_zero(&far))
+			continue;
+		dec_add(&near, &near, &far);	/* 2 * near - far */
+		if (dec_sign(&far) < 0)
+		{
+			dec_neg(&near, &near);
+			dec_neg(&far, &far);
+		}
+		dec_mul(&tick, &near, &search->mover->present);
+		dec_mul(&far, &far, &search->tick);
+		dec_div_floor(&tick, &tick, &far);
+		if (dec_sign(&tick) > 0)
+			add_tick(list, &tick);
+	}
+}
+
+/* All of them.  Sets "jumps" where a schedule can jump there. */
+static TickList
+list_bounds(PriceSearch *search, bool *jumps)
+{
+	Mover	   *mover = search->mover;
 	TickList	list = {0};
 	Decimal		twice;
 	Measure    *here;
 	Measure    *there;
 	int			count;
 
-	value_at_mark(search, mark);
-	here = list_measures(search->account, &count);
-	dec_add(&twice, mark, mark);
-	value_at_mark(search, &twice);
-	there = list_measures(search->account, &count);
+	mover->value_at(mover, &mover->present);
+	here = list_measures(mover->account, &count);
+	dec_add(&twice, &mover->present, &mover->present);
+	mover->value_at(mover, &twice);
+	there = list_measures(mover->account, &count);
 
 	*jumps = false;
 	for (int i = 0; i < count; i++)
 	{
 		const Schedule *schedule = there[i].schedule;
-		int			nbounds = schedule == NULL ? 1 : schedule->count;
-		Decimal		change;
-		Decimal		per_tick;
-		bool		falls;
+		bool		grows = dec_cmp(&here[i].last, &there[i].last) != 0;
 
-		dec_sub(&change, &there[i].amount, &here[i].amount);
-		if (dec_is_zero(&change))
+		if (!grows && dec_cmp(&here[i].amount, &there[i].amount) == 0)
 			continue;
 		*jumps |= schedule != NULL && schedule->method == TIER_WHOLE && schedule->count > 1;
-		falls = dec_sign(&change) < 0;
-		dec_abs(&per_tick, &change);
-		dec_mul(&per_tick, &per_tick, &search->tick);
-		for (int j = 0; j < nbounds; j++)
-		{
-			Decimal		tick = DEC_ZERO;
-			Decimal		buffer;
-
-			CHECK_FOR_INTERRUPTS();
-			if (schedule != NULL)
-				tick = *dec_flat(&schedule->tiers[j].bound, schedule, &buffer);
-			dec_sub(&tick, &tick, &here[i].amount);
-			dec_add(&tick, &tick, &change);
-			if (falls)
-				dec_neg(&tick, &tick);
-			dec_mul(&tick, &tick, mark);
-			dec_div_floor(&tick, &tick, &per_tick);
-			if (dec_sign(&tick) > 0)
-				add_tick(&list, &tick);
-		}
+		add_bounds(&list, search, &here[i], &there[i], grows);
 	}
 	return list;
 }
@@ -240,7 +243,7 @@ compare_decimals(const void *a, const void *b)
 
 /* The cuts of one direction, from the ticks of both. */
 static void
-set_cuts(MarkSearch *search, const TickList *bounds)
+set_cuts(PriceSearch *search, const TickList *bounds)
 {
 	Search	   *s = &search->search;
 	int			kept = 0;
@@ -267,23 +270,24 @@ set_cuts(MarkSearch *search, const TickList *bounds)
 	s->ncuts = kept;
 }
 
-/* The nearest hit below or above a mark that is none. */
+/* The nearest hit below or above a price that is none. */
 static bool
-nearest_mark(MarkSearch *search, const Decimal *mark, const TickList *bounds, bool up, Decimal *result)
+nearest_price(PriceSearch *search, const TickList *bounds, bool up, Decimal *result)
 {
 	Search	   *s = &search->search;
+	const Decimal *present = &search->mover->present;
 	Decimal		n;
 
 	search->up = s->open = up;
 	if (up)
 	{
-		dec_div_floor(&search->start, mark, &search->tick);
+		dec_div_floor(&search->start, present, &search->tick);
 		dec_add(&search->start, &search->start, &one);
 	}
 	else
 	{
-		/* the last tick below the mark: its floor, or one less on a tick; the first tick is 1 */
-		dec_neg(&n, mark);
+		/* the last tick below the price: its floor, or one less on a tick; the first tick is 1 */
+		dec_neg(&n, present);
 		dec_div_floor(&n, &n, &search->tick);
 		dec_add(&n, &n, &one);
 		dec_neg(&search->start, &n);
@@ -294,104 +298,102 @@ nearest_mark(MarkSearch *search, const Decimal *mark, const TickList *bounds, bo
 	set_cuts(search, bounds);
 	if (!search_first(s, &n))
 		return false;
-	mark_at(search, &n, result);
+	price_at(search, &n, result);
 	return true;
 }
 
-/* The asset whose index moves along with a contract's mark, or -1. */
-static int
-linked_asset(const Account *account, int contract)
+typedef struct PriceRange
 {
-	const Market *market = account->market;
-	const MarketContract *terms = &market_contracts(market)[contract];
-	Symbol		base = market_symbol(market, &terms->base);
-	int			number = terms->base.length == 0 ? -1 : market_find_asset(market, &base);
-
-	/* a price in the asset itself says nothing of its index */
-	if (number < 0 || number == terms->settle_index || !market_assets(market)[number].priced ||
-		account_asset_line(account, number) == NULL)
-		return -1;
-	return number;
-}
-
-/* Goes on in a market of our own; the asset whose index moves along, if any, with the mark. */
-static void
-open_market(MarkSearch *search, const Decimal *mark, bool linked)
-{
-	Account    *account = search->account;
-	const Market *market = account->market;
-	int			base = linked ? linked_asset(account, search->contract) : -1;
-	Symbol		symbol = market_symbol(market, &market_contracts(market)[search->contract].name);
-
-	search->market = account_own_market(account, base >= 0 ? mark : NULL);
-	search->contract = market_find_contract(search->market, &symbol);
-	search->base = -1;
-	if (base >= 0)
-	{
-		symbol = market_symbol(market, &market_assets(market)[base].name);
-		search->base = market_find_asset(search->market, &symbol);
-		search->base_price = account_number(account, &market_assets(market)[base].price);
-	}
-	account_market_changed(account, search->market);
-}
-
-typedef struct MarkRange
-{
-	Decimal		mark;
+	Decimal		present;
 	bool		found[2];		/* below, above */
 	Decimal		bounds[2];
-} MarkRange;
+} PriceRange;
 
 #define PRICE_WANTED (VALUE_MAINTENANCE | VALUE_LINES)
 
-/*
- * The range (portfolio, market, contract text, tick numeric, linked boolean)
- * ask for; false where there is nothing to say.
- */
-static bool
-find_range(FunctionCallInfo fcinfo, bool (*verdict) (const Account *, Decimal *), MarkRange *range)
+/* Arguments of the functions below */
+enum
 {
-	const Market *market = market_of_call(fcinfo, 1);
-	MarkSearch	search = {.search.ask = ask_mark};
+	ARG_PORTFOLIO,
+	ARG_MARKET,
+	ARG_CONTRACT,				/* null: the asset */
+	ARG_TICK,
+	ARG_LINKED,
+	ARG_ASSET					/* null: the contract */
+};
+
+/* Null for null, as far as the question needs what is null. */
+static bool
+lacks_arguments(FunctionCallInfo fcinfo)
+{
+	return PG_ARGISNULL(ARG_PORTFOLIO) || PG_ARGISNULL(ARG_MARKET) || PG_ARGISNULL(ARG_TICK) || PG_ARGISNULL(ARG_LINKED) ||
+		(PG_ARGISNULL(ARG_CONTRACT) && PG_ARGISNULL(ARG_ASSET));
+}
+
+/* The number of the contract or asset asked about. */
+static int
+target_argument(FunctionCallInfo fcinfo, const Market *market)
+{
+	if (PG_ARGISNULL(ARG_ASSET))
+		return contract_argument(fcinfo, ARG_CONTRACT, market);
+	if (!PG_ARGISNULL(ARG_CONTRACT))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a price of both contract \"%s\" and asset \"%s\" is asked for",
+						text_to_cstring(PG_GETARG_TEXT_PP(ARG_CONTRACT)), text_to_cstring(PG_GETARG_TEXT_PP(ARG_ASSET))),
+				 errhint("Name one of them.")));
+	return asset_argument(fcinfo, ARG_ASSET, market);
+}
+
+/* The range asked for; false where there is nothing to say. */
+static bool
+find_range(FunctionCallInfo fcinfo, bool (*verdict) (const Account *, Decimal *), PriceRange *range)
+{
+	const Market *market = market_of_call(fcinfo, ARG_MARKET);
+	int			target = target_argument(fcinfo, market);
+	PriceSearch search = {.search.ask = ask_price, .verdict = verdict};
 	Account    *account;
 	TickList	bounds;
 	Decimal		score;
 	bool		jumps;
 
-	search.contract = contract_argument(fcinfo, 2, market);
-	search.tick = step_argument(fcinfo, 3, "tick");
-	search.verdict = verdict;
-	search.account = account = account_open(PG_GETARG_DATUM(0), market, PRICE_WANTED);
-	if (account_position_line(account, search.contract) == NULL)
-		return false;
+	search.tick = step_argument(fcinfo, ARG_TICK, "tick");
+	account = account_open(PG_GETARG_DATUM(ARG_PORTFOLIO), market, PRICE_WANTED);
 	account_value(account);
 	if (account->v.level == LEVEL_UNPRICED)
 		return false;
-	range->mark = account_number(account, &market_contracts(market)[search.contract].mark);
+	search.mover = PG_ARGISNULL(ARG_ASSET) ? move_mark(account, target, PG_GETARG_BOOL(ARG_LINKED)) :
+		move_asset(account, target);
+	if (search.mover == NULL)
+		return false;
+	range->present = search.mover->present;
 	if (verdict(account, &score))
 	{
 		range->found[0] = range->found[1] = true;
-		range->bounds[0] = range->bounds[1] = range->mark;
+		range->bounds[0] = range->bounds[1] = range->present;
 		return true;
 	}
 
-	open_market(&search, &range->mark, PG_GETARG_BOOL(4));
-	bounds = list_bounds(&search, &range->mark, &jumps);
+	search.mover->open(search.mover);
+	bounds = list_bounds(&search, &jumps);
 	search.search.monotone = verdict == is_bankrupt || !jumps;
 	for (int i = 0; i < 2; i++)
-		range->found[i] = nearest_mark(&search, &range->mark, &bounds, i == 1, &range->bounds[i]);
+		range->found[i] = nearest_price(&search, &bounds, i == 1, &range->bounds[i]);
 	return true;
 }
 
 static Datum
 return_range(FunctionCallInfo fcinfo, bool (*verdict) (const Account *, Decimal *))
 {
-	MarkRange	range;
-	bool		any = find_range(fcinfo, verdict, &range);
+	PriceRange	range;
 	TupleDesc	tupdesc;
 	Datum		values[2] = {0};
 	bool		nulls[2] = {true, true};
+	bool		any;
 
+	if (lacks_arguments(fcinfo))
+		PG_RETURN_NULL();
+	any = find_range(fcinfo, verdict, &range);
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "function returns no row");
 	for (int i = 0; any && i < 2; i++)
@@ -407,10 +409,10 @@ return_range(FunctionCallInfo fcinfo, bool (*verdict) (const Account *, Decimal 
 static Datum
 return_nearer(FunctionCallInfo fcinfo, bool (*verdict) (const Account *, Decimal *))
 {
-	MarkRange	range;
+	PriceRange	range;
 	int			nearer;
 
-	if (!find_range(fcinfo, verdict, &range) || !(range.found[0] || range.found[1]))
+	if (lacks_arguments(fcinfo) || !find_range(fcinfo, verdict, &range) || !(range.found[0] || range.found[1]))
 		PG_RETURN_NULL();
 	nearer = range.found[0] ? 0 : 1;
 	if (range.found[0] && range.found[1])
@@ -418,8 +420,8 @@ return_nearer(FunctionCallInfo fcinfo, bool (*verdict) (const Account *, Decimal
 		Decimal		below;
 		Decimal		above;
 
-		dec_sub(&below, &range.mark, &range.bounds[0]);
-		dec_sub(&above, &range.bounds[1], &range.mark);
+		dec_sub(&below, &range.present, &range.bounds[0]);
+		dec_sub(&above, &range.bounds[1], &range.present);
 		nearer = dec_cmp(&above, &below) < 0 ? 1 : 0;
 	}
 	return dec_datum(&range.bounds[nearer], 0);

@@ -1,0 +1,275 @@
+/*
+ * solve_asset.c
+ *		The price of an asset that moves, and the marks of contracts with it.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/memutils.h"
+
+#include "question/solve_price.h"
+
+/*
+ * The asset's index goes from P to p, and marks go with it as those of a shock do that
+ * are linked: to mark * p / P where it is the base, to mark / (p / P) where
+ * it is what the contract settles in, and nowhere where it is both.
+ *
+ * Neither quotient need be a decimal.  But what an amount is counted in is free:
+ * a valuation stays the same when an asset is counted in units that are u times
+ * as small, that is, balances, entry costs and bounds in it are multiplied by u, and
+ * USD likewise.  So all are counted in units P times as small.  Then
+ *
+ * - a contract on the asset has the mark * p, every other one the mark * P;
+ * - the index of the asset is p, those of all others stay.
+ *
+ * Where a contract settled in the asset has another base, which is what makes its mark
+ * fall as the asset rises, the asset alone is counted in units p times as
+ * small instead.  Of its units as many are worth as much as before at the
+ * price P: it is the bounds that move, in proportion to p.
+ *
+ * In these units equities and notionals are linear in p, as the mover promises.
+ */
+typedef struct AssetMover
+{
+	Mover		mover;			/* first */
+	int			asset;
+	bool		inverse;		/* is the asset counted by its moving price? */
+
+	/* by line of the account's valuation: what they are in the market of the present prices */
+	const Market *market;
+	int		   *assets;			/* numbers */
+	int		   *contracts;
+	bool	   *follows;		/* does the contract's mark go with the price? */
+
+	Market	   *moved;			/* our own, once open */
+	MemoryContext memory;		/* of it, where it is built for each price */
+} AssetMover;
+
+/* The asset that a contract is on, or -1. */
+static int
+base_asset(const Market *market, const MarketContract *contract)
+{
+	Symbol		base = market_symbol(market, &contract->base);
+
+	return contract->base.length == 0 ? -1 : market_find_asset(market, &base);
+}
+
+static inline const MarketContract *
+contract_of_line(const AssetMover *self, int line)
+{
+	return &market_contracts(self->market)[self->contracts[line]];
+}
+
+/* What amounts in an asset are multiplied by. */
+static inline const Decimal *
+units_of(const AssetMover *self, int asset, const Decimal *price)
+{
+	return self->inverse && asset == self->asset ? price : &self->mover.present;
+}
+
+/* ---------- the market in our units ---------- */
+
+static void
+scale_bounds(const Schedule **schedule, const Decimal *factor)
+{
+	if (*schedule != NULL)
+		*schedule = schedule_scale_bounds(*schedule, factor);
+}
+
+static void
+add_asset(const AssetMover *self, MarketTerms *terms, int number, const Decimal *price)
+{
+	AssetTerms *asset = market_terms_read_asset(terms, self->market, number);
+	const Decimal *units = units_of(self, number, price);
+
+	scale_bounds(&asset->tiers, asset->tier_unit == TIERS_IN_VALUE ? &self->mover.present : units);
+	scale_bounds(&asset->liability_maintenance, units);
+}
+
+static void
+add_contract(const AssetMover *self, MarketTerms *terms, int line, const Decimal *price)
+{
+	ContractTerms *contract = market_terms_read_contract(terms, self->market, self->contracts[line]);
+	const Decimal *units = units_of(self, contract_of_line(self, line)->settle_index, price);
+
+	scale_bounds(&contract->maintenance, units);
+	scale_bounds(&contract->requirement, units);
+	contract->initial = NULL;	/* not wanted */
+	dec_mul(&contract->mark, &contract->mark, self->follows[line] ? price : &self->mover.present);
+	dec_normalize(&contract->mark);
+	dec_mul(&contract->unit_notional, &contract->size, &contract->mark);
+	dec_normalize(&contract->unit_notional);
+}
+
+/* What the account needs, all but the price of the asset itself. */
+static Market *
+build_market(const AssetMover *self, const Decimal *price)
+{
+	const Valuation *v = &self->mover.account->v;
+	MarketTerms terms;
+
+	market_terms_begin(&terms, self->market);
+	for (int i = 0; i < v->nassets; i++)
+		add_asset(self, &terms, self->assets[i], price);
+	for (int i = 0; i < v->npositions; i++)
+		add_contract(self, &terms, i, price);
+	return market_flatten(&terms);
+}
+
+/* ---------- the portfolio in our units ---------- */
+
+static void
+scale_position(const AssetMover *self, int line, const Decimal *price)
+{
+	Account    *account = self->mover.account;
+	PositionLine *position = &account->v.positions[line];
+	const Decimal *units = units_of(self, contract_of_line(self, line)->settle_index, price);
+
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		PositionSide side = position->position.sides[i];
+
+		dec_mul(&side.cost, &side.cost, units);
+		bound_set_side(account->bound, position, i, &side);
+	}
+}
+
+/* Reads the portfolio anew, for the market of our own at a price. */
+static void
+bind_moved(const AssetMover *self, const Decimal *price)
+{
+	Account    *account = self->mover.account;
+	Valuation  *v = &account->v;
+	MemoryContext old;
+
+	account_bind(account, account->portfolio, self->moved, account->wanted);
+	old = MemoryContextSwitchTo(account->binding);
+	for (int i = 0; i < v->nassets; i++)
+	{
+		Decimal		balance;
+
+		dec_mul(&balance, &v->assets[i].balance, units_of(self, self->assets[i], price));
+		bound_set_balance(&v->assets[i], &balance);
+	}
+	for (int i = 0; i < v->npositions; i++)
+		scale_position(self, i, price);
+	MemoryContextSwitchTo(old);
+}
+
+/* ---------- moving ---------- */
+
+/* Where only prices change, they are changed in place. */
+static void
+set_prices(AssetMover *self, const Decimal *price)
+{
+	const Valuation *v = &self->mover.account->v;
+
+	for (int i = 0; i < v->nassets; i++)
+	{
+		if (self->assets[i] == self->asset)
+			self->moved = market_set_price(self->moved, v->assets[i].asset, price);
+	}
+	for (int i = 0; i < v->npositions; i++)
+	{
+		Decimal		buffer;
+		Decimal		mark;
+
+		if (!self->follows[i])
+			continue;
+		dec_mul(&mark, dec_flat(&contract_of_line(self, i)->mark, self->market, &buffer), price);
+		self->moved = market_set_mark(self->moved, v->positions[i].contract, &mark);
+	}
+	if (self->moved != self->mover.account->market)
+		bind_moved(self, price);
+}
+
+/* Where bounds change, all is built anew. */
+static void
+build_prices(AssetMover *self, const Decimal *price)
+{
+	MemoryContext old;
+
+	MemoryContextReset(self->memory);
+	old = MemoryContextSwitchTo(self->memory);
+	self->moved = build_market(self, price);
+	MemoryContextSwitchTo(old);
+	bind_moved(self, price);
+}
+
+static void
+value_at_price(Mover *mover, const Decimal *price)
+{
+	AssetMover *self = (AssetMover *) mover;
+
+	if (self->inverse)
+		build_prices(self, price);
+	else
+		set_prices(self, price);
+	account_value(mover->account);
+}
+
+static void
+open_asset(Mover *mover)
+{
+	AssetMover *self = (AssetMover *) mover;
+
+	if (self->inverse)
+	{
+		self->memory = AllocSetContextCreate(CurrentMemoryContext, "margin moved market", ALLOCSET_DEFAULT_SIZES);
+		return;
+	}
+	self->moved = build_market(self, &mover->present);
+	bind_moved(self, &mover->present);
+}
+
+/* Notes what the lines are and what becomes of the contracts; does the price reach any? */
+static bool
+note_lines(AssetMover *self)
+{
+	const Valuation *v = &self->mover.account->v;
+	bool		reached = false;
+
+	self->assets = palloc(Max(v->nassets, 1) * sizeof(int));
+	self->contracts = palloc(Max(v->npositions, 1) * sizeof(int));
+	self->follows = palloc(Max(v->npositions, 1) * sizeof(bool));
+	for (int i = 0; i < v->nassets; i++)
+	{
+		self->assets[i] = v->assets[i].asset;
+		reached |= self->assets[i] == self->asset;
+	}
+	for (int i = 0; i < v->npositions; i++)
+	{
+		const MarketContract *contract = v->positions[i].terms;
+		bool		on_asset = base_asset(self->market, contract) == self->asset;
+
+		self->contracts[i] = v->positions[i].contract;
+		self->follows[i] = on_asset;
+		self->inverse |= contract->settle_index == self->asset && !on_asset;
+		reached |= on_asset;
+	}
+	/* a price in the asset itself says nothing of its index: it stays, which counted by the price is to go with it */
+	for (int i = 0; i < v->npositions; i++)
+	{
+		if (v->positions[i].terms->settle_index == self->asset)
+			self->follows[i] &= self->inverse;
+	}
+	return reached;
+}
+
+Mover *
+move_asset(Account *account, int asset)
+{
+	const MarketAsset *terms = &market_assets(account->market)[asset];
+	AssetMover *self;
+
+	if (!terms->priced)
+		return NULL;
+	self = palloc0(sizeof(AssetMover));
+	self->mover.account = account;
+	self->mover.present = account_number(account, &terms->price);
+	self->mover.open = open_asset;
+	self->mover.value_at = value_at_price;
+	self->asset = asset;
+	self->market = account->market;
+	return note_lines(self) ? &self->mover : NULL;
+}
