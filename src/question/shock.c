@@ -101,6 +101,17 @@ add_move(Scenario *scenario, const Datum *values, const bool *nulls)
 	scenario->count++;
 }
 
+/* Adds a row to a scenario, whatever name the row gives. */
+void
+scenario_add_row(Scenario *scenario, Datum row, bool isnull)
+{
+	Datum		values[MOVE_COLUMNS];
+	bool		nulls[MOVE_COLUMNS];
+
+	row_columns(row, isnull, MOVE_COLUMNS, values, nulls);
+	add_move(scenario, values, nulls);
+}
+
 /* Scenarios by name, whose rows may be mixed. */
 void
 scenarios_read(SymbolTable *scenarios, ArrayType *array)
@@ -286,12 +297,8 @@ margin_shock(PG_FUNCTION_ARGS)
 
 	for (int i = 0; i < count; i++)
 	{
-		Datum		values[MOVE_COLUMNS];
-		bool		nulls[MOVE_COLUMNS];
-
 		CHECK_FOR_INTERRUPTS();
-		row_columns(rows[i], row_nulls[i], MOVE_COLUMNS, values, nulls);
-		add_move(&scenario, values, nulls);
+		scenario_add_row(&scenario, rows[i], row_nulls[i]);
 	}
 	PG_RETURN_POINTER(shock_market(market, &scenario, PG_GETARG_BOOL(2)));
 }

@@ -34,6 +34,7 @@ typedef struct Scenario
 	PriceMove  *moves;
 } Scenario;
 
+extern void scenario_add_row(Scenario *scenario, Datum row, bool isnull);
 extern void scenarios_read(SymbolTable *scenarios, ArrayType *array);
 extern Market *shock_market(const Market *market, const Scenario *scenario, bool linked);
 

@@ -2,9 +2,8 @@
  * stress.c
  *		A portfolio in many scenarios.
  *
- * The markets of all scenarios are laid out once per query, as copies of the
- * records of one market that differ in their prices; schedules and names stay
- * where they are.  A portfolio is then read once and valued in each.
+ * The markets of all scenarios are laid out once per query.  A portfolio is
+ * then read once and valued in each.
  */
 #include "postgres.h"
 
@@ -17,16 +16,8 @@
 
 #include "base/enums.h"
 #include "base/rows.h"
-#include "question/shock.h"
+#include "question/shocks.h"
 #include "value/valuation.h"
-
-/* One scenario, at offsets from the market. */
-typedef struct Shock
-{
-	Datum		name;			/* text */
-	Size		assets;
-	Size		contracts;
-} Shock;
 
 /*
  * What a call site keeps from row to row: the scenarios made ready, and what
@@ -42,72 +33,12 @@ typedef struct StressSite
 	Oid			levels[LEVELS];
 	ArrayType  *rows;
 	bool		linked;
-	char	   *block;			/* the market, then the records of the scenarios; NULL: nothing is ready */
-	int			count;
-	Shock	   *shocks;			/* in byte order of their names */
+	bool		ready;
+	Shocks		shocks;			/* in byte order of their names */
+	Datum	   *names;			/* text */
 } StressSite;
 
 /* ---------- scenarios made ready ---------- */
-
-static Size
-put_bytes(StringInfo block, const void *bytes, Size size)
-{
-	static const char padding[MAXIMUM_ALIGNOF] = {0};
-	Size		offset = block->len;
-
-	appendBinaryStringInfo(block, bytes, size);
-	appendBinaryStringInfo(block, padding, MAXALIGN(block->len) - block->len);
-	return offset;
-}
-
-/* Copies a number from the shocked market to a record in the block. */
-static void
-put_number(StringInfo block, Size offset, const Decimal *stored, const Market *shocked)
-{
-	Decimal		buffer;
-	const Decimal *value = dec_flat(stored, shocked, &buffer);
-	char	   *extra;
-
-	enlargeStringInfo(block, dec_flat_extra(value));
-	extra = block->data + block->len;
-	block->len += dec_flatten((Decimal *) (block->data + offset), value, block->data, extra) - extra;
-}
-
-static void
-put_asset_prices(StringInfo block, Size offset, const MarketAsset *asset, const Market *shocked)
-{
-	((MarketAsset *) (block->data + offset))->priced = asset->priced;
-	put_number(block, offset + offsetof(MarketAsset, price), &asset->price, shocked);
-	put_number(block, offset + offsetof(MarketAsset, liability_price), &asset->liability_price, shocked);
-	put_number(block, offset + offsetof(MarketAsset, requirement_price), &asset->requirement_price, shocked);
-}
-
-static void
-put_contract_prices(StringInfo block, Size offset, const MarketContract *contract, const Market *shocked)
-{
-	((MarketContract *) (block->data + offset))->marked = contract->marked;
-	put_number(block, offset + offsetof(MarketContract, mark), &contract->mark, shocked);
-	put_number(block, offset + offsetof(MarketContract, unit_notional), &contract->unit_notional, shocked);
-}
-
-/* Adds the records of one scenario to the block. */
-static void
-put_shock(StringInfo block, Shock *shock, const Market *shocked)
-{
-	uint32		nassets = shocked->nassets;
-	uint32		ncontracts = shocked->ncontracts;
-	const Market *market;
-
-	/* the market moves where its block grows */
-	enlargeStringInfo(block, nassets * sizeof(MarketAsset) + ncontracts * sizeof(MarketContract) + 2 * MAXIMUM_ALIGNOF);
-	market = (const Market *) block->data;
-	shock->assets = put_bytes(block, market_assets(market), nassets * sizeof(MarketAsset));
-	shock->contracts = put_bytes(block, market_contracts(market), ncontracts * sizeof(MarketContract));
-	for (uint32 i = 0; i < nassets; i++)
-		put_asset_prices(block, shock->assets + i * sizeof(MarketAsset), &market_assets(shocked)[i], shocked);
-	for (uint32 i = 0; i < ncontracts; i++)
-		put_contract_prices(block, shock->contracts + i * sizeof(MarketContract), &market_contracts(shocked)[i], shocked);
-}
 
 static void
 prepare(StressSite *site, const Market *market, ArrayType *rows, bool linked)
@@ -116,9 +47,8 @@ prepare(StressSite *site, const Market *market, ArrayType *rows, bool linked)
 	MemoryContext old;
 	SymbolTable scenarios;
 	Scenario  **sorted;
-	StringInfoData block;
 
-	site->block = NULL;
+	site->ready = false;
 	MemoryContextReset(site->scenarios);
 	scenarios_read(&scenarios, rows);
 	sorted = (Scenario **) symbol_table_sorted(&scenarios);
@@ -127,32 +57,22 @@ prepare(StressSite *site, const Market *market, ArrayType *rows, bool linked)
 	site->zero = NumericGetDatum(dec_to_numeric(&zero));
 	site->rows = memcpy(palloc(VARSIZE(rows)), rows, VARSIZE(rows));
 	site->linked = linked;
-	site->count = scenarios.count;
-	site->shocks = palloc(Max(site->count, 1) * sizeof(Shock));
-	initStringInfo(&block);
-	put_bytes(&block, market, VARSIZE(market));
-	for (int i = 0; i < site->count; i++)
-	{
-		const Market *shocked;
-
-		CHECK_FOR_INTERRUPTS();
-		site->shocks[i].name = symbol_datum(&sorted[i]->name);
-		MemoryContextSwitchTo(site->scratch);
-		shocked = shock_market(market, sorted[i], linked);
-		MemoryContextSwitchTo(site->scenarios);
-		put_shock(&block, &site->shocks[i], shocked);
-		MemoryContextReset(site->scratch);
-	}
+	site->names = palloc(Max(scenarios.count, 1) * sizeof(Datum));
+	for (int i = 0; i < scenarios.count; i++)
+		site->names[i] = symbol_datum(&sorted[i]->name);
+	shocks_build(&site->shocks, market, sorted, scenarios.count, linked, site->scratch);
 	MemoryContextSwitchTo(old);
-	site->block = block.data;
+	site->ready = true;
 }
 
 static bool
 is_prepared(const StressSite *site, const Market *market, const ArrayType *rows, bool linked)
 {
-	return site->block != NULL && site->linked == linked &&
-		VARSIZE(site->rows) == VARSIZE(rows) && VARSIZE(site->block) == VARSIZE(market) &&
-		memcmp(site->rows, rows, VARSIZE(rows)) == 0 && memcmp(site->block, market, VARSIZE(market)) == 0;
+	const Market *ready = site->ready ? shocks_market(&site->shocks) : NULL;
+
+	return ready != NULL && site->linked == linked &&
+		VARSIZE(site->rows) == VARSIZE(rows) && VARSIZE(ready) == VARSIZE(market) &&
+		memcmp(site->rows, rows, VARSIZE(rows)) == 0 && memcmp(ready, market, VARSIZE(market)) == 0;
 }
 
 /* ---------- SQL ---------- */
@@ -185,14 +105,14 @@ enum
 };
 
 static void
-put_row(ReturnSetInfo *result, const StressSite *site, const Shock *shock, const Valuation *v)
+put_row(ReturnSetInfo *result, const StressSite *site, Datum scenario, const Valuation *v)
 {
 	Datum		values[STRESS_COLUMNS] = {0};
 	bool		nulls[STRESS_COLUMNS] = {0};
 	bool		priced = v->level != LEVEL_UNPRICED;
 	Decimal		loss;
 
-	values[STRESS_SCENARIO] = shock->name;
+	values[STRESS_SCENARIO] = scenario;
 	values[STRESS_LEVEL] = ObjectIdGetDatum(site->levels[v->level]);
 	nulls[STRESS_EQUITY] = nulls[STRESS_MAINTENANCE_MARGIN] = nulls[STRESS_LOSS] = !priced;
 	nulls[STRESS_MISSING] = priced;
@@ -238,16 +158,14 @@ margin_stress(PG_FUNCTION_ARGS)
 		for (int i = 0; i < LEVELS; i++)
 			site->levels[i] = option_to_enum(TupleDescAttr(result->setDesc, STRESS_LEVEL)->atttypid, level_names[i]);
 	}
-	bound = bind_portfolio(&v, PG_GETARG_DATUM(0), (const Market *) site->block, VALUE_MAINTENANCE);
-	for (int i = 0; i < site->count; i++)
+	bound = bind_portfolio(&v, PG_GETARG_DATUM(0), shocks_market(&site->shocks), VALUE_MAINTENANCE);
+	for (int i = 0; i < site->shocks.count; i++)
 	{
-		const Shock *shock = &site->shocks[i];
 		MemoryContext old = MemoryContextSwitchTo(site->scratch);
 
 		CHECK_FOR_INTERRUPTS();
-		value_bound(bound, (const MarketAsset *) (site->block + shock->assets),
-					(const MarketContract *) (site->block + shock->contracts));
-		put_row(result, site, shock, &v);
+		value_bound(bound, shocks_assets(&site->shocks, i), shocks_contracts(&site->shocks, i));
+		put_row(result, site, site->names[i], &v);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(site->scratch);
 	}

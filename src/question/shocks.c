@@ -1,0 +1,93 @@
+/*
+ * shocks.c
+ *		Many scenarios of one market, laid out for value_bound().
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "question/shocks.h"
+
+static Size
+put_bytes(StringInfo block, const void *bytes, Size size)
+{
+	static const char padding[MAXIMUM_ALIGNOF] = {0};
+	Size		offset = block->len;
+
+	appendBinaryStringInfo(block, bytes, size);
+	appendBinaryStringInfo(block, padding, MAXALIGN(block->len) - block->len);
+	return offset;
+}
+
+/* Copies a number from the shocked market to a record in the block. */
+static void
+put_number(StringInfo block, Size offset, const Decimal *stored, const Market *shocked)
+{
+	Decimal		buffer;
+	const Decimal *value = dec_flat(stored, shocked, &buffer);
+	char	   *extra;
+
+	enlargeStringInfo(block, dec_flat_extra(value));
+	extra = block->data + block->len;
+	block->len += dec_flatten((Decimal *) (block->data + offset), value, block->data, extra) - extra;
+}
+
+static void
+put_asset_prices(StringInfo block, Size offset, const MarketAsset *asset, const Market *shocked)
+{
+	((MarketAsset *) (block->data + offset))->priced = asset->priced;
+	put_number(block, offset + offsetof(MarketAsset, price), &asset->price, shocked);
+	put_number(block, offset + offsetof(MarketAsset, liability_price), &asset->liability_price, shocked);
+	put_number(block, offset + offsetof(MarketAsset, requirement_price), &asset->requirement_price, shocked);
+}
+
+static void
+put_contract_prices(StringInfo block, Size offset, const MarketContract *contract, const Market *shocked)
+{
+	((MarketContract *) (block->data + offset))->marked = contract->marked;
+	put_number(block, offset + offsetof(MarketContract, mark), &contract->mark, shocked);
+	put_number(block, offset + offsetof(MarketContract, unit_notional), &contract->unit_notional, shocked);
+}
+
+/* Adds the records of one scenario to the block. */
+static void
+put_shock(StringInfo block, ShockRecords *shock, const Market *shocked)
+{
+	uint32		nassets = shocked->nassets;
+	uint32		ncontracts = shocked->ncontracts;
+	const Market *market;
+
+	/* the market moves where its block grows */
+	enlargeStringInfo(block, nassets * sizeof(MarketAsset) + ncontracts * sizeof(MarketContract) + 2 * MAXIMUM_ALIGNOF);
+	market = (const Market *) block->data;
+	shock->assets = put_bytes(block, market_assets(market), nassets * sizeof(MarketAsset));
+	shock->contracts = put_bytes(block, market_contracts(market), ncontracts * sizeof(MarketContract));
+	for (uint32 i = 0; i < nassets; i++)
+		put_asset_prices(block, shock->assets + i * sizeof(MarketAsset), &market_assets(shocked)[i], shocked);
+	for (uint32 i = 0; i < ncontracts; i++)
+		put_contract_prices(block, shock->contracts + i * sizeof(MarketContract), &market_contracts(shocked)[i], shocked);
+}
+
+/* Lays out a market in scenarios, in the current context; "scratch" is of one scenario, and reset. */
+void
+shocks_build(Shocks *shocks, const Market *market, Scenario *const *scenarios, int count, bool linked, MemoryContext scratch)
+{
+	StringInfoData block;
+
+	shocks->count = count;
+	shocks->records = palloc(Max(count, 1) * sizeof(ShockRecords));
+	initStringInfo(&block);
+	put_bytes(&block, market, VARSIZE(market));
+	for (int i = 0; i < count; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(scratch);
+		const Market *shocked = shock_market(market, scenarios[i], linked);
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextSwitchTo(old);
+		put_shock(&block, &shocks->records[i], shocked);
+		MemoryContextReset(scratch);
+	}
+	shocks->block = block.data;
+}
