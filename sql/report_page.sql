@@ -17,6 +17,10 @@ SELECT margin_internal.html_bars('{a}', '{0}', NULL, '{zero}'), margin_internal.
 SELECT margin_internal.html_line('Up & down', '{1000, NULL, 3000, 2000}', 0);
 SELECT margin_internal.html_line('flat', '{5, 5}', 2);
 SELECT margin_internal.html_line('none', '{}', 0), margin_internal.html_line('unknown', '{NULL}', 0);
+SELECT margin_internal.html_columns('Up & down', '{-50 %,0 %,"+50 %"}', '{30, 10, 0}', '{10, NULL, 5}', '{forty,"<b>",five}', 0);
+SELECT margin_internal.html_columns('flat', '{a,b}', '{0, 0}', '{0, 0}', '{none,none}', 2);
+SELECT margin_internal.html_columns('none', '{}', '{}', '{}', '{}', 0);
+SELECT p, margin_internal.page_percent(p) FROM unnest('{-0.5, 0, 0.05, 1e-9, NULL}'::numeric[]) AS p;
 SELECT margin.report_csv('desk', 'prices');
 SELECT margin.report_rows('desk', NULL);
 

@@ -59,13 +59,24 @@ SELECT * FROM desk.report_stress;
 SELECT scenario, accounts, loss FROM desk.report_stress(scenarios => ARRAY(SELECT s FROM unnest(desk.scenarios()) AS s WHERE scenario LIKE 'USDT%'));
 SELECT count(*) FROM desk.report_stress(scenarios => '{}');
 
+-- what matters: BTC 3 + 1 + 0.5 and the larger of long 2 and short 1, at 100 each; NOP 10 at 2; USDT counts in full, and nothing is on it
+SELECT * FROM desk.report_exposed_assets();
+SELECT * FROM desk.report_exposed_assets(top => 1);
+-- moved by a half, with and without: as the scenario above; NOP moves no level
+SELECT asset, move, price, accounts, undercollateralized, bankrupt, unpriced, notional, long_usd, shortfall, loss
+  FROM desk.report_liquidations(assets => '{NOP,BTC}', moves => '{-0.5,0}');
+SELECT l.undercollateralized = s.liquidation + s.bankrupt AND l.bankrupt = s.bankrupt AND l.unpriced = s.unpriced AND l.loss = s.loss AS same
+  FROM desk.report_liquidations AS l, desk.report_stress AS s WHERE l.asset = 'BTC' AND l.move = -0.5 AND s.scenario = 'BTC halves';
+SELECT count(*), count(DISTINCT asset) FROM desk.report_liquidations;
+SELECT count(*) FROM desk.report_liquidations(assets => '{}');
+
 -- the same as of a snapshot, of each form, when all has changed
 SELECT margin.prepare_snapshots('desk', 1);
 CREATE TEMP TABLE present AS
 SELECT (SELECT jsonb_agg(r) FROM desk.report_levels AS r) AS levels, (SELECT jsonb_agg(r) FROM desk.report_unpriced AS r) AS unpriced,
        (SELECT jsonb_agg(r) FROM desk.report_shortfalls AS r) AS shortfalls, (SELECT jsonb_agg(r) FROM desk.report_losses AS r) AS losses,
        (SELECT jsonb_agg(r) FROM desk.report_concentration AS r) AS concentration, (SELECT jsonb_agg(r) FROM desk.report_exposure AS r) AS exposure,
-       (SELECT jsonb_agg(r) FROM desk.report_stress AS r) AS stress;
+       (SELECT jsonb_agg(r) FROM desk.report_stress AS r) AS stress, (SELECT jsonb_agg(r) FROM desk.report_liquidations AS r) AS liquidations;
 SAVEPOINT clean;
 \set VERBOSITY sqlstate
 SELECT * FROM desk.report_movers;
@@ -98,7 +109,8 @@ SELECT form,
        losses = (SELECT jsonb_agg(r) FROM desk.report_losses(at) AS r) AS losses,
        concentration = (SELECT jsonb_agg(r) FROM desk.report_concentration(at) AS r) AS concentration,
        exposure = (SELECT jsonb_agg(r) FROM desk.report_exposure(at) AS r) AS exposure,
-       stress = (SELECT jsonb_agg(r) FROM desk.report_stress(at) AS r) AS stress
+       stress = (SELECT jsonb_agg(r) FROM desk.report_stress(at) AS r) AS stress,
+       liquidations = (SELECT jsonb_agg(r) FROM desk.report_liquidations(at) AS r) AS liquidations
   FROM present, taken ORDER BY form;
 SELECT form, count(*) FILTER (WHERE past.r <> now.r) AS different_now
   FROM taken, LATERAL (SELECT jsonb_agg(r) AS r FROM desk.report_levels(at) AS r) AS past, (SELECT jsonb_agg(r) AS r FROM desk.report_levels AS r) AS now

@@ -8,7 +8,7 @@
 
 CREATE FUNCTION margin.report_sections() RETURNS text[]
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-RETURN '{levels,shortfalls,losses,concentration,exposure,stress,unpriced,worst,history}'::text[];
+RETURN '{levels,shortfalls,losses,concentration,exposure,stress,liquidations,unpriced,worst,history}'::text[];
 COMMENT ON FUNCTION margin.report_sections() IS 'the sections of the report, in the order of the page: each is a function report_<section>(as_of) of a book, too';
 
 CREATE FUNCTION margin.report_rows(book name, section text, as_of timestamptz DEFAULT NULL) RETURNS SETOF json
@@ -24,6 +24,7 @@ BEGIN
         WHEN 'concentration' THEN RETURN QUERY SELECT row_to_json(r) FROM report_concentration(as_of) AS r;
         WHEN 'exposure' THEN RETURN QUERY SELECT row_to_json(r) FROM report_exposure(as_of) AS r;
         WHEN 'stress' THEN RETURN QUERY SELECT row_to_json(r) FROM report_known_stress(as_of) AS r;
+        WHEN 'liquidations' THEN RETURN QUERY SELECT row_to_json(r) FROM report_liquidations(as_of) AS r;
         WHEN 'unpriced' THEN RETURN QUERY SELECT row_to_json(r) FROM report_unpriced(as_of) AS r;
         WHEN 'worst' THEN RETURN QUERY SELECT row_to_json(r) FROM report_worst(as_of) AS r;
         WHEN 'history' THEN RETURN QUERY SELECT row_to_json(r) FROM report_history(as_of) AS r;
@@ -101,7 +102,8 @@ th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid var(-
 svg { display: block; width: 100%; } .stack { height: 2rem; border-radius: .3rem; }
 .bars div { display: grid; grid-template-columns: 8rem 1fr 8rem; gap: .6rem; align-items: center; margin: .15rem 0; font-size: .9rem; }
 .bars span { overflow-wrap: anywhere; } .bars svg { height: 1rem; } .bar { fill: var(--bar); } .beyond { fill: var(--beyond); }
-.lines { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: 1rem; } figure { margin: 0; } figure svg { height: 4rem; } figure b { color: var(--ink); }
+.lines { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: 1rem; } figure { margin: 0; min-width: 0; overflow-wrap: anywhere; } figure svg { height: 4rem; } figure b { color: var(--ink); }
+.axis { display: flex; justify-content: space-between; border-top: 1px solid var(--rule); }
 polyline { fill: none; stroke: var(--bar); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 .chip { display: inline-block; width: .7rem; height: .7rem; border-radius: .15rem; margin-right: .4rem; }
 details { border-top: 1px solid var(--rule); padding: .4rem 0; } summary { cursor: pointer; } pre { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; font-size: .9rem; margin: .4rem 0; }
@@ -304,6 +306,45 @@ END
 $$;
 COMMENT ON FUNCTION margin_internal.page_stress(name, timestamptz) IS 'accounts by level and totals in each scenario; dashes where a scenario names what the market lacks';
 
+CREATE FUNCTION margin_internal.page_percent(part numeric) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN part > 0 THEN '+' ELSE '' END || trim_scale(100 * part) || ' %';
+COMMENT ON FUNCTION margin_internal.page_percent(numeric) IS 'a change in proportion as a signed percentage, -0.2 as -20 %; null for null';
+
+CREATE FUNCTION margin_internal.page_liquidations(book name, as_of timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM margin_internal.enter_book(book);
+    RETURN (
+        WITH map AS MATERIALIZED (
+            SELECT r.*, row_number() OVER () AS n, margin_internal.page_percent(r.move) AS moved FROM report_liquidations(as_of) AS r
+        )
+        SELECT CASE WHEN count(*) = 0 THEN '<p class="none">Nothing is held whose price could move.</p>' ELSE
+               concat_ws(E'\n',
+                   '<p>Notional of the accounts that would be undercollateralized if the price of an asset moved, with all marks that follow it: '
+                   'what is long, and would be sold, and paler what is short.</p>',
+                   (SELECT format('<div class="lines">%s</div>', string_agg(asset.figure, '' ORDER BY asset.n))
+                      FROM (SELECT min(m.n) AS n,
+                                   margin_internal.html_columns(
+                                       m.asset, array_agg(m.moved ORDER BY m.n), array_agg(m.long_usd ORDER BY m.n),
+                                       array_agg(m.notional_usd - m.long_usd ORDER BY m.n),
+                                       array_agg(format('%s USD, %s undercollateralized', margin_internal.html_amount(m.notional_usd, 0),
+                                                        margin_internal.html_amount(m.undercollateralized, 0)) ORDER BY m.n), 0) AS figure
+                              FROM map AS m GROUP BY m.asset) AS asset),
+                   format('<details><summary>The same in figures</summary>%s</details>', margin_internal.html_table(
+                       '{Asset,Move,Price,Undercollateralized,Of them bankrupt,Notional,Of it long,Shortfall,Loss beyond collateral}',
+                       array_agg(ARRAY[asset, ltrim(moved, '+'), price::text, margin_internal.html_amount(undercollateralized, 0),
+                                       margin_internal.html_amount(bankrupt, 0), margin_internal.html_amount(notional_usd),
+                                       margin_internal.html_amount(long_usd), margin_internal.html_amount(shortfall),
+                                       margin_internal.html_amount(loss)] ORDER BY n),
+                       ''))) END
+          FROM map);
+END
+$$;
+COMMENT ON FUNCTION margin_internal.page_liquidations(name, timestamptz) IS 'the liquidation map of the assets that the book is most exposed to: for each a chart of notional over moves, and all of it as a table';
+
 CREATE FUNCTION margin_internal.page_unpriced(book name, as_of timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -359,6 +400,7 @@ BEGIN
         margin_internal.page_section('History', margin_internal.page_history(book, as_of)),
         margin_internal.page_section('The worst accounts', margin_internal.page_worst(book, as_of)),
         margin_internal.page_section('Stress', margin_internal.page_stress(book, as_of)),
+        margin_internal.page_section('Liquidation map', margin_internal.page_liquidations(book, as_of)),
         margin_internal.page_section('Unpriced', margin_internal.page_unpriced(book, as_of)),
         margin_internal.page_section('Positions by contract', margin_internal.page_exposure(book, as_of)),
         E'</body>\n</html>');

@@ -75,3 +75,27 @@ BEGIN ATOMIC
      GROUP BY e.least, e.most;
 END;
 COMMENT ON FUNCTION margin_internal.html_line(text, numeric[], integer) IS 'a line through points at equal distances, between the least and the most of them, with the last one named; null where there is none';
+
+CREATE FUNCTION margin_internal.html_columns(title text, labels text[], heights numeric[], beyond numeric[], shown text[], decimals integer) RETURNS text
+LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT format(E'<figure><figcaption>%s, up to <b>%s</b></figcaption><svg viewBox="0 0 300 60" preserveAspectRatio="none" role="img" aria-label="%s">%s</svg>'
+                  '<small class="axis"><span>%s</span><span>%s</span><span>%s</span></small></figure>',
+                  margin_internal.html_text(title), margin_internal.html_amount(e.most, decimals),
+                  margin_internal.html_text(title || ': ' || string_agg(c.label || ' ' || c.text, '; ' ORDER BY c.n)),
+                  string_agg(format('<g><title>%s: %s</title><rect class="bar" x="%s" y="%s" width="%s" height="%s"/><rect class="beyond" x="%s" y="%s" width="%s" height="%s"/></g>',
+                                    margin_internal.html_text(c.label), margin_internal.html_text(c.text),
+                                    c.x, 60 - c.height, c.width, c.height, c.x, 60 - c.height - c.rest, c.width, c.rest), '' ORDER BY c.n),
+                  margin_internal.html_text(labels[1]), margin_internal.html_text(labels[(cardinality(labels) + 1) / 2]),
+                  margin_internal.html_text(labels[cardinality(labels)]))
+      FROM (SELECT nullif(max(greatest(u.height, 0) + greatest(coalesce(u.rest, 0), 0)), 0) AS whole,
+                   max(greatest(u.height, 0) + greatest(coalesce(u.rest, 0), 0)) AS most
+              FROM unnest(heights, beyond) AS u (height, rest)) AS e,
+           LATERAL (SELECT u.n, u.label, u.text, round(300 * (u.n - 1) / cardinality(labels)::numeric + 1, 2) AS x,
+                           round(300 / cardinality(labels)::numeric - 2, 2) AS width,
+                           coalesce(round(60 * greatest(u.height, 0) / e.whole, 2), 0) AS height,
+                           coalesce(round(60 * greatest(u.rest, 0) / e.whole, 2), 0) AS rest
+                      FROM unnest(labels, heights, beyond, shown) WITH ORDINALITY AS u (label, height, rest, text, n)) AS c
+     GROUP BY e.most;
+END;
+COMMENT ON FUNCTION margin_internal.html_columns(text, text[], numeric[], numeric[], text[], integer) IS 'columns side by side, each with a part beyond it in a paler colour (null: none), against the highest of all, which is named; under the columns the first, middle and last label; each tells its label and a text. Null where there are none';

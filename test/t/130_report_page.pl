@@ -24,9 +24,9 @@ sql(q{CREATE EXTENSION margin; CREATE SCHEMA desk; SELECT margin.create_book('de
 my $empty = sql(q{SELECT margin.report_html('desk')});
 like($empty, qr/\A<!DOCTYPE html>.*<\/html>\z/s, 'a page even of an empty book');
 like($empty, qr/>\Q$_\E</, "it says: $_") for 'No account holds anything.', 'No account is short.', 'There is no collateral.',
-	'There are no positions.', 'There are no scenarios; margin.load_scenarios() enters some.', 'There are no snapshots yet.', 'No account is at warning or above.', 'Every account could be valued.';
-is_deeply([ map { $_ eq 'as_of' ? () : scalar @{ decode_json(sql(q{SELECT margin.report_json('desk')}))->{$_} } } qw(shortfalls losses concentration exposure stress unpriced worst history) ],
-	[ (0) x 8 ], 'and its JSON has empty arrays');
+	'There are no positions.', 'There are no scenarios; margin.load_scenarios() enters some.', 'There are no snapshots yet.', 'No account is at warning or above.', 'Nothing is held whose price could move.', 'Every account could be valued.';
+is_deeply([ map { $_ eq 'as_of' ? () : scalar @{ decode_json(sql(q{SELECT margin.report_json('desk')}))->{$_} } } qw(shortfalls losses concentration exposure stress liquidations unpriced worst history) ],
+	[ (0) x 9 ], 'and its JSON has empty arrays');
 is(sql(q{SELECT count(*) FROM margin.report_csv('desk', 'shortfalls')}), 0, 'and its CSV no lines');
 
 # ---------------------------------------------------------------------------
@@ -59,6 +59,10 @@ is_deeply([ map { "$_->{account_id} $_->{shortfall}" } @{ $report->{shortfalls} 
 is_deeply([ map { join '|', @$_{qw(asset collateral_value haircut lost_to_tiers)} } @{ $report->{concentration} }[ 0 .. 2 ] ],
 	[ 'USDT|1234667.891|0|0', 'BTC|672000|288000|192000', "$evil|1000|3000|0" ], 'JSON: collateral, symbols as they are');
 is($report->{unpriced}[0]{missing}[0], "none$evil", 'JSON: what is missing');
+# By hand: account 3 is at liquidation whatever BTC does, with 1050 contracts at 2; account 4 is long 0.2 BTC at 60000
+is_deeply([ map { join '|', @$_{qw(asset move undercollateralized bankrupt notional_usd long_usd)} } @{ $report->{liquidations} }[ 0, 5, 6, 11 ] ],
+	[ 'BTC|-0.5|3|2|8100|8100', 'BTC|0|3|1|14100|14100', 'BTC|0.1|2|1|2100|2100', "$evil|-0.5|3|1|14100|14100" ], 'JSON: the liquidation map');
+is_deeply({ map { $_ => "$report->{liquidations}[0]{notional}{$_}" } keys %{ $report->{liquidations}[0]{notional} } }, { BTC_USDT => 6000, "x$evil" => 2100 }, 'by contract');
 is(scalar @{ $report->{history} }, 2, 'JSON: history');
 is_deeply([ map { $_->{account_id} } @{ $report->{worst} } ], [ 5, 3, 4 ], 'JSON: the worst accounts');
 like($report->{worst}[2]{explanation}, qr/120/, 'explained');
@@ -129,6 +133,8 @@ document.querySelector('iframe').onload = function () {
 		shortfalls: all('.bars')[0].querySelectorAll('.bar').length,
 		bars: [...all('.bars')[0].querySelectorAll('.bar')].map(e => e.getBoundingClientRect().width / e.parentNode.getBoundingClientRect().width),
 		haircuts: [...all('.bars')[1].querySelectorAll('div')].map(e => [e.firstChild.innerText, e.querySelector('.bar').getBoundingClientRect().width, e.querySelector('.beyond').getBoundingClientRect().width]),
+		columns: all('figure').filter(e => e.querySelector('g')).map(e => [e.querySelector('figcaption').innerText,
+			[...e.querySelectorAll('g .bar')].map(b => b.getBoundingClientRect().height / e.querySelector('svg').getBoundingClientRect().height)]),
 		lines: all('polyline').length, open: all('details[open] pre').filter(shown).map(e => e.innerText), closed: all('details:not([open])').length,
 		cells: all('td').map(e => e.innerText) };
 	const out = document.createElement('pre');
@@ -148,7 +154,7 @@ HTML
 			is($f->{overflow}, 0, "$width $scheme: the page is no wider than its window");
 			is($f->{dark} ? 'dark' : 'light', $scheme, "$width $scheme: the colours of the scheme");
 			cmp_ok($f->{contrast}, '>=', 4.5, "$width $scheme: text can be read");
-			is_deeply($f->{headings}, [ 'Levels', 'Shortfall by account', 'Collateral by asset', 'History', 'The worst accounts', 'Stress', 'Unpriced', 'Positions by contract' ],
+			is_deeply($f->{headings}, [ 'Levels', 'Shortfall by account', 'Collateral by asset', 'History', 'The worst accounts', 'Stress', 'Liquidation map', 'Unpriced', 'Positions by contract' ],
 				"$width $scheme: every section is seen");
 			$seen{"$width$scheme"} = $f;
 		}
@@ -167,7 +173,13 @@ HTML
 	is($f->{lines}, 4, 'the history of four totals');
 	is(scalar @{ $f->{open} }, 1, 'the worst account is explained');
 	like($f->{open}[0], qr/bankrupt/, 'in words');
-	is($f->{closed}, 2, 'two more to open');
+	is($f->{closed}, 3, 'two more to open, and the figures of the map');
+	is_deeply([ map { $_->[0] } @{ $f->{columns} } ], [ "BTC, up to 14,100", "$evil, up to 2,100" ], 'the map of what is held');
+	my @columns = map { $_->[1] } @{ $f->{columns} };
+	is_deeply([ map { scalar @$_ } @columns ], [ 11, 11 ], 'in eleven moves');
+	ok(close_to($columns[0][5], 1) && close_to($columns[0][0], 8100 / 14100) && close_to($columns[0][4], 12900 / 14100) && close_to($columns[0][6], 2100 / 14100),
+		'drawn to scale');
+	ok((grep { $_ eq '12,900.00' } @{ $f->{cells} }), 'and in figures');
 }
 
 done_testing();

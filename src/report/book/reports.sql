@@ -366,6 +366,82 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION report_known_stress(timestamptz) IS 'report_stress(as_of) of the scenarios whose assets and contracts its market has; a row of nulls for each of the others';
 
+-- What ratios count in full, a stablecoin, is not looked at unless contracts are on it.
+CREATE FUNCTION report_exposed_assets(
+    as_of timestamptz DEFAULT NULL, top bigint DEFAULT 3,
+    OUT asset text, OUT exposure numeric
+) RETURNS SETOF record
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 3
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH held AS MATERIALIZED (
+        SELECT margin.rollup(p.portfolio) AS portfolio FROM portfolios(as_of) AS p
+    ), part AS (
+        SELECT c.asset, abs(c.net_asset_value) AS usd, false AS traded
+          FROM held, LATERAL margin.collateral(held.portfolio, (SELECT snapshot_market(as_of))) AS c
+        UNION ALL
+        SELECT terms.base, greatest(c.long_notional, c.short_notional) * settle.price, true
+          FROM held, LATERAL margin.positions(held.portfolio, (SELECT snapshot_market(as_of))) AS c
+          JOIN margin.contracts((SELECT snapshot_market(as_of))) AS terms ON terms.contract = c.contract
+          JOIN margin.assets((SELECT snapshot_market(as_of))) AS settle ON settle.asset = c.settle
+    )
+    SELECT part.asset, sum(part.usd)
+      FROM part
+      JOIN margin.assets((SELECT snapshot_market(as_of))) AS terms ON terms.asset = part.asset
+     WHERE terms.price IS NOT NULL
+     GROUP BY part.asset
+    HAVING sum(part.usd) > 0
+       AND (bool_or(part.traded) OR bool_and(coalesce(margin_internal.first_rate(terms.tiers), 0) < 1))
+     ORDER BY sum(part.usd) DESC, part.asset COLLATE "C"
+     LIMIT top;
+END;
+COMMENT ON FUNCTION report_exposed_assets(timestamptz, bigint) IS 'the assets whose price matters most to all accounts together, so many (null: all), the largest first: what they have of it net, and the larger side of every contract on it, USD. Assets without price are left out, and those whose first collateral ratio is 1 unless positions are on them: of the latest snapshot at or before as_of; an error if there is none; null: now';
+
+CREATE FUNCTION report_liquidations(
+    as_of timestamptz DEFAULT NULL, assets text[] DEFAULT NULL,
+    moves numeric[] DEFAULT '{-0.5,-0.4,-0.3,-0.2,-0.1,0,0.1,0.2,0.3,0.4,0.5}',
+    OUT asset text, OUT move numeric, OUT price numeric, OUT accounts bigint, OUT undercollateralized bigint, OUT bankrupt bigint,
+    OUT unpriced bigint, OUT notional jsonb, OUT notional_usd numeric, OUT long_usd numeric, OUT shortfall numeric, OUT loss numeric
+) RETURNS SETOF record
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 33
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH moved AS MATERIALIZED (
+        SELECT a.asset, m.move, row_number() OVER (ORDER BY a.n, m.n) AS n
+          FROM unnest(coalesce(report_liquidations.assets, ARRAY(SELECT e.asset FROM report_exposed_assets(report_liquidations.as_of) AS e)))
+               WITH ORDINALITY AS a (asset, n),
+               unnest(report_liquidations.moves) WITH ORDINALITY AS m (move, n)
+    ), map AS (
+        SELECT margin_internal.liquidation_map(
+                   p.portfolio, (SELECT snapshot_market(report_liquidations.as_of)),
+                   (SELECT array_agg(ROW(NULL::text, v.asset, NULL::text, v.move, NULL::numeric)::margin.price_move ORDER BY v.n) FROM moved AS v)) AS points
+          FROM portfolios(report_liquidations.as_of) AS p
+         WHERE EXISTS (SELECT FROM moved)
+    )
+    SELECT v.asset, c.move, c.price, c.accounts, c.undercollateralized, c.bankrupt, c.unpriced, c.notional, c.notional_usd, c.long_usd, c.shortfall, c.loss
+      FROM map, LATERAL unnest(map.points) WITH ORDINALITY
+           AS c (move, price, accounts, undercollateralized, bankrupt, unpriced, notional, notional_usd, long_usd, shortfall, loss, n)
+      JOIN moved AS v ON v.n = c.n
+     ORDER BY v.n;
+END;
+COMMENT ON FUNCTION report_liquidations(timestamptz, text[], numeric[]) IS 'margin.liquidation_map() of several assets in one pass, null: the three of report_exposed_assets(): what relative moves of the price of each, marks linked, would make of all accounts, nothing where there are none; amounts in USD, exact: of the latest snapshot at or before as_of; an error if there is none; null: now';
+
+CREATE VIEW report_liquidations WITH (security_invoker = true) AS
+SELECT * FROM report_liquidations();
+COMMENT ON VIEW report_liquidations IS 'what moves of the prices that matter most would make of all accounts now';
+COMMENT ON COLUMN report_liquidations.asset IS 'the asset whose price moves';
+COMMENT ON COLUMN report_liquidations.move IS 'change in proportion to its present price: -0.2 is a fall of 20 %';
+COMMENT ON COLUMN report_liquidations.price IS 'its index price then, USD';
+COMMENT ON COLUMN report_liquidations.accounts IS 'how many accounts';
+COMMENT ON COLUMN report_liquidations.undercollateralized IS 'how many of them would be at liquidation or bankrupt';
+COMMENT ON COLUMN report_liquidations.bankrupt IS 'how many of these bankrupt';
+COMMENT ON COLUMN report_liquidations.unpriced IS 'how many cannot be valued, and so are in none of the sums';
+COMMENT ON COLUMN report_liquidations.notional IS 'positions of the undercollateralized by contract, both sides together, USD';
+COMMENT ON COLUMN report_liquidations.notional_usd IS 'sum of notional over all contracts, USD';
+COMMENT ON COLUMN report_liquidations.long_usd IS 'the part of notional_usd that is long';
+COMMENT ON COLUMN report_liquidations.shortfall IS 'sum of what equities lack to maintenance margins, over all accounts, USD, >= 0';
+COMMENT ON COLUMN report_liquidations.loss IS 'sum of what negative equities leave beyond the collateral, USD, >= 0';
+
 CREATE TABLE report_run (
     id             bigint GENERATED BY DEFAULT AS IDENTITY,
     started_at     timestamptz NOT NULL DEFAULT statement_timestamp(),
