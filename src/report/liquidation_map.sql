@@ -45,7 +45,7 @@ BEGIN
     given := venue_market();
     RETURN QUERY
         SELECT point.*
-          FROM (SELECT margin_internal.liquidation_map(p.portfolio, given, rows) AS points FROM account_portfolio AS p) AS map,
+          FROM (SELECT margin_internal.liquidation_map(p.portfolio, given, rows) AS points FROM reported_portfolio AS p) AS map,
                -- null for a book without accounts
                unnest(coalesce(map.points, (SELECT margin_internal.liquidation_map(NULL, given, rows)))) AS point;
 END
