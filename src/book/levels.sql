@@ -160,7 +160,7 @@ BEGIN
                CASE WHEN present IS NULL THEN -2 ELSE margin_internal.epoch_for(present, 0, w.room) END AS epoch,
                coalesce(w.room, 0) AS room, coalesce(w.mask, 0) AS mask
           FROM held AS h
-         CROSS JOIN LATERAL (SELECT w.level, w.room, w.mask FROM margin_internal.watch_account(h.portfolio, given, h.level, ratios) AS w WHERE present IS NOT NULL
+         CROSS JOIN LATERAL (SELECT w.level, w.room, w.mask FROM margin_internal.watch_account(h.portfolio, given, h.level, ratios, margin_internal.room_wanted(0)) AS w WHERE present IS NOT NULL
                              UNION ALL
                              SELECT margin_internal.kept_level(h.portfolio, given, h.level, ratios), NULL, NULL WHERE present IS NULL
                              OFFSET 0) AS w
@@ -231,31 +231,40 @@ COMMENT ON FUNCTION margin.refresh_account_levels(name, text[], text, margin.mar
 
 -- Rows are entered and locked without waiting where that is possible.  10 ms
 -- are enough for whoever is just about to commit.
-CREATE FUNCTION margin_internal.enter_levels(book name, accounts text[]) RETURNS void
+CREATE FUNCTION margin_internal.enter_levels(book name, accounts text[], given margin.market, ratios numeric[], present bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
 SET lock_timeout = '10ms'
+SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 DECLARE
     half CONSTANT integer := cardinality(accounts) / 2;
 BEGIN
     PERFORM margin_internal.enter_book(book);
-    INSERT INTO account_level (account_id, level)
-    SELECT a, 'healthy'::margin.level FROM unnest(margin_internal.account_keys(accounts, (NULL::account).account_id)) AS a
-     ORDER BY a
+    INSERT INTO account_level (account_id, level, portfolio, epoch, room, mask)
+    SELECT a.account_id, 'healthy', h.portfolio,
+           CASE WHEN present IS NULL OR w.level <> 'healthy' THEN -2 ELSE margin_internal.epoch_for(present, 0, w.room) END,
+           coalesce(w.room, 0), coalesce(w.mask, 0)
+      FROM unnest(margin_internal.account_keys(accounts, (NULL::account).account_id)) AS a (account_id)
+      LEFT JOIN (SELECT b.account_id, b.portfolio
+                   FROM account_portfolio AS b
+                  WHERE present IS NOT NULL AND b.account_id = ANY (margin_internal.account_keys(accounts, (NULL::account).account_id))
+                 OFFSET 0) AS h ON h.account_id = a.account_id
+     CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(h.portfolio, given, 'healthy', ratios, margin_internal.room_wanted(0)) OFFSET 0) AS w
+     ORDER BY a.account_id
         ON CONFLICT DO NOTHING;
 EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
     -- there is no INSERT ... SKIP LOCKED
     IF half > 0 THEN
-        PERFORM margin_internal.enter_levels(book, accounts[:half]);
-        PERFORM margin_internal.enter_levels(book, accounts[half + 1:]);
+        PERFORM margin_internal.enter_levels(book, accounts[:half], given, ratios, present);
+        PERFORM margin_internal.enter_levels(book, accounts[half + 1:], given, ratios, present);
     END IF;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.enter_levels(name, text[]) IS
-'Enters accounts as healthy that have no level yet, apart from those that another transaction is entering.';
+COMMENT ON FUNCTION margin_internal.enter_levels(name, text[], margin.market, numeric[], bigint) IS
+'Enters accounts as healthy that have no level yet, apart from those that another transaction is entering. With a present epoch it keeps what they hold, and anchors those that are healthy in the market.';
 
 CREATE FUNCTION margin_internal.lock_free_levels(book name, accounts text[]) RETURNS text[]
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -419,7 +428,7 @@ BEGIN
           FROM judged AS j
           JOIN account_level AS l ON l.account_id = j.account_id AND l.epoch = j.epoch AND l.level = j.kept AND margin_internal.same_holdings(l.portfolio, j.was)
          CROSS JOIN LATERAL (SELECT coalesce(w.mask, 0) AS mask, CASE WHEN j.portfolio IS NULL THEN 1 ELSE coalesce(w.room, 0) END AS room
-                               FROM margin_internal.watch_account(j.portfolio, given, j.held, ratios) AS w OFFSET 0) AS w
+                               FROM margin_internal.watch_account(j.portfolio, given, j.held, ratios, margin_internal.room_wanted(j.epoch)) AS w OFFSET 0) AS w
          WHERE present IS NOT NULL AND j.held = j.kept
            FOR NO KEY UPDATE OF l SKIP LOCKED
     ), written AS (
@@ -436,6 +445,17 @@ END
 $$;
 COMMENT ON FUNCTION margin_internal.judge_everyone(name, text, margin.market, numeric[], bigint) IS
 'Judges all accounts of a book by its rows. With a present epoch it keeps what they hold and anchors to it those that no epoch proves, and returns how many. Accounts without a level, and those that changed, or could not be written.';
+
+CREATE FUNCTION margin_internal.some_not_entered(accounts text[]) RETURNS boolean
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN EXISTS (SELECT FROM unnest(margin_internal.account_keys(accounts, (NULL::account).account_id)) AS a (account_id)
+                    WHERE NOT EXISTS (SELECT FROM account_level AS l WHERE l.account_id = a.account_id));
+END
+$$;
+COMMENT ON FUNCTION margin_internal.some_not_entered(text[]) IS 'whether one of the accounts has no level that is seen yet, as another transaction is entering it';
 
 CREATE FUNCTION margin_internal.refresh_everyone(book name, progress text, cause text, sources text) RETURNS integer
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -458,19 +478,17 @@ BEGIN
     END IF;
     judged := margin_internal.judge_everyone(book, progress, given, ratios, present);
     IF judged.fresh IS NOT NULL THEN
-        PERFORM margin_internal.enter_levels(book, judged.fresh);
-        IF keep THEN
-            judged := margin_internal.judge_everyone(book, progress, given, ratios, present);
-        END IF;
+        PERFORM margin_internal.enter_levels(book, judged.fresh, given, ratios, present);
     END IF;
-    IF keep AND (NOT watched OR judged.anchored > 0 OR judged.changed IS NOT NULL) THEN
-        PERFORM margin_internal.enter_epoch(present, given, ratios, CASE WHEN watched THEN sources END, judged.anchored + coalesce(cardinality(judged.changed), 0));
+    IF keep AND (NOT watched OR judged.anchored > 0 OR judged.fresh IS NOT NULL OR judged.changed IS NOT NULL) THEN
+        PERFORM margin_internal.enter_epoch(present, given, ratios, CASE WHEN watched THEN sources END,
+                                            judged.anchored + coalesce(cardinality(judged.fresh), 0) + coalesce(cardinality(judged.changed), 0));
     END IF;
     IF judged.changed IS NOT NULL THEN
         SELECT w.changes, w.waiting INTO changes, waiting FROM margin_internal.write_free_levels(book, judged.changed, cause, false) AS w;
     END IF;
     -- nobody was left out, so from now on writes are seen
-    IF keep AND NOT watched AND waiting = '{}' AND judged.fresh IS NULL THEN
+    IF keep AND NOT watched AND waiting = '{}' AND NOT margin_internal.some_not_entered(judged.fresh) THEN
         UPDATE level_basis AS b SET sources = refresh_everyone.sources WHERE b.basis = (SELECT max(l.basis) FROM level_basis AS l);
     END IF;
     RETURN changes;
@@ -483,6 +501,7 @@ LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
 SET application_name = 'margin: refresh'
+SET jit = off
 AS $$
 DECLARE
     sources text;

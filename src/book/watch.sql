@@ -221,14 +221,14 @@ COMMENT ON FUNCTION margin_internal.enter_epoch(bigint, margin.market, numeric[]
 
 -- Room below this is not worth an anchor: the account is judged by every tick,
 -- and written again only when it has found twice as much.
-CREATE FUNCTION margin_internal.least_room() RETURNS double precision
+CREATE FUNCTION margin_internal.room_wanted(epoch bigint) RETURNS double precision
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-RETURN 0.0005;
-COMMENT ON FUNCTION margin_internal.least_room() IS 'room from which an account is anchored to an epoch, in proportion to prices';
+RETURN CASE WHEN epoch = -1 THEN 0.001 ELSE 0.0005 END;
+COMMENT ON FUNCTION margin_internal.room_wanted(bigint) IS 'room from which an account that was in an epoch is anchored to the present one, in proportion to prices';
 
 CREATE FUNCTION margin_internal.epoch_for(present bigint, was bigint, room double precision) RETURNS bigint
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-RETURN CASE WHEN room >= CASE WHEN was = -1 THEN 2 * margin_internal.least_room() ELSE margin_internal.least_room() END THEN present ELSE -1 END;
+RETURN CASE WHEN room >= margin_internal.room_wanted(was) THEN present ELSE -1 END;
 COMMENT ON FUNCTION margin_internal.epoch_for(bigint, bigint, double precision) IS 'the epoch of an account that has so much room in the prices of the present one, and was in another; -1 where there is hardly any, or none (null)';
 
 -- One statement, by plans made once: a plan costs more than a tick that finds
@@ -268,7 +268,7 @@ BEGIN
                margin_internal.epoch_for(present, n.epoch, CASE WHEN n.portfolio IS NULL THEN 1 ELSE w.room END) AS epoch_now,
                CASE WHEN n.portfolio IS NULL THEN 1 ELSE coalesce(w.room, 0) END AS room
           FROM near AS n
-         CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(n.portfolio, given, n.level, ratios) OFFSET 0) AS w
+         CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(n.portfolio, given, n.level, ratios, margin_internal.room_wanted(n.epoch)) OFFSET 0) AS w
     ), free AS (
         -- the version that was judged, if nobody is writing it
         SELECT j.account_id, j.epoch_now, j.room, coalesce(j.mask, 0) AS mask

@@ -37,7 +37,7 @@ typedef struct SafeGoal
 } SafeGoal;
 
 /* The account must have been valued with VALUE_MAINTENANCE | VALUE_LINES, and be priced. */
-extern double safe_search(const Valuation *v, const Market *market, const SafeGoal *goals, int ngoals);
+extern double safe_search(const Valuation *v, const Market *market, const SafeGoal *goals, int ngoals, double least);
 
 typedef struct SafeProof SafeProof;
 

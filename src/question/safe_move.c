@@ -177,9 +177,9 @@ largest_proven(const SafeProof *proof, const SafeGoal *goals, int ngoals, double
 	return low;
 }
 
-/* In units of the 8th decimal; 0 where the account is not kept at that level even now. */
+/* In units of the 8th decimal; 0 where the account is not kept at that level even now, or there is less than "least". */
 int64
-room_of_level(const Valuation *v, const Market *market, Level level, const ReleaseRatios *ratios)
+room_of_level(const Valuation *v, const Market *market, Level level, const ReleaseRatios *ratios, double least)
 {
 	SafeGoal	goals[MAX_GOALS];
 	SafeProof  *proof;
@@ -190,7 +190,7 @@ room_of_level(const Valuation *v, const Market *market, Level level, const Relea
 		return 0;
 	ngoals = goals_of_level(goals, level, market, ratios);
 	proof = safe_proof_open(v, market);
-	return largest_proven(proof, goals, ngoals, safe_search(v, market, goals, ngoals));
+	return largest_proven(proof, goals, ngoals, safe_search(v, market, goals, ngoals, least));
 }
 
 /* The same as the part of a price, in a double that is not above it. */
@@ -224,14 +224,14 @@ symbol_mask(const Valuation *v, const Market *market)
 }
 
 void
-watch_account(Watched *watched, Datum portfolio, const Market *market, int kept, const ReleaseRatios *ratios, bool want_room)
+watch_account(Watched *watched, Datum portfolio, const Market *market, int kept, const ReleaseRatios *ratios, double least)
 {
 	Valuation	v;
 
 	value_portfolio(&v, portfolio, market, VALUE_MAINTENANCE | VALUE_LINES);
 	watched->level = kept_level(&v, kept, ratios);
 	watched->mask = symbol_mask(&v, market);
-	watched->room = want_room && v.level != LEVEL_UNPRICED ? room_of_level(&v, market, watched->level, ratios) : 0;
+	watched->room = v.level != LEVEL_UNPRICED ? room_of_level(&v, market, watched->level, ratios, least) : 0;
 }
 
 /* ---------- SQL ---------- */
@@ -343,7 +343,7 @@ margin_safe_move(PG_FUNCTION_ARGS)
 	value_portfolio(&v, PG_GETARG_DATUM(0), market, VALUE_MAINTENANCE | VALUE_LINES);
 	if (v.level == LEVEL_UNPRICED)
 		PG_RETURN_NULL();
-	dec_set(&room, room_of_level(&v, market, level_argument(fcinfo), &ratios), ROOM_DIGITS);
+	dec_set(&room, room_of_level(&v, market, level_argument(fcinfo), &ratios, 0), ROOM_DIGITS);
 	dec_normalize(&room);
 	return dec_datum(&room, 0);
 }
@@ -386,7 +386,7 @@ watch_result(FunctionCallInfo fcinfo)
 
 PG_FUNCTION_INFO_V1(margin_watch_account);
 
-/* watch_account(portfolio, market, kept, release_ratios) returns (level, room, mask) */
+/* watch_account(portfolio, market, kept, release_ratios, least) returns (level, room, mask) */
 Datum
 margin_watch_account(PG_FUNCTION_ARGS)
 {
@@ -399,7 +399,8 @@ margin_watch_account(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	ratios_argument(&ratios, fcinfo);
-	watch_account(&watched, PG_GETARG_DATUM(0), market_argument(fcinfo), level_argument(fcinfo), &ratios, true);
+	watch_account(&watched, PG_GETARG_DATUM(0), market_argument(fcinfo), level_argument(fcinfo), &ratios,
+				  PG_ARGISNULL(4) ? 0 : PG_GETARG_FLOAT8(4));
 	values[0] = level_datum(fcinfo, watched.level);
 	values[1] = Float8GetDatum(room_below(watched.room));
 	nulls[1] = watched.level == LEVEL_UNPRICED;

@@ -24,17 +24,17 @@ typedef struct ReleaseRatios
 typedef struct Watched
 {
 	Level		level;			/* to be kept at now */
-	int64		room;			/* in which it stays; 0 where unpriced, or not wanted */
+	int64		room;			/* in which it stays; 0 where unpriced, or less than was asked for */
 	uint64		mask;			/* of the symbols that it depends on */
 } Watched;
 
 /* "kept" is a Level or LEVEL_NONE; numerics of the ratios must last. */
 extern void watch_account(Watched *watched, Datum portfolio, const Market *market, int kept, const ReleaseRatios *ratios,
-						  bool want_room);
+						  double least);
 
 /* Both need a valuation with VALUE_MAINTENANCE; the room VALUE_LINES too, and an account that is priced. */
 extern Level kept_level(const Valuation *v, int kept, const ReleaseRatios *ratios);
-extern int64 room_of_level(const Valuation *v, const Market *market, Level level, const ReleaseRatios *ratios);
+extern int64 room_of_level(const Valuation *v, const Market *market, Level level, const ReleaseRatios *ratios, double least);
 
 extern double room_below(int64 room);
 

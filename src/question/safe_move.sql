@@ -14,7 +14,7 @@ COMMENT ON FUNCTION margin_internal.kept_level(margin.portfolio, margin.market, 
 'the level to be kept now of an account kept so far at that one (null: never judged), as margin.held_level() over its valuation, exact; null without portfolio or market';
 
 CREATE FUNCTION margin_internal.watch_account(portfolio margin.portfolio, market margin.market, kept margin.level, release_ratios numeric[],
-    OUT level margin.level, OUT room double precision, OUT mask bigint)
+    wanted double precision DEFAULT 0, OUT level margin.level, OUT room double precision, OUT mask bigint)
     LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 500 AS 'MODULE_PATHNAME', 'margin_watch_account';
-COMMENT ON FUNCTION margin_internal.watch_account(margin.portfolio, margin.market, margin.level, numeric[]) IS
-'kept_level(), margin.safe_move() of that level (not above it, null if unpriced), and one of 64 bits for each symbol it depends on: the number among the market''s assets, or theirs and then the contracts, in byte order, modulo 64; all null without portfolio or market';
+COMMENT ON FUNCTION margin_internal.watch_account(margin.portfolio, margin.market, margin.level, numeric[], double precision) IS
+'kept_level(), margin.safe_move() of that level (not above it, 0 where it is below what is wanted, null if unpriced), and one of 64 bits for each symbol it depends on: the number among the market''s assets, or theirs and then the contracts, in byte order, modulo 64; all null without portfolio or market';

@@ -226,9 +226,12 @@ largest_box(const BoundAccount *account, Box *box, double most)
 	return low;
 }
 
-/* The largest box, from 0 to 1, that seems to be safe. */
+/*
+ * The largest box, from 0 to 1, that seems to be safe; 0 where one of size "least" does
+ * not, so that an account with less room than anybody wants costs one look.
+ */
 double
-safe_search(const Valuation *v, const Market *market, const SafeGoal *goals, int ngoals)
+safe_search(const Valuation *v, const Market *market, const SafeGoal *goals, int ngoals, double least)
 {
 	BoundAccount account;
 	double		most = 1;
@@ -239,6 +242,8 @@ safe_search(const Valuation *v, const Market *market, const SafeGoal *goals, int
 		Box			box = {.below = goals[i].below, .required = goals[i].required};
 
 		num_load(&box.threshold, &goals[i].threshold, NULL);
+		if (least > 0 && !(slack(&account, &box, least) >= 0))
+			return 0;
 		most = largest_box(&account, &box, most);
 	}
 	return most;
