@@ -61,13 +61,13 @@ SELECT p.oid::regprocedure AS aggregate_incomplete
 
 -- C functions are pure: only SQL and PL/pgSQL read tables, and the guard, whose
 -- triggers (and the lock that they take) act on their transaction, what looks
--- past the snapshot of its transaction, what asks the parser about a table, and
--- what says where bare names are looked up
+-- past the snapshot of its transaction, what asks the parser about a table, what
+-- says where bare names are looked up, and the market that a session keeps
 SELECT p.oid::regprocedure AS c_function_not_pure
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
  WHERE p.pronamespace::regnamespace::text IN ('margin', 'margin_internal', 'desk') AND l.lanname = 'c' AND (p.provolatile <> 'i' OR p.proparallel <> 's')
    AND p.prorettype <> 'trigger'::regtype
-   AND p.proname NOT IN ('lock_accounts', 'check_guardable', 'holds_otherwise', 'source_column', 'enter', 'enter_own', 'enter_book', 'enter_venue')
+   AND p.proname NOT IN ('lock_accounts', 'check_guardable', 'holds_otherwise', 'source_column', 'enter', 'enter_own', 'enter_book', 'enter_venue', 'kept_market')
  ORDER BY 1;
 
 -- The extension's functions run with the rights of whoever calls them: it is

@@ -441,7 +441,7 @@ SELECT count(*) AS ten FROM reference;
 SELECT relation AS silent FROM reference
  WHERE (SELECT count(*) FROM pg_trigger WHERE tgrelid = relation AND tgfoid = 'margin_internal.market_changed'::regproc AND tgenabled = 'A') <> 2;
 SELECT relation AS unforeseen FROM reference JOIN pg_class ON pg_class.oid = relation JOIN pg_attribute ON attrelid = relation AND attname = 'valid_from'
- WHERE strpos(pg_get_functiondef('margin_internal.market_expiry'::regproc), ' ' || relname || ' ') = 0;
+ WHERE strpos(pg_get_functiondef('margin_internal.market_lasts'::regproc), ' ' || relname || ' ') = 0;
 -- what becomes valid, and what expires, while the market is kept and the transaction goes on
 BEGIN;
 UPDATE desk.asset SET max_age = interval '1 second' WHERE asset = 'COIN';
@@ -458,18 +458,16 @@ SET CONSTRAINTS ALL IMMEDIATE;
 SELECT pg_sleep(1.1);
 UPDATE desk.balance SET quantity = -11 WHERE (account_id, asset) = (13, 'USD');
 ROLLBACK;
--- until when the market holds: ages are compared as intervals are, a month being 30 days
+-- ages are compared as intervals are, a month being 30 days
 BEGIN;
-SELECT (desk.market_until('2030-01-01 00:00+00')).expires = '2030-01-02 00:00+00' AS a_day;
-INSERT INTO desk.risk_tier (contract, valid_from, lower_bound, maintenance_rate) VALUES ('FUT', '2030-01-01 20:00+00', 0, 1), ('FUT', 'infinity', 0, 1);
-SELECT (desk.market_until('2030-01-01 00:00+00')).expires = '2030-01-01 20:00+00' AS parameters;
 UPDATE desk.asset SET max_age = '1 year' WHERE asset = 'COIN';
 UPDATE desk.index_price SET updated_at = timestamptz '2030-01-01 07:00+00' - 24 * 360 * interval '1 hour' WHERE asset = 'COIN';
-SELECT (desk.market_until('2030-01-01 00:00+00')).expires = '2030-01-01 07:00+00' AS a_year_of_360_days;
+SELECT clock, (margin.evaluate('{"balances": {"COIN": 1}}', desk.present_market(clock))).level
+  FROM (VALUES (timestamptz '2030-01-01 07:00+00'), ('2030-01-01 07:00:00.000001+00')) AS c (clock);
 UPDATE desk.asset SET max_age = '100000 years' WHERE asset = 'COIN';
 UPDATE desk.index_price SET updated_at = '290000-01-01 00:00+00' WHERE asset = 'COIN';
-SELECT (desk.market_until('2030-01-01 00:00+00')).expires = '2030-01-01 20:00+00' AS far;
-SELECT (margin.evaluate('{"balances": {"COIN": 1}}', margin_internal.stored_market(NULL::desk.asset, now(), '290001-01-01 00:00+00'))).level;
+SELECT clock, (margin.evaluate('{"balances": {"COIN": 1}}', desk.present_market(clock))).level
+  FROM (VALUES (timestamptz '2030-01-01 00:00+00'), ('290001-01-01 00:00+00')) AS c (clock);
 ROLLBACK;
 
 ---------------------------------------------------------------------------

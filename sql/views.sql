@@ -155,7 +155,7 @@ BEGIN;
 SELECT sum(equity) FROM desk.account_margin;
 SELECT sum(net_asset_value) FROM desk.account_collateral;
 SELECT sum(equity) FROM (VALUES (1), (2), (3)) AS l (id), LATERAL desk.account_margin(id);
-SELECT pg_stat_get_xact_function_calls('margin_internal.stored_market(anyelement,timestamptz,timestamptz)'::regprocedure) AS markets_read_by_three_queries;
+SELECT coalesce(pg_stat_get_xact_function_calls('margin_internal.stored_market(anyelement,timestamptz,timestamptz)'::regprocedure), 0) AS markets_read_by_three_queries;
 COMMIT;
 RESET track_functions;
 

@@ -11,6 +11,7 @@
 #include "base/compat.h"
 #include "book/book.h"
 #include "book/guard.h"
+#include "book/market_copy.h"
 #include "book/notice.h"
 #include "book/touched.h"
 
@@ -30,12 +31,14 @@ transaction_ends(XactEvent event, void *arg)
 {
 	guard_at_transaction_end(event);
 	notice_at_transaction_end(event);
+	market_copy_at_transaction_end(event);
 }
 
 static void
 subtransaction_ends(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
 {
 	touched_at_subtransaction_end(event);
+	market_copy_at_subtransaction_end(event);
 }
 
 void

@@ -68,14 +68,14 @@ aggregate_context(FunctionCallInfo fcinfo)
 	return context;
 }
 
-static int
-flat_cmp(FunctionCallInfo fcinfo)
+int
+flat_cmp(FunctionCallInfo fcinfo, Size skipped)
 {
 	struct varlena *a = PG_GETARG_VARLENA_PP(0);
 	struct varlena *b = PG_GETARG_VARLENA_PP(1);
-	int			size_a = VARSIZE_ANY_EXHDR(a);
-	int			size_b = VARSIZE_ANY_EXHDR(b);
-	int			result = memcmp(VARDATA_ANY(a), VARDATA_ANY(b), Min(size_a, size_b));
+	Size		size_a = VARSIZE_ANY_EXHDR(a) - skipped;
+	Size		size_b = VARSIZE_ANY_EXHDR(b) - skipped;
+	int			result = memcmp(VARDATA_ANY(a) + skipped, VARDATA_ANY(b) + skipped, Min(size_a, size_b));
 
 	if (result == 0)
 		result = (size_a > size_b) - (size_a < size_b);
@@ -86,44 +86,20 @@ flat_cmp(FunctionCallInfo fcinfo)
 	return result;
 }
 
-#define FLAT_COMPARISON(name, operator) \
-	PG_FUNCTION_INFO_V1(margin_flat_##name); \
-	Datum margin_flat_##name(PG_FUNCTION_ARGS) \
-	{ \
-		PG_RETURN_BOOL(flat_cmp(fcinfo) operator 0); \
-	}
-
-FLAT_COMPARISON(eq, ==)
-FLAT_COMPARISON(ne, !=)
-FLAT_COMPARISON(lt, <)
-FLAT_COMPARISON(le, <=)
-FLAT_COMPARISON(gt, >)
-FLAT_COMPARISON(ge, >=)
-
-PG_FUNCTION_INFO_V1(margin_flat_cmp);
-
 Datum
-margin_flat_cmp(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT32(flat_cmp(fcinfo));
-}
-
-PG_FUNCTION_INFO_V1(margin_flat_hash);
-
-Datum
-margin_flat_hash(PG_FUNCTION_ARGS)
+flat_hash(FunctionCallInfo fcinfo, Size skipped)
 {
 	struct varlena *value = PG_GETARG_VARLENA_PP(0);
 
-	return hash_any((unsigned char *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+	return hash_any((unsigned char *) VARDATA_ANY(value) + skipped, VARSIZE_ANY_EXHDR(value) - skipped);
 }
 
-PG_FUNCTION_INFO_V1(margin_flat_hash_extended);
-
 Datum
-margin_flat_hash_extended(PG_FUNCTION_ARGS)
+flat_hash_extended(FunctionCallInfo fcinfo, Size skipped)
 {
 	struct varlena *value = PG_GETARG_VARLENA_PP(0);
 
-	return hash_any_extended((unsigned char *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), PG_GETARG_INT64(1));
+	return hash_any_extended((unsigned char *) VARDATA_ANY(value) + skipped, VARSIZE_ANY_EXHDR(value) - skipped, PG_GETARG_INT64(1));
 }
+
+FLAT_COMPARISONS(flat, 0)

@@ -54,7 +54,10 @@ book_entry(Oid schema)
 		book->keeping = NULL;
 		book->market = NULL;
 		book->checked = 0;
-		book->copy = NULL;
+		book->venue_type = InvalidOid;
+		book->bridge_asked = 0;
+		book->present = NULL;
+		book->reading = 0;
 	}
 	return book;
 }

@@ -34,7 +34,10 @@ typedef struct Book
 	SPIPlanPtr	keeping;
 	SPIPlanPtr	market;
 	int			checked;		/* the generation of the first one's plan that is known to be stable */
-	struct MarketCopy *copy;	/* NULL: it was never read; market_copy.c keeps it */
+	Oid			venue_type;		/* what tells the venue to market_copy.c; InvalidOid: its bridge has to be asked */
+	uint64		bridge_asked;	/* after how many changes of functions that was found out */
+	const struct Market *present;	/* while it is judged: the market */
+	uint64		reading;		/* and which reading of it that is */
 } Book;
 
 /* What stands for an account in a lock: accounts that share it share the lock, too. */

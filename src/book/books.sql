@@ -131,6 +131,7 @@ BEGIN
     FOR bridge IN
         SELECT * FROM (VALUES
             ('venue_market', '', 'margin.market', 'market()', 'the present market of the venue'),
+            ('venue_present_market', 'clock timestamptz', 'margin.market', 'present_market(clock)', 'the same by another clock; the guard judges by it'),
             ('venue_market_at', 'as_of timestamptz', 'margin.market', 'market(as_of)', 'the parameters of another instant with the present prices of the venue'),
             ('venue_release_ratios', '', 'numeric[]', 'release_ratios()', 'release ratios of warning, margin_call and liquidation of the venue'),
             ('venue_scenarios', '', 'margin.price_move[]', 'scenarios()', 'the scenarios of the venue'),
@@ -142,10 +143,6 @@ BEGIN
                        book, bridge.name, bridge.arguments, bridge.result, venue, bridge.call);
         EXECUTE format('COMMENT ON FUNCTION %I.%s(%s) IS %L', book, bridge.name, bridge.arguments, bridge.meaning);
     END LOOP;
-    EXECUTE format('CREATE OR REPLACE FUNCTION %1$I.venue_market_until(clock timestamptz, OUT market margin.market, OUT expires timestamptz, OUT messenger regclass)
-                    LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
-                    BEGIN ATOMIC SELECT m.market, m.expires, m.messenger FROM %2$I.market_until(clock) AS m; END', book, venue);
-    EXECUTE format('COMMENT ON FUNCTION %I.venue_market_until(timestamptz) IS ''the market of the venue for sessions that keep it''', book);
 END
 $$;
 COMMENT ON FUNCTION margin_internal.create_bridges(name, name) IS 'makes the functions by which a book reads its venue';

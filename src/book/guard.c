@@ -253,18 +253,21 @@ margin_check_accounts(PG_FUNCTION_ARGS)
 static void
 review_verdicts(void)
 {
+	Snapshot	snapshot;
 	TimestampTz clock;
 
 	CommandCounterIncrement();
 	AcceptInvalidationMessages();
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	clock = GetCurrentTimestamp();
 	for (int i = 0; i < touched->alive.count; i++)
 	{
 		Account    *account = touched->alive.accounts[i];
 
-		if (account->reading == 0 || account->reading != market_reading(account->book, clock))
+		if (account->reading == 0 || account->reading != market_reading(account->book, snapshot, clock))
 			make_pending(account);
 	}
+	UnregisterSnapshot(snapshot);
 }
 
 /* All deferred triggers are done; from now on nothing is written that would have to be judged. */

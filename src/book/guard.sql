@@ -14,7 +14,7 @@
 CREATE FUNCTION margin_internal.market_changed() RETURNS trigger
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'margin_market_changed';
 COMMENT ON FUNCTION margin_internal.market_changed() IS
-'Trigger, by row or by statement, on the tables of a venue: sessions that keep its market read it again.';
+'Trigger, by row or by statement, on the tables of a venue: sessions that keep its market read it again, or only its prices.';
 
 -- ---------------------------------------------------------------------------
 -- Triggers

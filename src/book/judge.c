@@ -99,7 +99,7 @@ check_question(const Book *book)
 
 /* ---------- the court ---------- */
 
-/* The instant of a judgement; each book's copy of the market is that of this instant. */
+/* The instant of a judgement; the market present in each book is that of this instant. */
 typedef struct Court
 {
 	Snapshot	snapshot;
@@ -129,10 +129,6 @@ open_court(Court *court, const AccountList *accounts)
 	/* the last command's own changes are to be seen, prices among them */
 	CommandCounterIncrement();
 	AcceptInvalidationMessages();
-	foreach(cell, books)
-	{
-		market_expect(lfirst(cell));
-	}
 	court->snapshot = RegisterSnapshot(GetLatestSnapshot());
 	court->present = court->snapshot->curcid;
 	court->clock = GetCurrentTimestamp();
@@ -142,17 +138,20 @@ open_court(Court *court, const AccountList *accounts)
 	foreach(cell, books)
 	{
 		Book	   *book = lfirst(cell);
+		PresentMarket present;
 
 		book_reopen(book);
-		(void) present_market(book, court->snapshot, court->clock);
+		present = present_market(book, court->snapshot, court->clock, CurrentMemoryContext);
+		book->present = present.market;
+		book->reading = present.reading;
 	}
 }
 
 static const Market *
 market_of(const Account *account)
 {
-	Assert(account->book->copy->market != NULL);
-	return account->book->copy->market;
+	Assert(account->book->present != NULL);
+	return account->book->present;
 }
 
 /* A portfolio of nothing. */
@@ -499,7 +498,7 @@ judge_account(Court *court, Account *account, int kept)
 		else
 			court->moved[court->nmoved++] = account;
 	}
-	account->reading = account->book->copy->reading;
+	account->reading = account->book->reading;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(court->context);
 }
@@ -528,7 +527,7 @@ write_levels(const Book *book, char **keys, int count)
 	Argument	arguments[] = {
 		text_argument(NameStr(book->name)),
 		list_argument(keys, count),
-		{type_of_margin("market"), PointerGetDatum(book->copy->market), false}
+		{type_of_margin("market"), PointerGetDatum(book->present), false}
 	};
 
 	Assert(count > 0);

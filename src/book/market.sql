@@ -3,7 +3,7 @@
 -- The first argument of each function is the row type of the venue's view
 -- planned_change: it says which venue, whatever its schema is called now, and since
 -- PL/pgSQL compiles a function for each type it is called with, every venue
--- has plans of its own.
+-- has plans of its own.  In kept_market() it says too whose rights are taken.
 
 -- One query, hence one snapshot.  For each symbol it goes straight to the
 -- latest terms and schedules, by the primary keys and backwards; so it costs
@@ -77,39 +77,47 @@ $$;
 COMMENT ON FUNCTION margin_internal.stored_market(anyelement, timestamptz, timestamptz) IS
 'the market of a venue: the parameters valid at as_of with the stored prices, those left out that at clock are older than their max_age; null for null';
 
-CREATE FUNCTION margin_internal.market_expiry(venue anyelement, clock timestamptz) RETURNS timestamptz
+CREATE FUNCTION margin_internal.market_lasts(
+    venue anyelement, clock timestamptz,
+    OUT since timestamptz, OUT until timestamptz, OUT assets text[], OUT asset_ages interval[], OUT contracts text[], OUT contract_ages interval[]
+) RETURNS record
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    day CONSTANT interval := interval '24 hours';
-    lasts interval;
 BEGIN
     PERFORM margin_internal.enter(t.typrelid) FROM pg_type AS t WHERE t.oid = pg_typeof(venue);
-    SELECT least(
-        day,
-        (SELECT min(t.valid_from) - clock FROM asset_change AS t WHERE t.valid_from > clock AND t.valid_from < clock + day),
-        (SELECT min(t.valid_from) - clock FROM contract_change AS t WHERE t.valid_from > clock AND t.valid_from < clock + day),
-        (SELECT min(t.valid_from) - clock FROM collateral_tier AS t WHERE t.valid_from > clock AND t.valid_from < clock + day),
-        (SELECT min(t.valid_from) - clock FROM liability_tier AS t WHERE t.valid_from > clock AND t.valid_from < clock + day),
-        (SELECT min(t.valid_from) - clock FROM risk_tier AS t WHERE t.valid_from > clock AND t.valid_from < clock + day),
-        -- of past, present and planned terms: too early does no harm
-        (SELECT min(a.max_age - (clock - p.updated_at))
-           FROM (SELECT asset, max_age FROM asset UNION ALL SELECT asset, max_age FROM asset_change) AS a
-           JOIN index_price AS p ON p.asset = a.asset
-          WHERE clock - p.updated_at <= a.max_age),
-        (SELECT min(c.max_age - (clock - p.updated_at))
-           FROM (SELECT contract, max_age FROM contract UNION ALL SELECT contract, max_age FROM contract_change) AS c
-           JOIN mark_price AS p ON p.contract = c.contract
-          WHERE clock - p.updated_at <= c.max_age))
-      INTO lasts;
-    -- Ages are compared as intervals are, with months of 30 days; epoch counts
-    -- a year as 365.25 days, that is 5.25 days more than twelve of those.
-    RETURN clock + make_interval(secs => (extract(epoch FROM lasts) - 453600 * extract(year FROM lasts))::double precision);
+    SELECT coalesce(max(c.valid_from) FILTER (WHERE c.valid_from <= clock), '-infinity'), coalesce(min(c.valid_from) FILTER (WHERE c.valid_from > clock), 'infinity')
+      INTO since, until
+      FROM (SELECT t.valid_from FROM asset_change AS t UNION ALL
+            SELECT t.valid_from FROM contract_change AS t UNION ALL
+            SELECT t.valid_from FROM collateral_tier AS t UNION ALL
+            SELECT t.valid_from FROM liability_tier AS t UNION ALL
+            SELECT t.valid_from FROM risk_tier AS t) AS c;
+    SELECT coalesce(array_agg(a.asset), '{}'), coalesce(array_agg(a.max_age), '{}')
+      INTO assets, asset_ages
+      FROM (SELECT t.asset, CASE WHEN ch.asset IS NULL THEN t.max_age ELSE ch.max_age END AS max_age
+              FROM asset AS t
+              LEFT JOIN LATERAL (SELECT c.asset, c.max_age FROM asset_change AS c
+                                  WHERE c.asset = t.asset AND c.valid_from <= clock
+                                  ORDER BY c.valid_from DESC LIMIT 1) AS ch ON true) AS a
+     WHERE a.max_age IS NOT NULL;
+    SELECT coalesce(array_agg(a.contract), '{}'), coalesce(array_agg(a.max_age), '{}')
+      INTO contracts, contract_ages
+      FROM (SELECT t.contract, CASE WHEN ch.contract IS NULL THEN t.max_age ELSE ch.max_age END AS max_age
+              FROM contract AS t
+              LEFT JOIN LATERAL (SELECT c.contract, c.max_age FROM contract_change AS c
+                                  WHERE c.contract = t.contract AND c.valid_from <= clock
+                                  ORDER BY c.valid_from DESC LIMIT 1) AS ch ON true) AS a
+     WHERE a.max_age IS NOT NULL;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.market_expiry(anyelement, timestamptz) IS
-'until when stored_market(venue, clock, clock) holds by itself: when its first price expires or its next parameters become valid, at most a day after clock; null for null';
+COMMENT ON FUNCTION margin_internal.market_lasts(anyelement, timestamptz) IS
+'since when the parameters of a venue have been as they are at clock, and until when they will be, and how long prices last, of those that expire';
+
+CREATE FUNCTION margin_internal.kept_market(venue anyelement, clock timestamptz) RETURNS margin.market
+    LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_kept_market';
+COMMENT ON FUNCTION margin_internal.kept_market(anyelement, timestamptz) IS
+'stored_market(venue, clock, clock) as the owner of the venue reads it, for whoever may execute its function market(); kept by the session until another would be read. The first argument is of the row type of the venue''s view planned_change; null for null';
 
 CREATE FUNCTION margin_internal.past_market(venue anyelement, as_of timestamptz) RETURNS margin.market
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE

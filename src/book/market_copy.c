@@ -1,146 +1,530 @@
 /*
  * market_copy.c
- *		The present market of a book, kept by the session that judges writes in it.
+ *		The present market of each venue, kept by the session.
  *
- * Reading the market from a venue's tables costs ten times what looking up one
- * account does.  So it is read once per book, with the rights of the book's
- * owner, and kept until it may differ: until its first price expires or its
- * next parameters become valid, or until somebody writes a table of the venue.
- * Triggers on those tables send an invalidation message, which PostgreSQL
- * delivers to every session when the writer commits, and to the writer's own at
- * its next command, and when it rolls back.
+ * Reading a market from a venue's tables costs a thousand times what valuing
+ * one account does.  So what was read is kept, one copy for each venue that the
+ * functions market() of all statements and the guards of all books share, and
+ * handed out as it stands in memory.  When it may be handed out:
  *
- * The message names the venue's view planned_change, which hardly anybody opens:
- * named after a price table it would make every session plan its queries again
- * whenever a price moves.  Which venue that is, the book's bridge says together
- * with the market.
+ * - to a snapshot that is equal to the one that it was read by, in the same
+ *   transaction and at the same command;
+ * - to any other that sees nothing else, as market_news.c can tell;
+ * - never when the tables have been altered since, nor for a clock at which
+ *   other parameters are valid or other prices have expired.
  *
- * Triggers do not see all: ALTER TABLE may compute new prices, or switch them
- * off.  So any change of one of those tables makes a copy stale, too, and a
- * market is not kept at all where one of them would not tell.  The bridge may be replaced, and rights on it granted and
- * revoked: any change of a function makes all copies stale.
+ * A snapshot that is older than what has been heard of (of a transaction at
+ * REPEATABLE READ, of a cursor), or that sees what the transaction itself wrote,
+ * gets a copy beside that, until the transaction ends.
+ *
+ * Copies are counted: each call site holds the one that it returned last until
+ * it returns another or is gone, so what it returned stays where it is.  One
+ * that nobody holds gives its memory to the next.
  */
 #include "postgres.h"
 
-#include "access/relation.h"
-#include "catalog/pg_trigger.h"
+#include "access/htup_details.h"
+#include "access/xlog.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "executor/spi.h"
+#include "executor/tuptable.h"
 #include "fmgr.h"
-#include "parser/parse_func.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "tcop/dest.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
 #include "book/acting.h"
 #include "book/market_copy.h"
+#include "book/market_news.h"
+#include "book/market_read.h"
 
-/* As stored_market() reads them. */
-static const char *const source_names[MARKET_SOURCES] = {
-	"asset", "asset_change", "collateral_tier", "liability_tier", "index_price",
-	"contract", "contract_change", "risk_tier", "mark_price", "level_threshold"
-};
+/* What tells snapshots of one transaction apart: others are ordered by time. */
+typedef struct SnapshotKey
+{
+	LocalTransactionId transaction;
+	TransactionId xmin;
+	TransactionId xmax;
+	uint32		running;
+	int32		running_subtransactions;
+	CommandId	command;
+} SnapshotKey;
 
-static MarketCopy *copies;		/* of all books */
-static uint64 readings;			/* how many there were */
+typedef struct MarketCopy
+{
+	MarketReading read;
+	uint64		number;			/* which reading this is, of all in the session */
+	int			holders;
+	struct KeptVenue *venue;
+	MarketMoment moment;		/* what had been heard when it was read */
+	SnapshotKey key;			/* a snapshot that shows it */
+	bool		shared;			/* whether others may, too */
+	OwnWrites	own;			/* it may show what the transaction wrote itself */
+	uint64		undone;			/* how many subtransactions had been rolled back then */
+} MarketCopy;
+
+/* Never freed: call sites point to it. */
+typedef struct KeptVenue
+{
+	MarketNews	news;
+	MarketCopy *latest;			/* as it may be shared */
+	MarketCopy *aside;			/* for a snapshot that sees something else */
+	MarketCopy *spare;			/* nobody's, for its memory */
+	struct KeptVenue *next;
+} KeptVenue;
+
+/* Memory beyond that is given back: a session may know many venues, and a server has many sessions. */
+#define SPARE_ROOM (1024 * 1024)
+
+static KeptVenue *venues;
+static MemoryContext context;	/* of venues and copies */
+static uint64 readings;
+static uint64 undone;			/* subtransactions, ever */
+
+/* ---------- holding ---------- */
+
+static void
+release(MarketCopy *copy)
+{
+	KeptVenue  *venue;
+
+	if (copy == NULL || --copy->holders > 0)
+		return;
+	Assert(copy->holders == 0);
+	venue = copy->venue;
+	if (venue->spare == NULL && copy->read.room <= SPARE_ROOM)
+		venue->spare = copy;
+	else
+	{
+		free_reading(&copy->read);
+		pfree(copy);
+	}
+}
+
+static void
+put(MarketCopy **place, MarketCopy *copy)
+{
+	MarketCopy *before = *place;
+
+	if (copy != NULL)
+		copy->holders++;
+	*place = copy;
+	release(before);
+}
+
+/* A place that holds a copy until its memory context is reset. */
+typedef struct Holder
+{
+	MarketCopy *copy;
+	MemoryContextCallback callback;
+} Holder;
+
+static void
+let_go(void *holder)
+{
+	put(&((Holder *) holder)->copy, NULL);
+}
+
+static void
+init_holder(Holder *holder, MemoryContext where)
+{
+	holder->copy = NULL;
+	holder->callback.func = let_go;
+	holder->callback.arg = holder;
+	MemoryContextRegisterResetCallback(where, &holder->callback);
+}
+
+static Holder *
+make_holder(MemoryContext where)
+{
+	Holder	   *holder = MemoryContextAlloc(where, sizeof(Holder));
+
+	init_holder(holder, where);
+	return holder;
+}
+
+/* ---------- which copy ---------- */
+
+static KeptVenue *
+venue_of(Oid anchor)
+{
+	KeptVenue  *venue;
+
+	for (venue = venues; venue != NULL; venue = venue->next)
+	{
+		if (venue->news.anchor == anchor)
+			return venue;
+	}
+	if (context == NULL)
+		context = AllocSetContextCreate(CacheMemoryContext, "margin markets", ALLOCSET_DEFAULT_SIZES);
+	venue = MemoryContextAllocZero(context, sizeof(KeptVenue));
+	news_subscribe(&venue->news, anchor);
+	venue->next = venues;
+	venues = venue;
+	return venue;
+}
+
+/* On a standby nobody writes, so the transaction makes no difference. */
+static SnapshotKey
+key_of(Snapshot snapshot)
+{
+	return (SnapshotKey) {
+		.transaction = snapshot->takenDuringRecovery ? InvalidLocalTransactionId : MARGIN_MY_LXID,
+		.xmin = snapshot->xmin,
+		.xmax = snapshot->xmax,
+		.running = snapshot->xcnt,
+		.running_subtransactions = snapshot->subxcnt,
+		.command = snapshot->curcid
+	};
+}
 
 static bool
-concerns(const MarketCopy *copy, Oid relation)
+keys_equal(const SnapshotKey *a, const SnapshotKey *b)
 {
-	for (int i = 0; i < MARKET_SOURCES; i++)
-	{
-		if (relation == copy->sources[i])
-			return true;
-	}
-	return relation == copy->messenger;
+	return a->transaction == b->transaction && a->xmin == b->xmin && a->xmax == b->xmax && a->running == b->running &&
+		a->running_subtransactions == b->running_subtransactions && a->command == b->command;
 }
 
-/*
- * Nothing but a flag: this runs at any time, also in the middle of reading a
- * market, when it is not known yet whose messages concern it.
- */
-static void
-relation_changed(Datum arg, Oid relation)
+/* Whether a copy shows what the snapshot does that it was last found right for. */
+static bool
+still_true(const MarketCopy *copy)
 {
-	for (MarketCopy *copy = copies; copy != NULL; copy = copy->next)
-	{
-		if (!OidIsValid(relation) || !OidIsValid(copy->messenger) || concerns(copy, relation))
-			copy->stale = true;
-	}
+	const OwnWrites *own = &copy->own;
+
+	if (copy->moment.alterations != copy->venue->news.alterations)
+		return false;
+	if (likely(!own->some))
+		return true;
+	return copy->undone == undone && (!own->going_on || (own->log_end == XactLastRecEnd && own->log_end != InvalidXLogRecPtr));
 }
 
-static void
-function_changed(Datum arg, int cache, uint32 hash)
+static bool
+holds_for_equal(const MarketCopy *copy, const SnapshotKey *key, TimestampTz clock)
 {
-	for (MarketCopy *copy = copies; copy != NULL; copy = copy->next)
-		copy->stale = true;
+	return copy != NULL && still_true(copy) && keys_equal(&copy->key, key) && period_holds(&copy->read.whole, clock);
+}
+
+/* Whether nothing was written on a channel between a copy and a snapshot. */
+static bool
+unchanged(const MarketCopy *copy, Channel channel, Snapshot snapshot)
+{
+	MarketNews *news = &copy->venue->news;
+
+	return copy->moment.messages[channel] == news->messages[channel] &&
+		news_steady(news, channel, snapshot) &&
+		copy->moment.messages[channel] == news->messages[channel] &&
+		copy->moment.alterations == news->alterations;
+}
+
+static bool
+holds_for_any(const MarketCopy *copy, Snapshot snapshot, TimestampTz clock)
+{
+	return copy != NULL && still_true(copy) && period_holds(&copy->read.whole, clock) &&
+		unchanged(copy, TERMS, snapshot) && unchanged(copy, QUOTES, snapshot);
 }
 
 static MarketCopy *
-make_copy(void)
+find_copy(KeptVenue *venue, Snapshot snapshot, TimestampTz clock)
 {
-	MarketCopy *copy = MemoryContextAllocZero(CacheMemoryContext, sizeof(MarketCopy));
+	SnapshotKey key = key_of(snapshot);
 
-	copy->context = AllocSetContextCreate(CacheMemoryContext, "margin market", ALLOCSET_DEFAULT_SIZES);
-	if (copies == NULL)
-	{
-		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
-		CacheRegisterSyscacheCallback(PROCOID, function_changed, (Datum) 0);
-	}
-	copy->next = copies;
-	copies = copy;
+	if (holds_for_equal(venue->latest, &key, clock))
+		return venue->latest;
+	if (holds_for_equal(venue->aside, &key, clock))
+		return venue->aside;
+	if (!holds_for_any(venue->latest, snapshot, clock))
+		return NULL;
+	/* for what else asks in this statement */
+	venue->latest->key = key;
+	return venue->latest;
+}
+
+/* ---------- reading ---------- */
+
+static Oid
+owner_of(Oid relation)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "relation with OID %u does not exist", relation);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+static MarketCopy *
+new_copy(KeptVenue *venue)
+{
+	MarketCopy *copy = venue->spare;
+
+	venue->spare = NULL;
+	if (copy == NULL)
+		copy = MemoryContextAllocZero(context, sizeof(MarketCopy));
+	copy->venue = venue;
+	Assert(copy->holders == 0);
 	return copy;
 }
 
 static void
-forget(MarketCopy *copy)
+read_all(MarketCopy *copy, Snapshot snapshot, TimestampTz clock)
 {
-	copy->market = NULL;
-	copy->messenger = InvalidOid;
-	MemoryContextReset(copy->context);
+	Oid			anchor = copy->venue->news.anchor;
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "margin market", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(scratch);
+	Identity	mine = act_for(owner_of(anchor), RESTRICTED);
+
+	PushActiveSnapshot(snapshot);
+	read_whole_market(&copy->read, anchor, clock, context);
+	PopActiveSnapshot();
+	act_as_before(mine);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(scratch);
 }
 
 /*
- * To be called for every book before the snapshot is taken that markets are
- * read by: from now on any message is news.
+ * Reads the market as a snapshot sees it, only its prices if the terms at hand
+ * are right.  What has been heard is noted before: what comes while the tables
+ * are read makes the copy old at once.
  */
-void
-market_expect(Book *book)
+static void
+read_copy(MarketCopy *copy, Snapshot snapshot, TimestampTz clock)
 {
-	if (book->copy == NULL)
-		book->copy = make_copy();
-	if (book->copy->market == NULL || book->copy->stale)
+	KeptVenue  *venue = copy->venue;
+	MarketCopy *latest = venue->latest;
+
+	news_learn(&venue->news);
+	copy->moment = news_moment(&venue->news);
+	copy->key = key_of(snapshot);
+	copy->own = news_own_writes(&venue->news);
+	copy->undone = undone;
+	copy->shared = !copy->own.some && news_abreast(&venue->news, TERMS, snapshot) && news_abreast(&venue->news, QUOTES, snapshot);
+	copy->number = ++readings;
+	if (latest == NULL || !still_true(latest) || !period_holds(&latest->read.terms, clock) || !unchanged(latest, TERMS, snapshot) ||
+		!read_quotes(&copy->read, &latest->read, venue->news.anchor, snapshot, clock, context))
+		read_all(copy, snapshot, clock);
+	if (!pg_strong_random(&copy->read.market->stamp, sizeof(MarketStamp)))
+		copy->read.market->stamp = NO_STAMP;
+}
+
+static MarketCopy *
+current_copy(KeptVenue *venue, Snapshot snapshot, TimestampTz clock)
+{
+	MarketCopy *copy = find_copy(venue, snapshot, clock);
+	Holder	   *holder;
+
+	if (likely(copy != NULL))
+		return copy;
+	/* an error must not lose it */
+	holder = make_holder(CurrentMemoryContext);
+	copy = new_copy(venue);
+	put(&holder->copy, copy);
+	read_copy(copy, snapshot, clock);
+	put(copy->shared ? &venue->latest : &venue->aside, copy);
+	put(&holder->copy, NULL);
+	return copy;
+}
+
+/* ---------- whose venue, and who may ask ---------- */
+
+/* A venue as a row type and the catalogs say; InvalidOid for its anchor if it is none. */
+typedef struct VenueParts
+{
+	Oid			anchor;
+	Oid			market;			/* its function market() */
+} VenueParts;
+
+/* The function market() of a schema, if a role owns it. */
+static Oid
+market_function(Oid schema, Oid owner)
+{
+	HeapTuple	tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum("market"), PointerGetDatum(buildoidvector(NULL, 0)),
+										ObjectIdGetDatum(schema));
+	Oid			function = InvalidOid;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	if (((Form_pg_proc) GETSTRUCT(tuple))->proowner == owner)
+		function = ((Form_pg_proc) GETSTRUCT(tuple))->oid;
+	ReleaseSysCache(tuple);
+	return function;
+}
+
+/* The row type of a view planned_change beside a function market() of the same owner: whoever made both may be acted for. */
+static VenueParts
+parts_of_venue(Oid row_type)
+{
+	Oid			relation = OidIsValid(row_type) ? get_typ_typrelid(row_type) : InvalidOid;
+	HeapTuple	tuple = OidIsValid(relation) ? SearchSysCache1(RELOID, ObjectIdGetDatum(relation)) : NULL;
+	VenueParts	parts = {InvalidOid, InvalidOid};
+
+	if (HeapTupleIsValid(tuple))
 	{
-		forget(book->copy);
-		book->copy->stale = false;
+		Form_pg_class view = (Form_pg_class) GETSTRUCT(tuple);
+
+		if (view->relkind == RELKIND_VIEW && strcmp(NameStr(view->relname), "planned_change") == 0)
+			parts = (VenueParts) {relation, market_function(view->relnamespace, view->relowner)};
+		ReleaseSysCache(tuple);
 	}
+	if (!OidIsValid(parts.market))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("%s is not the row type of a venue's view planned_change",
+						OidIsValid(row_type) ? format_type_be(row_type) : "the argument")));
+	return parts;
+}
+
+/* As PostgreSQL says it of a call of market(). */
+static void
+check_rights(const VenueParts *parts, Oid role)
+{
+	AclResult	result = MARGIN_FUNCTION_ACLCHECK(parts->market, role);
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(parts->market));
+}
+
+/* ---------- market() ---------- */
+
+/* What a call site returned last, and to whom. */
+typedef struct Site
+{
+	Holder		holder;
+	SnapshotKey key;
+	Oid			user;
+	TimestampTz clock;
+} Site;
+
+static Site *
+site_of(FunctionCallInfo fcinfo)
+{
+	if (unlikely(fcinfo->flinfo->fn_extra == NULL))
+	{
+		Site	   *site = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Site));
+
+		init_holder(&site->holder, fcinfo->flinfo->fn_mcxt);
+		fcinfo->flinfo->fn_extra = site;
+	}
+	return fcinfo->flinfo->fn_extra;
 }
 
 static bool
-copy_holds(const MarketCopy *copy, TimestampTz clock)
+site_holds(const Site *site, const SnapshotKey *key, TimestampTz clock)
 {
-	return copy->market != NULL && !copy->stale && clock >= copy->made && clock < copy->expires;
+	return site->holder.copy != NULL && keys_equal(&site->key, key) && site->user == GetUserId() &&
+		site->clock == clock && still_true(site->holder.copy);
 }
 
-/* Which reading of a book's market holds at an instant; 0: it would have to be read again. */
-uint64
-market_reading(const Book *book, TimestampTz clock)
+PG_FUNCTION_INFO_V1(margin_kept_market);
+
+/*
+ * kept_market(venue anyelement, clock timestamptz) returns market: of the venue
+ * whose view planned_change has the row type of the first argument
+ */
+Datum
+margin_kept_market(PG_FUNCTION_ARGS)
 {
-	return book->copy != NULL && copy_holds(book->copy, clock) ? book->copy->reading : 0;
+	Site	   *site = site_of(fcinfo);
+	Snapshot	snapshot = GetActiveSnapshot();
+	SnapshotKey key = key_of(snapshot);
+	TimestampTz clock;
+
+	if (PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	clock = PG_GETARG_TIMESTAMPTZ(1);
+	if (unlikely(!site_holds(site, &key, clock)))
+	{
+		VenueParts	parts = parts_of_venue(get_fn_expr_argtype(fcinfo->flinfo, 0));
+
+		check_rights(&parts, GetUserId());
+		put(&site->holder.copy, current_copy(venue_of(parts.anchor), snapshot, clock));
+		site->key = key;
+		site->user = GetUserId();
+		site->clock = clock;
+	}
+	PG_RETURN_POINTER(site->holder.copy->read.market);
 }
 
-/* The casts hold whoever wrote the bridge to the types that are read here. */
+/* ---------- the market of a book ---------- */
+
+/*
+ * Which venue judges a book its bridge says, a function that its owner may
+ * replace: it is asked once, and again when any function has changed.  What it
+ * returns need not be the market of a venue; then it is asked every time.  SPI
+ * would copy it; this receiver takes it from where it is.
+ */
+typedef struct BridgeReceiver
+{
+	DestReceiver pub;
+	MemoryContext context;
+	PresentMarket present;
+	Holder	   *holder;
+} BridgeReceiver;
+
+/* The copy whose market that is, NULL if it is none. */
+static MarketCopy *
+copy_at(const void *market)
+{
+	for (KeptVenue *venue = venues; venue != NULL; venue = venue->next)
+	{
+		if (venue->latest != NULL && venue->latest->read.market == market)
+			return venue->latest;
+		if (venue->aside != NULL && venue->aside->read.market == market)
+			return venue->aside;
+	}
+	return NULL;
+}
+
+static bool
+receive_market(TupleTableSlot *row, DestReceiver *self)
+{
+	BridgeReceiver *receiver = (BridgeReceiver *) self;
+	bool		isnull;
+	Datum		value = slot_getattr(row, 1, &isnull);
+	MarketCopy *copy = isnull ? NULL : copy_at(DatumGetPointer(value));
+
+	if (copy != NULL)
+	{
+		put(&receiver->holder->copy, copy);
+		receiver->present = (PresentMarket) {copy->read.market, copy->number};
+	}
+	else if (!isnull)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(receiver->context);
+
+		receiver->present = (PresentMarket) {market_from_datum(PointerGetDatum(PG_DETOAST_DATUM_COPY(value))), 0};
+		MemoryContextSwitchTo(caller);
+	}
+	return true;
+}
+
+static void
+receive_nothing(DestReceiver *self, int operation, TupleDesc columns)
+{
+}
+
+static void
+receive_no_more(DestReceiver *self)
+{
+}
+
+/* The cast holds whoever wrote the bridge to the type that is read here. */
 static SPIPlanPtr
 prepare_reading(const Book *book)
 {
 	Oid			type = TIMESTAMPTZOID;
-	const char *sql = psprintf("SELECT market::margin.market, expires::pg_catalog.timestamptz, messenger::pg_catalog.regclass FROM %s($1)",
-							   book_object(book, "venue_market_until"));
+	const char *sql = psprintf("SELECT %s($1)::margin.market", book_object(book, "venue_present_market"));
 	SPIPlanPtr	plan = SPI_prepare(sql, 1, &type);
 
 	if (plan == NULL || SPI_keepplan(plan) != 0)
@@ -148,136 +532,92 @@ prepare_reading(const Book *book)
 	return plan;
 }
 
-/* A column of the only row; none may be null. */
-static Datum
-column_of_market(const Book *book, int number)
+/* The caller is connected to SPI. */
+static PresentMarket
+ask_bridge(Book *book, Snapshot snapshot, TimestampTz clock, MemoryContext where)
 {
-	bool		isnull = true;
-	Datum		value = 0;
-
-	if (SPI_processed == 1)
-		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, number, &isnull);
-	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("the venue of book \"%s\" gave no market", NameStr(book->name)),
-				 errdetail("Its function venue_market_until() has to return one row without nulls.")));
-	return value;
-}
-
-#define TOLD_OF (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE)
-
-/* Whether triggers tell of any change of what a table holds, in every session: also where session_replication_role is replica. */
-static bool
-always_tells(Oid relation, Oid function)
-{
-	Relation	table = OidIsValid(relation) ? try_relation_open(relation, AccessShareLock) : NULL;
-	int			told = 0;
-
-	if (table == NULL)
-		return false;
-	/* rows of tables that inherit from it are not its own */
-	for (int i = 0; table->trigdesc != NULL && !table->rd_rel->relhassubclass && i < table->trigdesc->numtriggers; i++)
-	{
-		const Trigger *trigger = &table->trigdesc->triggers[i];
-
-		if (trigger->tgfoid == function && trigger->tgenabled == TRIGGER_FIRES_ALWAYS &&
-			trigger->tgqual == NULL && trigger->tgnattr == 0)
-			told |= trigger->tgtype & TOLD_OF;
-	}
-	relation_close(table, AccessShareLock);
-	return told == TOLD_OF;
-}
-
-/*
- * Learns who will tell of changes, and whether all will.  The messenger last:
- * until it is known every message counts.
- */
-static bool
-learn_sources(MarketCopy *copy, Oid messenger)
-{
-	Oid			function = LookupFuncName(list_make2(makeString("margin_internal"), makeString("market_changed")), 0, NULL, false);
-	Oid			schema = get_rel_namespace(messenger);
-	bool		all = true;
-
-	for (int i = 0; i < MARKET_SOURCES; i++)
-	{
-		copy->sources[i] = get_relname_relid(source_names[i], schema);
-		all = always_tells(copy->sources[i], function) && all;
-	}
-	copy->messenger = messenger;
-	return all;
-}
-
-/* Reads the market and the instant until which it holds. */
-static void
-read_market(Book *book, Snapshot snapshot, TimestampTz clock)
-{
-	MarketCopy *copy = book->copy;
-	Datum		values[1] = {TimestampTzGetDatum(clock)};
-	MemoryContext caller = CurrentMemoryContext;
-	Datum		market;
+	Datum		value = TimestampTzGetDatum(clock);
+	BridgeReceiver receiver = {
+		.pub = {receive_market, receive_nothing, receive_no_more, receive_no_more, DestTuplestore},
+		.context = where,
+		.holder = make_holder(where)
+	};
+	ParamListInfo parameters = makeParamList(1);
+	SPIExecuteOptions options = {.params = parameters, .read_only = true, .dest = &receiver.pub};
 
 	if (book->market == NULL)
 		book->market = prepare_reading(book);
-	if (SPI_execute_snapshot(book->market, values, NULL, snapshot, InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
+	parameters->params[0] = (ParamExternData) {value, false, PARAM_FLAG_CONST, TIMESTAMPTZOID};
+	PushActiveSnapshot(snapshot);
+	if (SPI_execute_plan_extended(book->market, &options) != SPI_OK_SELECT)
 		elog(ERROR, "cannot read the market of book \"%s\"", NameStr(book->name));
-
-	copy->expires = DatumGetTimestampTz(column_of_market(book, 2));
-	copy->made = clock;
-	if (!learn_sources(copy, DatumGetObjectId(column_of_market(book, 3))))
-		copy->expires = clock;
-	copy->reading = ++readings;
-	market = column_of_market(book, 1);
-	MemoryContextSwitchTo(copy->context);
-	copy->market = market_from_datum(PointerGetDatum(PG_DETOAST_DATUM_COPY(market)));
-	MemoryContextSwitchTo(caller);
-	SPI_freetuptable(SPI_tuptable);
+	PopActiveSnapshot();
+	if (receiver.present.market == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the venue of book \"%s\" gave no market", NameStr(book->name)),
+				 errdetail("Its function venue_present_market() has to return one.")));
+	book->bridge_asked = functions_changed;
+	book->venue_type = receiver.holder->copy == NULL ? InvalidOid : get_rel_type_id(receiver.holder->copy->venue->news.anchor);
+	return receiver.present;
 }
 
 /*
  * A book's market as a snapshot sees it, at an instant.  The caller is connected
- * to SPI and has called market_expect() and accepted invalidation messages
- * before it took the snapshot.  Good until the book's market is expected or read
- * again, even if it becomes stale.
+ * to SPI.
  */
-const MarketCopy *
-present_market(Book *book, Snapshot snapshot, TimestampTz clock)
+PresentMarket
+present_market(Book *book, Snapshot snapshot, TimestampTz clock, MemoryContext where)
 {
-	Assert(book->copy != NULL);
-	if (unlikely(!copy_holds(book->copy, clock)))
-	{
-		Identity	mine = act_for(book_owner(book), RESTRICTED);
+	Identity	mine = act_for(book_owner(book), RESTRICTED);
+	PresentMarket present;
 
-		/* stale already: then it still is afterwards, for the message may have come after the snapshot */
-		forget(book->copy);
-		read_market(book, snapshot, clock);
-		act_as_before(mine);
+	if (unlikely(!OidIsValid(book->venue_type) || book->bridge_asked != functions_changed))
+		present = ask_bridge(book, snapshot, clock, where);
+	else
+	{
+		VenueParts	parts = parts_of_venue(book->venue_type);
+		Holder	   *holder = make_holder(where);
+
+		check_rights(&parts, GetUserId());
+		put(&holder->copy, current_copy(venue_of(parts.anchor), snapshot, clock));
+		present = (PresentMarket) {holder->copy->read.market, holder->copy->number};
 	}
-	Assert(book->copy->market != NULL && book->copy->reading > 0);
-	return book->copy;
+	act_as_before(mine);
+	return present;
 }
 
-PG_FUNCTION_INFO_V1(margin_market_changed);
-
-/* trigger, by row or by statement, on every table of a venue that its market is made of */
-Datum
-margin_market_changed(PG_FUNCTION_ARGS)
+/* Which reading of a book's market holds for a snapshot, at an instant; 0: it would have to be read again. */
+uint64
+market_reading(const Book *book, Snapshot snapshot, TimestampTz clock)
 {
-	Oid			schema;
-	Oid			messenger;
+	Oid			anchor = OidIsValid(book->venue_type) ? get_typ_typrelid(book->venue_type) : InvalidOid;
+	MarketCopy *copy;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("market_changed() must be called as a trigger")));
-	schema = RelationGetNamespace(((TriggerData *) fcinfo->context)->tg_relation);
-	messenger = get_relname_relid("planned_change", schema);
-	if (!OidIsValid(messenger))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("schema \"%s\" has no view planned_change", get_namespace_name(schema)),
-				 errdetail("Sessions that keep the market of a venue wait for messages that name it.")));
-	CacheInvalidateRelcacheByRelid(messenger);
-	return PointerGetDatum(NULL);
+	if (!OidIsValid(anchor) || book->bridge_asked != functions_changed)
+		return 0;
+	copy = find_copy(venue_of(anchor), snapshot, clock);
+	return copy == NULL ? 0 : copy->number;
+}
+
+/* ---------- the end of transactions ---------- */
+
+/* What only this transaction may have seen goes with it; on a standby others see it, too. */
+void
+market_copy_at_transaction_end(XactEvent event)
+{
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	for (KeptVenue *venue = venues; venue != NULL; venue = venue->next)
+	{
+		if (venue->aside != NULL && venue->aside->key.transaction != InvalidLocalTransactionId)
+			put(&venue->aside, NULL);
+	}
+}
+
+void
+market_copy_at_subtransaction_end(SubXactEvent event)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		undone++;
 }

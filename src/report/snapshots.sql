@@ -261,7 +261,7 @@ BEGIN
     THEN
         WITH taking AS (
             INSERT INTO snapshot (taken_at, form, base, market, accounts, levels)
-            SELECT taken, take_snapshot.form, latest.base, present.market, 0, '{}' FROM venue_market_until(taken) AS present)
+            SELECT taken, take_snapshot.form, latest.base, venue_present_market(taken), 0, '{}')
         INSERT INTO account_snapshot (taken_at, account_id, portfolio)
         SELECT taken, account_id, portfolio
           FROM (SELECT account_id, new.portfolio, old.portfolio AS before, row_number() OVER () AS n
@@ -271,7 +271,7 @@ BEGIN
            AND (portfolio OPERATOR(margin.=) before) IS NOT TRUE;
     ELSE
         WITH present AS MATERIALIZED (
-            SELECT m.market FROM venue_market_until(taken) AS m),
+            SELECT venue_present_market(taken) AS market),
         taking AS (
             INSERT INTO snapshot (taken_at, form, base, market, accounts, levels)
             SELECT taken, take_snapshot.form, taken, present.market, 0, '{}' FROM present)

@@ -1,13 +1,16 @@
 -- comparison.sql: equality, order and hashing of the flat types
 
 -- The values are canonical, so their bytes decide; one set of C functions
--- serves all three types.  The order is total and means nothing else.
+-- serves all three types, another the market, which begins with a stamp that is
+-- no part of the value.  The order is total and means nothing else.
 DO $do$
 DECLARE
     type text;
+    functions text;
     op record;
 BEGIN
     FOREACH type IN ARRAY ARRAY['schedule', 'portfolio', 'market'] LOOP
+        functions := CASE type WHEN 'market' THEN 'market' ELSE 'flat' END;
         FOR op IN
             SELECT * FROM (VALUES
                 ('eq', '=', '=', '<>', 'HASHES, MERGES, RESTRICT = eqsel, JOIN = eqjoinsel', 'equal'),
@@ -20,8 +23,8 @@ BEGIN
         LOOP
             EXECUTE format(
                 'CREATE FUNCTION margin.%1$s_%2$s(margin.%1$s, margin.%1$s) RETURNS boolean
-                    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS ''MODULE_PATHNAME'', ''margin_flat_%2$s''',
-                type, op.name);
+                    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS ''MODULE_PATHNAME'', ''margin_%3$s_%2$s''',
+                type, op.name, functions);
             EXECUTE format('COMMENT ON FUNCTION margin.%1$s_%2$s(margin.%1$s, margin.%1$s) IS %3$L',
                 type, op.name, 'implementation of ' || op.symbol || ' operator');
             EXECUTE format(
@@ -34,13 +37,13 @@ BEGIN
 
         EXECUTE format(
             'CREATE FUNCTION margin.%1$s_cmp(margin.%1$s, margin.%1$s) RETURNS integer
-                LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS ''MODULE_PATHNAME'', ''margin_flat_cmp'';
+                LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS ''MODULE_PATHNAME'', ''margin_%2$s_cmp'';
             COMMENT ON FUNCTION margin.%1$s_cmp(margin.%1$s, margin.%1$s) IS ''less-equal-greater, by bytes'';
             CREATE FUNCTION margin.%1$s_hash(margin.%1$s) RETURNS integer
-                LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS ''MODULE_PATHNAME'', ''margin_flat_hash'';
+                LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS ''MODULE_PATHNAME'', ''margin_%2$s_hash'';
             COMMENT ON FUNCTION margin.%1$s_hash(margin.%1$s) IS ''hash'';
             CREATE FUNCTION margin.%1$s_hash_extended(margin.%1$s, bigint) RETURNS bigint
-                LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS ''MODULE_PATHNAME'', ''margin_flat_hash_extended'';
+                LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS ''MODULE_PATHNAME'', ''margin_%2$s_hash_extended'';
             COMMENT ON FUNCTION margin.%1$s_hash_extended(margin.%1$s, bigint) IS ''hash'';
             CREATE OPERATOR CLASS margin.%1$s_ops DEFAULT FOR TYPE margin.%1$s USING btree AS
                 OPERATOR 1 margin.<, OPERATOR 2 margin.<=, OPERATOR 3 margin.=,
@@ -54,7 +57,7 @@ BEGIN
                 FUNCTION 2 margin.%1$s_hash_extended(margin.%1$s, bigint);
             COMMENT ON OPERATOR CLASS margin.%1$s_ops USING hash IS ''equality of %1$s values, for grouping and joining'';
             COMMENT ON OPERATOR FAMILY margin.%1$s_ops USING hash IS ''equality of %1$s values, for grouping and joining''',
-            type);
+            type, functions);
     END LOOP;
 END
 $do$;

@@ -529,82 +529,107 @@ replace_market(Market *market, const MarketTerms *terms, MemoryContext caller)
 }
 
 /*
- * Gives an asset of a market of one's own another price, >= 0 and of any
- * number of digits, with all that depends on it.  Returns the market, which may have moved;
- * assets and contracts keep their numbers, and the value stays canonical.
+ * Gives an asset of a market of one's own another price, > 0 or none (NULL), with all that depends
+ * on it, where it stands.  False if that is not enough: a number has more
+ * digits than there is room for.
+ */
+bool
+market_put_price(Market *market, int number, const Decimal *price)
+{
+	MarketAsset *asset = (MarketAsset *) &market_assets(market)[number];
+	Decimal		canonical = price == NULL ? DEC_ZERO : *price;
+	Decimal		liability_price = DEC_ZERO;
+	Decimal		requirement_price = DEC_ZERO;
+	const Decimal *const numbers[] = {
+		&asset->price, &asset->liability_price, &asset->requirement_price,
+		&canonical, &liability_price, &requirement_price
+	};
+
+	market->stamp = NO_STAMP;
+	if (price != NULL)
+	{
+		Decimal		liability_weight = stored_number(market, &asset->liability_weight);
+		Decimal		requirement_weight = stored_number(market, &asset->requirement_weight);
+
+		dec_normalize(&canonical);
+		derive(&liability_price, &liability_weight, &canonical);
+		derive(&requirement_price, &requirement_weight, &canonical);
+	}
+	if (unlikely(!all_in_place(numbers, lengthof(numbers))))
+		return false;
+	asset->priced = price != NULL;
+	asset->price = canonical;
+	asset->liability_price = liability_price;
+	asset->requirement_price = requirement_price;
+	return true;
+}
+
+/* The same for a contract's mark price. */
+bool
+market_put_mark(Market *market, int number, const Decimal *mark)
+{
+	MarketContract *contract = (MarketContract *) &market_contracts(market)[number];
+	Decimal		canonical = mark == NULL ? DEC_ZERO : *mark;
+	Decimal		unit_notional = DEC_ZERO;
+	const Decimal *const numbers[] = {&contract->mark, &contract->unit_notional, &canonical, &unit_notional};
+
+	market->stamp = NO_STAMP;
+	if (mark != NULL)
+	{
+		Decimal		size = stored_number(market, &contract->size);
+
+		dec_normalize(&canonical);
+		derive(&unit_notional, &size, &canonical);
+	}
+	if (unlikely(!all_in_place(numbers, lengthof(numbers))))
+		return false;
+	contract->marked = mark != NULL;
+	contract->mark = canonical;
+	contract->unit_notional = unit_notional;
+	return true;
+}
+
+/*
+ * Gives an asset another price, >= 0 and of any number of digits.  Returns the
+ * market, which may have moved; assets and contracts keep their numbers, and the
+ * value stays canonical.
  */
 Market *
 market_set_price(Market *market, int number, const Decimal *price)
 {
-	MarketAsset *asset = (MarketAsset *) &market_assets(market)[number];
-	AssetTerms	terms;
-	const Decimal *const numbers[] = {
-		&asset->price, &asset->liability_price, &asset->requirement_price,
-		&terms.price, &terms.liability_price, &terms.requirement_price
-	};
+	MarketTerms all;
+	MemoryContext caller = CurrentMemoryContext;
+	AssetTerms *asset;
 
-	read_asset_terms(&terms, market, asset);
-	terms.priced = true;
-	terms.price = *price;
-	dec_normalize(&terms.price);
-	derive(&terms.liability_price, &terms.liability_weight, &terms.price);
-	derive(&terms.requirement_price, &terms.requirement_weight, &terms.price);
-	if (likely(all_in_place(numbers, lengthof(numbers))))
-	{
-		asset->priced = true;
-		asset->price = terms.price;
-		asset->liability_price = terms.liability_price;
-		asset->requirement_price = terms.requirement_price;
-	}
-	else
-	{
-		MarketTerms all;
-		MemoryContext caller;
-		AssetTerms *record;
-
-		caller = CurrentMemoryContext;
-		MemoryContextSwitchTo(AllocSetContextCreate(caller, "margin market", ALLOCSET_DEFAULT_SIZES));
-		market_terms_read(&all, market);
-		record = symbol_table_record(&all.assets, number);
-		terms.symbol = record->symbol;
-		*record = terms;
-		market = replace_market(market, &all, caller);
-	}
-	return market;
+	if (likely(market_put_price(market, number, price)))
+		return market;
+	MemoryContextSwitchTo(AllocSetContextCreate(caller, "margin market", ALLOCSET_DEFAULT_SIZES));
+	market_terms_read(&all, market);
+	asset = symbol_table_record(&all.assets, number);
+	asset->priced = true;
+	asset->price = *price;
+	dec_normalize(&asset->price);
+	derive(&asset->liability_price, &asset->liability_weight, &asset->price);
+	derive(&asset->requirement_price, &asset->requirement_weight, &asset->price);
+	return replace_market(market, &all, caller);
 }
 
 /* The same for a contract's mark price. */
 Market *
 market_set_mark(Market *market, int number, const Decimal *mark)
 {
-	MarketContract *contract = (MarketContract *) &market_contracts(market)[number];
-	Decimal		size = stored_number(market, &contract->size);
-	Decimal		canonical = *mark;
-	Decimal		unit_notional;
-	const Decimal *const numbers[] = {&contract->mark, &contract->unit_notional, &canonical, &unit_notional};
+	MarketTerms all;
+	MemoryContext caller = CurrentMemoryContext;
+	ContractTerms *contract;
 
-	dec_normalize(&canonical);
-	derive(&unit_notional, &size, &canonical);
-	if (likely(all_in_place(numbers, lengthof(numbers))))
-	{
-		contract->marked = true;
-		contract->mark = canonical;
-		contract->unit_notional = unit_notional;
-	}
-	else
-	{
-		MarketTerms all;
-		MemoryContext caller;
-		ContractTerms *record;
-
-		caller = CurrentMemoryContext;
-		MemoryContextSwitchTo(AllocSetContextCreate(caller, "margin market", ALLOCSET_DEFAULT_SIZES));
-		market_terms_read(&all, market);
-		record = symbol_table_record(&all.contracts, number);
-		record->marked = true;
-		record->mark = canonical;
-		record->unit_notional = unit_notional;
-		market = replace_market(market, &all, caller);
-	}
-	return market;
+	if (likely(market_put_mark(market, number, mark)))
+		return market;
+	MemoryContextSwitchTo(AllocSetContextCreate(caller, "margin market", ALLOCSET_DEFAULT_SIZES));
+	market_terms_read(&all, market);
+	contract = symbol_table_record(&all.contracts, number);
+	contract->marked = true;
+	contract->mark = *mark;
+	dec_normalize(&contract->mark);
+	derive(&contract->unit_notional, &contract->size, &contract->mark);
+	return replace_market(market, &all, caller);
 }

@@ -86,10 +86,23 @@ typedef struct MarketContract
 	Decimal		unit_notional;	/* size * mark, when marked */
 } MarketContract;
 
+/*
+ * A stamp is given to a market that many calls will be made with: two with the
+ * same one are equal.  Copies keep it; whatever changes a market takes it away.
+ * It is no part of the value: comparison, hash, text and binary form leave it out.
+ */
+typedef struct MarketStamp
+{
+	uint64		halves[2];		/* 0, 0: none */
+} MarketStamp;
+
+#define NO_STAMP ((MarketStamp) {{0, 0}})
+
 typedef struct Market
 {
 	int32		vl_len_;
 	uint8		version;
+	MarketStamp stamp;
 	uint32		nassets;
 	uint32		ncontracts;
 	uint32		assets;			/* offsets of arrays */
@@ -182,6 +195,8 @@ extern const Market *market_of_call(FunctionCallInfo fcinfo, int number);
 
 /* A market of one's own, and what may be changed in it; both setters return the market, which may have moved. */
 extern Market *market_copy(const Market *market);
+extern bool market_put_price(Market *market, int number, const Decimal *price);
+extern bool market_put_mark(Market *market, int number, const Decimal *mark);
 extern Market *market_set_price(Market *market, int number, const Decimal *price);
 extern Market *market_set_mark(Market *market, int number, const Decimal *mark);
 

@@ -607,3 +607,8 @@ margin_market_thresholds(PG_FUNCTION_ARGS)
 	}
 	return (Datum) 0;
 }
+
+/* ---------- comparison ---------- */
+
+/* All but the stamp, and the version before it. */
+FLAT_COMPARISONS(market, offsetof(Market, nassets) - VARHDRSZ)

@@ -49,6 +49,7 @@ netting_create(MemoryContext context)
 	symbol_table_init(&netting->balances, context, sizeof(Balance));
 	symbol_table_init(&netting->positions, context, sizeof(Position));
 	netting->flat = NULL;
+	netting->identity = 0;
 	return netting;
 }
 
@@ -62,6 +63,20 @@ netting_from_datum(Datum portfolio)
 		return NULL;
 	header = DatumGetEOHP(portfolio);
 	return header->eoh_methods == &netting_methods ? (Netting *) header : NULL;
+}
+
+/* A number that no other netting has in this session, nor this one after a change; 0 for a portfolio that is flat. */
+uint64
+netting_identity(Datum portfolio)
+{
+	static uint64 given = 0;
+	Netting    *netting = (Netting *) netting_from_datum(portfolio);
+
+	if (netting == NULL)
+		return 0;
+	if (netting->identity == 0)
+		netting->identity = ++given;
+	return netting->identity;
 }
 
 /*
@@ -80,6 +95,7 @@ netting_datum(Netting *netting)
 static inline void
 netting_changes(Netting *netting)
 {
+	netting->identity = 0;
 	if (unlikely(netting->flat != NULL))
 	{
 		pfree(netting->flat);

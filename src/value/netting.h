@@ -21,11 +21,13 @@ typedef struct Netting
 	SymbolTable balances;		/* of Balance; some may have netted to 0 */
 	SymbolTable positions;		/* of Position */
 	struct varlena *flat;		/* the flat form, where it has been asked for since the last change */
+	uint64		identity;		/* likewise what tells it from all others in the session, 0: it was not asked for */
 } Netting;
 
 extern Netting *netting_create(MemoryContext context);
 extern Netting *netting_load(const struct varlena *portfolio);
 extern const Netting *netting_from_datum(Datum portfolio);
+extern uint64 netting_identity(Datum portfolio);
 extern void netting_add_balance(Netting *netting, const Symbol *asset, const Decimal *quantity);
 extern void netting_add_position(Netting *netting, const Position *position);
 extern void netting_add_lot(Netting *netting, const Symbol *contract, const Decimal *quantity, const Decimal *price,

@@ -13,6 +13,7 @@
 #include "utils/expandedrecord.h"
 
 #include "value/market.h"
+#include "value/netting.h"
 #include "base/enums.h"
 #include "value/valuation.h"
 
@@ -60,6 +61,9 @@ amount(const Decimal *a)
 }
 
 /* ---------- evaluate ---------- */
+
+/* Bytes of a portfolio, of some two hundred holdings; beyond that valuing them costs more than calling does. */
+#define LARGEST_REMEMBERED 8192
 
 /* Columns of the composite type valuation, in order. */
 enum
@@ -131,29 +135,106 @@ valuation_fields(const Valuation *v, const CallSite *site, Datum *values, bool *
 	nulls[COLUMN_MISSING] = true;
 }
 
+/*
+ * The last result.  PostgreSQL calls evaluate() once for each column of
+ * (evaluate(portfolio, market)).*, so the same is asked for again while the
+ * result of the first call still exists.  What was asked is known by the stamp
+ * of the market, and by the bytes of the portfolio or the netting that it is.
+ */
+static struct
+{
+	ExpandedRecordHeader *record;	/* NULL: gone with its memory context */
+	MarketStamp stamp;
+	uint64		netting;		/* 0: a flat portfolio */
+	Size		size;
+	char		portfolio[LARGEST_REMEMBERED];
+} last;
+
+static bool
+is_stamped(const Market *market)
+{
+	return (market->stamp.halves[0] | market->stamp.halves[1]) != 0;
+}
+
+static bool
+asked_before(Datum portfolio, const Market *market)
+{
+	if (last.record == NULL || !is_stamped(market) ||
+		last.stamp.halves[0] != market->stamp.halves[0] || last.stamp.halves[1] != market->stamp.halves[1])
+		return false;
+	if (last.netting != 0)
+		return netting_identity(portfolio) == last.netting;
+	return VARSIZE_ANY(DatumGetPointer(portfolio)) == last.size && memcmp(DatumGetPointer(portfolio), last.portfolio, last.size) == 0;
+}
+
+static void
+forget_record(void *record)
+{
+	if (last.record == record)
+		last.record = NULL;
+}
+
+/* What portfolio a result was of; false for one that stands somewhere else, which is not worth fetching for this. */
+static bool
+remember_portfolio(Datum portfolio)
+{
+	const void *bytes = DatumGetPointer(portfolio);
+
+	last.record = NULL;
+	last.netting = netting_identity(portfolio);
+	if (last.netting != 0)
+		return true;
+	last.size = VARSIZE_ANY(bytes);
+	if (VARATT_IS_EXTERNAL(bytes) || last.size > LARGEST_REMEMBERED)
+		return false;
+	memcpy(last.portfolio, bytes, last.size);
+	return true;
+}
+
+static bool
+remember(ExpandedRecordHeader *record, Datum portfolio, const Market *market)
+{
+	MemoryContextCallback *callback;
+
+	if (!is_stamped(market) || !remember_portfolio(portfolio))
+		return false;
+	callback = MemoryContextAlloc(record->hdr.eoh_context, sizeof(MemoryContextCallback));
+	callback->func = forget_record;
+	callback->arg = record;
+	MemoryContextRegisterResetCallback(record->hdr.eoh_context, callback);
+	last.stamp = market->stamp;
+	last.record = record;
+	return true;
+}
+
 PG_FUNCTION_INFO_V1(margin_evaluate);
 
 /*
  * evaluate(portfolio, market) returns valuation
  *
  * The result is an expanded record: who takes it apart column by column, as
- * the views do, gets each field without walking over those before it.
+ * the views do, gets each field without walking over those before it.  One that
+ * is remembered is nobody's to change.
  */
 Datum
 margin_evaluate(PG_FUNCTION_ARGS)
 {
 	CallSite   *site = result_type(fcinfo);
+	Datum		portfolio = PG_GETARG_DATUM(0);
+	const Market *market = market_argument(fcinfo);
 	ExpandedRecordHeader *record;
 	MemoryContext old;
 	Valuation	v;
 
-	value_arguments(&v, fcinfo, VALUE_ALL);
+	if (asked_before(portfolio, market))
+		return ExpandedRecordGetRODatum(last.record);
+	value_portfolio(&v, portfolio, market, VALUE_ALL);
 	record = make_expanded_record_from_exprecord(site->pattern, CurrentMemoryContext);
 	old = MemoryContextSwitchTo(record->hdr.eoh_context);
 	valuation_fields(&v, site, record->dvalues, record->dnulls);
 	MemoryContextSwitchTo(old);
 	record->flags |= ER_FLAG_DVALUES_VALID | ER_FLAG_DVALUES_ALLOCED;
-	PG_RETURN_DATUM(ExpandedRecordGetDatum(record));
+	return remember(record, portfolio, market) ? ExpandedRecordGetRODatum(record) : ExpandedRecordGetDatum(record);
 }
 
 /* ---------- accessors: one amount, without the composite ---------- */

@@ -6,7 +6,7 @@ SELECT account_id,
        (v).initial_margin, (v).maintenance_margin, (v).available_margin, (v).shortfall, (v).margin_ratio,
        (v).level, (v).missing
   FROM account_portfolio AS p
- CROSS JOIN LATERAL (SELECT margin.evaluate(p.portfolio, (SELECT venue_market())) AS v OFFSET 0) AS valued;
+ CROSS JOIN LATERAL (SELECT margin.evaluate(p.portfolio, venue_market()) AS v OFFSET 0) AS valued;
 COMMENT ON VIEW account_margin IS 'the valuation of every account in the present market';
 COMMENT ON COLUMN account_margin.account_id IS 'the account';
 
@@ -23,7 +23,7 @@ COMMENT ON COLUMN unpriced.account_id IS 'the account';
 CREATE VIEW account_collateral WITH (security_invoker = true) AS
 SELECT p.account_id, c.*
   FROM account_portfolio AS p,
-       LATERAL margin.collateral(p.portfolio, (SELECT venue_market())) AS c;
+       LATERAL margin.collateral(p.portfolio, venue_market()) AS c;
 COMMENT ON VIEW account_collateral IS 'the valuation of every account asset by asset; the rows of an account add up to its account_margin';
 COMMENT ON COLUMN account_collateral.account_id IS 'the account';
 COMMENT ON COLUMN account_collateral.asset IS 'an asset with a balance, or that positions settle in';
@@ -41,7 +41,7 @@ COMMENT ON COLUMN account_collateral.missing IS 'what lacks a price or parameter
 CREATE VIEW account_position WITH (security_invoker = true) AS
 SELECT p.account_id, c.*
   FROM account_portfolio AS p,
-       LATERAL margin.positions(p.portfolio, (SELECT venue_market())) AS c;
+       LATERAL margin.positions(p.portfolio, venue_market()) AS c;
 COMMENT ON VIEW account_position IS 'the valuation of every account contract by contract';
 COMMENT ON COLUMN account_position.account_id IS 'the account';
 COMMENT ON COLUMN account_position.contract IS 'a contract held on either side';

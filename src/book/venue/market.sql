@@ -1,17 +1,23 @@
 -- market: the tables of the venue as one value
 --
--- These run as the owner of the venue, who grants EXECUTE on them: whoever
+-- These read as the owner of the venue, who grants EXECUTE on them: whoever
 -- reads a book needs no right on the venue's tables.  The row type of the view
 -- planned_change is the anchor by which the extension's functions find the
 -- venue, whatever its name.  (That of a table would keep its owner from adding
 -- columns to it.)
 
+-- No rights of its own and no settings, so that it is inlined wherever it is
+-- called: kept_market() asks whether the caller may execute it.
 CREATE FUNCTION market() RETURNS margin.market
-LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-RETURN margin_internal.stored_market(NULL::planned_change, now(), now());
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+RETURN margin_internal.kept_market(NULL::planned_change, now());
 REVOKE ALL ON FUNCTION market() FROM PUBLIC;
 COMMENT ON FUNCTION market() IS 'the present market of the venue: parameters and prices as they stand at now(), prices older than their max_age left out';
+
+CREATE FUNCTION present_market(clock timestamptz) RETURNS margin.market
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+RETURN margin_internal.kept_market(NULL::planned_change, clock);
+COMMENT ON FUNCTION present_market(timestamptz) IS 'market() by another clock, as a guard needs it that judges at the end of a long transaction; for whoever may execute market(); null for null';
 
 CREATE FUNCTION market(as_of timestamptz) RETURNS margin.market
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY DEFINER
@@ -26,15 +32,6 @@ SET search_path = pg_catalog, pg_temp
 RETURN margin_internal.past_market(NULL::planned_change, as_of);
 REVOKE ALL ON FUNCTION past_market(timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION past_market(timestamptz) IS 'the parameters valid at as_of with the prices that stood then, from the price histories, those that were older than their max_age left out; before the histories begin there are no prices. A parameter edited in place counts as it is now; null for null';
-
-CREATE FUNCTION market_until(clock timestamptz, OUT market margin.market, OUT expires timestamptz, OUT messenger regclass)
-LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT margin_internal.stored_market(NULL::planned_change, clock, clock), margin_internal.market_expiry(NULL::planned_change, clock), 'planned_change'::regclass;
-END;
-REVOKE ALL ON FUNCTION market_until(timestamptz) FROM PUBLIC;
-COMMENT ON FUNCTION market_until(timestamptz) IS 'for sessions that keep the market: as it stands at clock, until when it holds by itself, and the relation by which they hear that a table was written; nulls for null';
 
 CREATE FUNCTION planned_change() RETURNS timestamptz
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY DEFINER
