@@ -226,6 +226,11 @@ LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 RETURN CASE WHEN epoch = -1 THEN 0.001 ELSE 0.0005 END;
 COMMENT ON FUNCTION margin_internal.room_wanted(bigint) IS 'room from which an account that was in an epoch is anchored to the present one, in proportion to prices';
 
+CREATE FUNCTION margin_internal.room_wanted(epoch bigint, mask bigint, present bigint) RETURNS double precision
+LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+RETURN CASE WHEN epoch = -1 AND (hashint8(mask) + present) % 8 <> 0 THEN 'Infinity' ELSE margin_internal.room_wanted(epoch) END;
+COMMENT ON FUNCTION margin_internal.room_wanted(bigint, bigint, bigint) IS 'the same for a tick; infinite where room is not looked for, as in seven of eight ticks for an account that had hardly any';
+
 CREATE FUNCTION margin_internal.epoch_for(present bigint, was bigint, room double precision) RETURNS bigint
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 RETURN CASE WHEN room >= margin_internal.room_wanted(was) THEN present ELSE -1 END;
@@ -268,7 +273,7 @@ BEGIN
                margin_internal.epoch_for(present, n.epoch, CASE WHEN n.portfolio IS NULL THEN 1 ELSE w.room END) AS epoch_now,
                CASE WHEN n.portfolio IS NULL THEN 1 ELSE coalesce(w.room, 0) END AS room
           FROM near AS n
-         CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(n.portfolio, given, n.level, ratios, margin_internal.room_wanted(n.epoch)) OFFSET 0) AS w
+         CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(n.portfolio, given, n.level, ratios, margin_internal.room_wanted(n.epoch, n.mask, present)) OFFSET 0) AS w
     ), free AS (
         -- the version that was judged, if nobody is writing it
         SELECT j.account_id, j.epoch_now, j.room, coalesce(j.mask, 0) AS mask

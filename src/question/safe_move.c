@@ -22,6 +22,8 @@
 
 #include <math.h>
 
+#include <math.h>
+
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
@@ -228,6 +230,12 @@ watch_account(Watched *watched, Datum portfolio, const Market *market, int kept,
 {
 	Valuation	v;
 
+	if (isinf(least))
+	{
+		value_portfolio(&v, portfolio, market, VALUE_MAINTENANCE);
+		*watched = (Watched) {.level = kept_level(&v, kept, ratios)};
+		return;
+	}
 	value_portfolio(&v, portfolio, market, VALUE_MAINTENANCE | VALUE_LINES);
 	watched->level = kept_level(&v, kept, ratios);
 	watched->mask = symbol_mask(&v, market);

@@ -28,7 +28,7 @@ typedef struct Watched
 	uint64		mask;			/* of the symbols that it depends on */
 } Watched;
 
-/* "kept" is a Level or LEVEL_NONE; numerics of the ratios must last. */
+/* "kept" is a Level or LEVEL_NONE; numerics of the ratios must last.  "least" infinite: nothing but the level. */
 extern void watch_account(Watched *watched, Datum portfolio, const Market *market, int kept, const ReleaseRatios *ratios,
 						  double least);
 

@@ -17,4 +17,4 @@ CREATE FUNCTION margin_internal.watch_account(portfolio margin.portfolio, market
     wanted double precision DEFAULT 0, OUT level margin.level, OUT room double precision, OUT mask bigint)
     LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 500 AS 'MODULE_PATHNAME', 'margin_watch_account';
 COMMENT ON FUNCTION margin_internal.watch_account(margin.portfolio, margin.market, margin.level, numeric[], double precision) IS
-'kept_level(), margin.safe_move() of that level (not above it, 0 where it is below what is wanted, null if unpriced), and one of 64 bits for each symbol it depends on: the number among the market''s assets, or theirs and then the contracts, in byte order, modulo 64; all null without portfolio or market';
+'kept_level(), margin.safe_move() of that level (not above it, 0 where it is below what is wanted, null if unpriced), and one of 64 bits for each symbol it depends on: the number among the market''s assets, or theirs and then the contracts, in byte order, modulo 64; with an infinite wish nothing but the level; all null without portfolio or market';

@@ -14,7 +14,7 @@ SELECT account_id,
        (v).initial_margin, (v).maintenance_margin, (v).available_margin, (v).shortfall, (v).margin_ratio,
        (v).level, (v).missing
   FROM kept_portfolio AS p
- CROSS JOIN LATERAL (SELECT margin.evaluate(p.portfolio, (SELECT venue_market())) AS v OFFSET 0) AS valued;
+ CROSS JOIN LATERAL (SELECT margin.evaluate(p.portfolio, venue_market()) AS v OFFSET 0) AS valued;
 COMMENT ON VIEW kept_margin IS 'account_margin as of the last commit, three to five times as fast: by kept_portfolio, in the present market; level is the judged one, account_level has the kept one';
 COMMENT ON COLUMN kept_margin.account_id IS 'the account';
 
@@ -37,6 +37,6 @@ SELECT account_id,
        (v).initial_margin, (v).maintenance_margin, (v).available_margin, (v).shortfall, (v).margin_ratio,
        (v).level, (v).missing
   FROM reported_portfolio AS p
- CROSS JOIN LATERAL (SELECT margin.evaluate(p.portfolio, (SELECT venue_market())) AS v OFFSET 0) AS valued;
+ CROSS JOIN LATERAL (SELECT margin.evaluate(p.portfolio, venue_market()) AS v OFFSET 0) AS valued;
 COMMENT ON VIEW reported_margin IS 'the valuation of every account of reported_portfolio in the present market, for what reads a whole book';
 COMMENT ON COLUMN reported_margin.account_id IS 'the account';
