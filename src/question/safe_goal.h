@@ -36,6 +36,9 @@ typedef struct SafeGoal
 	SafeTie		tie;
 } SafeGoal;
 
+/* About as much; infinite or 0 where doubles end. */
+extern double safe_double(const Decimal *a);
+
 /* The account must have been valued with VALUE_MAINTENANCE | VALUE_LINES, and be priced. */
 extern double safe_search(const Valuation *v, const Market *market, const SafeGoal *goals, int ngoals, double least);
 

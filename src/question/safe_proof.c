@@ -37,13 +37,6 @@ num_hundredths(Decimal *r, int n)
 	dec_set(r, n, 2);
 }
 
-/* A number that does not fit a mantissa counts as none: what it is for is valid with any. */
-static inline double
-rough(const Decimal *a)
-{
-	return a->scale >= 0 ? (double) dec_mantissa(a) * pow(10.0, (double) -a->scale) : 0;
-}
-
 /*
  * The slope down from one point to another, to so many digits; rounded down, which
  * leaves the first of the points the higher one of the two on a line of that slope.
@@ -60,7 +53,7 @@ num_near_slope(Decimal *r, const Decimal *x0, const Decimal *y0, const Decimal *
 	*r = DEC_ZERO;
 	dec_sub(&rise, y0, y1);
 	dec_sub(&run, x1, x0);
-	slope = rough(&rise) / rough(&run);
+	slope = safe_double(&rise) / safe_double(&run);
 	if (!(slope > 0 && slope < 1e17))
 		return;
 	scale = digits - 1 - (int) floor(log10(slope));

@@ -13,12 +13,8 @@
 
 /* ---------- doubles ---------- */
 
-typedef double Number;
-
-#define NUM_ZERO 0.0
-
-static double
-double_of(const Decimal *a)
+double
+safe_double(const Decimal *a)
 {
 	static const double power10[] = {
 		1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
@@ -36,12 +32,15 @@ double_of(const Decimal *a)
 	return result;
 }
 
+typedef double Number;
+
+#define NUM_ZERO 0.0
 static inline void
 num_load(double *r, const Decimal *stored, const void *base)
 {
 	Decimal		buffer;
 
-	*r = double_of(base == NULL ? stored : dec_flat(stored, base, &buffer));
+	*r = safe_double(base == NULL ? stored : dec_flat(stored, base, &buffer));
 }
 
 static inline void num_add(double *r, const double *a, const double *b) { *r = *a + *b; }

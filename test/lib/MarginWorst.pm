@@ -30,13 +30,13 @@ use constant { PASSES => 6, STARTS => 6 };
 # A schedule's text, "whole {0: 0.1, 100: 0.2}", as bounds, rates and what is added in each tier.
 sub schedule
 {
-	my ($text) = @_;
+	my ($text, $fee) = @_;
 	return undef unless defined $text;
 	my %s = (whole => $text =~ /^whole/ ? 1 : 0);
 	while ($text =~ /([-\d.e]+): ([-\d.e]+)/g)
 	{
 		push @{ $s{from} }, $1 + 0;
-		push @{ $s{rate} }, $2 + 0;
+		push @{ $s{rate} }, $2 + ($fee // 0);
 		my $n = $#{ $s{from} };
 		push @{ $s{plus} }, $n == 0 || $s{whole} ? 0 : $s{plus}[-1] + ($s{rate}[ $n - 1 ] - $s{rate}[$n]) * $s{from}[$n];
 	}
@@ -54,7 +54,7 @@ sub tiered
 }
 
 # Assets: id, price, liability_price, requirement_price, in_value, tiers, liability_tiers, balance.
-# Positions: id, settle (an asset's id), long, short (notionals), cost (of long less short), netting, maintenance.
+# Positions: id, settle (an asset's id), long, short (notionals), cost (of long less short), netting, maintenance, closing_fee.
 sub worst_account
 {
 	my ($assets, $positions) = @_;
@@ -67,7 +67,7 @@ sub worst_account
 		  : $p->{netting} eq 'net' ? [ $larger - min($p->{long}, $p->{short}) ]
 		  :                          [$larger];
 		push @{ $asset{ $p->{settle} }{positions} },
-		  { %$p, net => $p->{long} - $p->{short}, legs => $legs, schedule => schedule($p->{maintenance}) };
+		  { %$p, net => $p->{long} - $p->{short}, legs => $legs, schedule => schedule($p->{maintenance}, $p->{closing_fee}) };
 	}
 	return [ map { $asset{$_} } sort { $a <=> $b } keys %asset ];
 }

@@ -164,7 +164,8 @@ INSERT INTO random.account (account_id, market_id, portfolio, story)
 	JOIN random.market USING (market_id)
 	CROSS JOIN LATERAL margin.evaluate(held, market) AS v
 	CROSS JOIN LATERAL (
-		SELECT aim * CASE WHEN maintenance_margin > 0 THEN maintenance_margin ELSE collateral_value END - equity AS cash) AS c;
+		SELECT round(aim * CASE WHEN maintenance_margin > 0 THEN maintenance_margin ELSE collateral_value END - equity,
+					 CASE WHEN account_id % 4 = 0 THEN 30 ELSE 8 END) AS cash) AS c;
 });
 
 # ---------------------------------------------------------------------------
@@ -261,9 +262,9 @@ push @{ $assets{ $_->{account} } }, $_ for hashes([qw(account id price liability
 	FROM random.account JOIN random.market USING (market_id) CROSS JOIN LATERAL margin.collateral(portfolio, market) AS c
 	JOIN random.symbol USING (account_id, asset)
 	CROSS JOIN LATERAL (SELECT * FROM margin.assets(market) AS t WHERE t.asset = c.asset) AS t}));
-push @{ $positions{ $_->{account} } }, $_ for hashes([qw(account id settle long short cost netting maintenance)], sql(q{
+push @{ $positions{ $_->{account} } }, $_ for hashes([qw(account id settle long short cost netting maintenance closing_fee)], sql(q{
 	SELECT account.account_id, s.n, a.n, coalesce(long_notional, 0), coalesce(short_notional, 0), coalesce(long_notional, 0) - coalesce(short_notional, 0) - pnl,
-		   netting, maintenance
+		   netting, maintenance, closing_fee
 	FROM random.account JOIN random.market USING (market_id) CROSS JOIN LATERAL margin.positions(portfolio, market) AS p
 	JOIN random.symbol AS s USING (account_id, contract)
 	JOIN random.symbol AS a ON (a.account_id, a.asset) = (account.account_id, p.settle)
