@@ -6,9 +6,6 @@
 
 #include <math.h>
 
-#include "fmgr.h"
-#include "utils/fmgrprotos.h"
-
 #include "question/safe_goal.h"
 
 /* ---------- doubles ---------- */
@@ -178,12 +175,15 @@ slack(const BoundAccount *account, Box *box, double x)
 	return box->below ? -bound.worst : bound.worst;
 }
 
-#define SEARCH_STEPS 60
+#define SEARCH_STEPS 100
+#define STEPS_BY_LINE 10
 #define SEARCH_WIDTH 1e-11
 
 /*
  * The largest box, at most "most", in which one sum stays where it must:
  * the line through the two ends, where an end that stays twice counts half (the Illinois method).
+ * Where a sum jumps by many powers of ten that would take as many steps, so
+ * after some of them every other step takes the middle.
  */
 static double
 largest_box(const BoundAccount *account, Box *box, double most)
@@ -191,18 +191,18 @@ largest_box(const BoundAccount *account, Box *box, double most)
 	double		low = 0;
 	double		high = most;
 	double		at_high = slack(account, box, high);
-	double		at_low;
+	double		at_low = slack(account, box, low);
 	int			stayed = 0;
 
-	if (at_high >= 0)
+	/* the account is where it is: doubles that deny it see too little to decide more */
+	if (at_high >= 0 || !(at_low >= 0))
 		return most;
-	at_low = slack(account, box, 0);
 	for (int i = 0; i < SEARCH_STEPS && high - low > SEARCH_WIDTH; i++)
 	{
 		double		x = low + (high - low) * (at_low / (at_low - at_high));
 		double		at_x;
 
-		if (!(x > low && x < high))
+		if (!(x > low && x < high) || (i > STEPS_BY_LINE && i % 2 == 0))
 			x = (low + high) / 2;
 		at_x = slack(account, box, x);
 		if (at_x >= 0)

@@ -320,15 +320,24 @@ SELECT DISTINCT kept_id
 sql('CREATE TABLE random.point (number integer, kept_id bigint, n integer, relative numeric)');
 
 my %outside = changed(map { [ $_, $_->{room} ] } grep { $_->{room} > 0 } @kept);
-is(scalar keys %outside, 0, 'nor does the worst point of it that a search finds, of ' . scalar @kept)
+is(scalar keys %outside, 0, 'nor does the worst point that a search finds in each of ' . (grep { $_->{room} > 0 } @kept))
   or diag "MARGIN_SEED=$seed\n", sql('SELECT * FROM random.kept WHERE kept_id IN (' . join(',', (sort keys %outside)[ 0 .. min(SHOWN, scalar keys %outside) - 1 ]) . ')');
 
 # ---------------------------------------------------------------------------
 # Tight: a little further, something does
 # ---------------------------------------------------------------------------
 
+# Does the search see the account as it is?  Not if it lies so near to where
+# something is decided that doubles do not tell.
+sub is_seen
+{
+	my ($kept) = @_;
+	my $account = worst_account($assets{ $kept->{account} } // [], $positions{ $kept->{account} } // []);
+	return !grep { $_->[0] * (worst_point($account, 0, @$_))[0] > 0 } goals($kept);
+}
+
 # The next answer in boxes that grow; 1 is the end of all boxes.
-my @waiting = grep { $_->{room} < 1 } @kept;
+my @waiting = grep { $_->{room} < 1 && is_seen($_) } @kept;
 for my $times (1, 1.0001, 1.001, 1.003, 1.01, 1 / MEDIAN, 1.03, 1.05, 1.1, 1.15, 1.2, 1 / LEAST, 1.4, 2, 4, 16, 1e9)
 {
 	my @boxes = map { [ $_, sprintf '%.12f', min(1, $times * ($_->{room} + 1e-8)) ] } @waiting;
@@ -356,10 +365,10 @@ sub tightness
 
 my %is_hedged = map { $_->{account} => 1 } grep { $_->{long} > 0 && $_->{short} > 0 } map { @$_ } values %positions;
 my %in_value = map { $_->{account} => 1 } grep { $_->{in_value} } map { @$_ } values %assets;
-tightness('all', @kept);
-tightness('of the desk', grep { $_->{story} eq 'desk' } @kept);
-tightness('hedged', grep { $is_hedged{ $_->{account} } } @kept);
-tightness('tiers in value', grep { $in_value{ $_->{account} } } @kept);
+tightness('all accounts', @kept);
+tightness('accounts of the desk', grep { $_->{story} eq 'desk' } @kept);
+tightness('hedged accounts', grep { $is_hedged{ $_->{account} } } @kept);
+tightness('accounts with tiers in value', grep { $in_value{ $_->{account} } } @kept);
 
 $node->stop;
 done_testing();
