@@ -226,10 +226,11 @@ LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 RETURN CASE WHEN epoch = -1 THEN 0.001 ELSE 0.0005 END;
 COMMENT ON FUNCTION margin_internal.room_wanted(bigint) IS 'room from which an account that was in an epoch is anchored to the present one, in proportion to prices';
 
-CREATE FUNCTION margin_internal.room_wanted(epoch bigint, mask bigint, present bigint) RETURNS double precision
+CREATE FUNCTION margin_internal.room_wanted(epoch bigint, mask bigint, present bigint, largest double precision) RETURNS double precision
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-RETURN CASE WHEN epoch = -1 AND (hashint8(mask) + present) % 8 <> 0 THEN 'Infinity' ELSE margin_internal.room_wanted(epoch) END;
-COMMENT ON FUNCTION margin_internal.room_wanted(bigint, bigint, bigint) IS 'the same for a tick; infinite where room is not looked for, as in seven of eight ticks for an account that had hardly any';
+RETURN CASE WHEN epoch = -1 AND largest < 0.001 AND (hashint8(mask) + present) % 8 <> 0 THEN 'Infinity' ELSE margin_internal.room_wanted(epoch) END;
+COMMENT ON FUNCTION margin_internal.room_wanted(bigint, bigint, bigint, double precision) IS
+'the same for a tick whose largest move is that; infinite where room is not looked for, as in seven of eight small ticks for an account that had hardly any';
 
 CREATE FUNCTION margin_internal.epoch_for(present bigint, was bigint, room double precision) RETURNS bigint
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
@@ -239,19 +240,26 @@ COMMENT ON FUNCTION margin_internal.epoch_for(bigint, bigint, double precision) 
 -- One statement, by plans made once: a plan costs more than a tick that finds
 -- nobody.  An account is found in its index, from the end where there is least
 -- room, by scans that clear away what they find dead there.
-CREATE FUNCTION margin_internal.judge_moved(given margin.market, ratios numeric[], present bigint, anchor boolean,
-                                            OUT changed text[], OUT anchored bigint)
+--
+-- What is written is the version that was judged, by its level, epoch and
+-- holdings: so the lock on its row has nothing new to show, and the judgement
+-- stands.  It is of the market as this refresh sees it; whoever sets another
+-- refreshes after this one.
+CREATE FUNCTION margin_internal.judge_moved(given margin.market, ratios numeric[], present bigint, cause text, writes boolean,
+                                            OUT changes integer, OUT anchored bigint, OUT waiting text[])
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
-SET jit = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
     present_prices CONSTANT double precision[] := margin_internal.market_prices(given);
+    -- since the last epoch
+    largest CONSTANT double precision := (SELECT coalesce((margin_internal.price_moves(margin_internal.terms_now(b.market, given), e.prices, present_prices))[65], 1)
+                                            FROM level_epoch AS e JOIN level_basis AS b ON b.basis = e.basis ORDER BY e.epoch DESC LIMIT 1);
 BEGIN
     WITH basis AS MATERIALIZED (
         SELECT b.basis, CASE WHEN b.release_ratios IS NOT DISTINCT FROM ratios THEN margin_internal.terms_now(b.market, given) END AS terms_now
@@ -269,30 +277,45 @@ BEGIN
                 WHERE a.epoch = m.epoch AND a.room <= m.moves[65] AND margin_internal.out_of_room(a.mask, a.room, m.moves)
                OFFSET 0) AS l
     ), judged AS MATERIALIZED (
-        SELECT n.account_id, n.level, n.epoch, n.portfolio, coalesce(w.level, 'healthy') AS held, w.mask,
+        SELECT n.account_id, n.level, n.epoch, n.portfolio, coalesce(w.level, 'healthy') AS held, coalesce(w.mask, 0) AS mask,
                margin_internal.epoch_for(present, n.epoch, CASE WHEN n.portfolio IS NULL THEN 1 ELSE w.room END) AS epoch_now,
                CASE WHEN n.portfolio IS NULL THEN 1 ELSE coalesce(w.room, 0) END AS room
           FROM near AS n
-         CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(n.portfolio, given, n.level, ratios, margin_internal.room_wanted(n.epoch, n.mask, present)) OFFSET 0) AS w
+         CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(n.portfolio, given, n.level, ratios,
+                                                                         margin_internal.room_wanted(n.epoch, n.mask, present, largest)) OFFSET 0) AS w
     ), free AS (
-        -- the version that was judged, if nobody is writing it
-        SELECT j.account_id, j.epoch_now, j.room, coalesce(j.mask, 0) AS mask
+        SELECT j.*
           FROM judged AS j
           JOIN account_level AS l ON l.account_id = j.account_id AND l.epoch = j.epoch AND l.level = j.level AND margin_internal.same_holdings(l.portfolio, j.portfolio)
-         WHERE anchor AND j.held = j.level AND (j.epoch_now >= 0 OR j.epoch <> -1)
+         WHERE writes AND (j.held <> j.level OR j.epoch_now >= 0 OR j.epoch <> -1)
            FOR NO KEY UPDATE OF l SKIP LOCKED
     ), written AS (
-        UPDATE account_level AS l SET epoch = f.epoch_now, room = f.room, mask = f.mask
-          FROM free AS f WHERE l.account_id = f.account_id
-        RETURNING l.epoch
+        UPDATE account_level AS l
+           SET level = f.held, since = CASE WHEN f.held = f.level THEN l.since ELSE now() END, epoch = f.epoch_now, room = f.room, mask = f.mask
+          FROM free AS f
+         WHERE l.account_id = f.account_id
+        RETURNING l.account_id, f.level AS from_level, l.level AS to_level, l.portfolio, l.epoch
+    ), event AS (
+        INSERT INTO level_event (account_id, from_level, to_level, equity, maintenance_margin, prices, cause)
+        SELECT w.account_id, w.from_level, w.to_level,
+               CASE WHEN w.portfolio IS NULL THEN 0::numeric ELSE (v).equity END,
+               CASE WHEN w.portfolio IS NULL THEN 0::numeric ELSE (v).maintenance_margin END,
+               coalesce(margin.prices(w.portfolio, given), '{}'), judge_moved.cause
+          FROM written AS w
+         CROSS JOIN LATERAL (SELECT margin.evaluate(w.portfolio, given) AS v OFFSET 0) AS valued
+         WHERE w.to_level <> w.from_level
+         ORDER BY w.account_id
+        RETURNING account_id
     )
-    SELECT (SELECT array_agg(j.account_id::text) FROM judged AS j WHERE j.held <> j.level),
-           (SELECT count(*) FROM written AS w WHERE w.epoch = present)
-      INTO changed, anchored;
+    SELECT (SELECT count(*) FROM event),
+           (SELECT count(*) FROM written AS w WHERE w.epoch = present),
+           (SELECT array_agg(u.account_id::text)
+              FROM (SELECT j.account_id FROM judged AS j WHERE j.held <> j.level EXCEPT SELECT w.account_id FROM written AS w) AS u)
+      INTO changes, anchored, waiting;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.judge_moved(margin.market, numeric[], bigint, boolean) IS
-'Judges, in a market, the accounts of a book whose level is not proven there by where they are anchored. Anchors those whose level stays to the present epoch (if anchor), and returns how many, and the accounts whose level is another.';
+COMMENT ON FUNCTION margin_internal.judge_moved(margin.market, numeric[], bigint, text, boolean) IS
+'Judges, in a market, the accounts of a book whose level is not proven there by where they are anchored, writes the levels that changed with their events, anchors whom it can to the present epoch, and returns how many; waiting: whose level is another but was not written, as others were writing it or without writes.';
 
 CREATE FUNCTION margin_internal.follow_market(book name, cause text, sources text) RETURNS integer
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -301,20 +324,20 @@ DECLARE
     given CONSTANT margin.market := venue_market();
     ratios CONSTANT numeric[] := venue_release_ratios();
     -- with an older snapshot rows must not be written as if it were the present one
-    anchor CONSTANT boolean := current_setting('transaction_isolation') = 'read committed';
+    writes CONSTANT boolean := current_setting('transaction_isolation') = 'read committed';
     last CONSTANT bigint := margin_internal.present_epoch(given, ratios);
     present CONSTANT bigint := coalesce(last, (SELECT max(e.epoch) + 1 FROM level_epoch AS e), 0);
     judged record;
-    changes integer := 0;
+    later integer := 0;
 BEGIN
-    judged := margin_internal.judge_moved(given, ratios, present, anchor);
-    IF last IS NULL AND anchor AND (judged.anchored > 0 OR judged.changed IS NOT NULL) THEN
-        PERFORM margin_internal.enter_epoch(present, given, ratios, sources, judged.anchored + coalesce(cardinality(judged.changed), 0));
+    judged := margin_internal.judge_moved(given, ratios, present, cause, writes);
+    IF last IS NULL AND judged.anchored > 0 THEN
+        PERFORM margin_internal.enter_epoch(present, given, ratios, sources, judged.anchored);
     END IF;
-    IF judged.changed IS NOT NULL THEN
-        SELECT w.changes INTO changes FROM margin_internal.write_free_levels(book, judged.changed, cause, true) AS w;
+    IF judged.waiting IS NOT NULL THEN
+        SELECT w.changes INTO later FROM margin_internal.write_free_levels(book, judged.waiting, cause, true) AS w;
     END IF;
-    RETURN changes;
+    RETURN judged.changes + later;
 END
 $$;
 COMMENT ON FUNCTION margin_internal.follow_market(name, text, text) IS 'refresh_levels() of a book all of whose writes are seen: by what it keeps of the accounts that may have changed';
