@@ -8,7 +8,7 @@
  * handed out as it stands in memory.  When it may be handed out:
  *
  * - to a snapshot that is equal to the one that it was read by, in the same
- *   transaction and at the same command;
+ *   transaction, and at the same command if that wrote what is read;
  * - to any other that sees nothing else, as market_news.c can tell;
  * - never when the tables have been altered since, nor for a clock at which
  *   other parameters are valid or other prices have expired.
@@ -188,11 +188,18 @@ key_of(Snapshot snapshot)
 	};
 }
 
+/* Whether snapshots see the same of what other transactions did. */
+static bool
+see_the_same(const SnapshotKey *a, const SnapshotKey *b)
+{
+	return a->transaction == b->transaction && a->xmin == b->xmin && a->xmax == b->xmax && a->running == b->running &&
+		a->running_subtransactions == b->running_subtransactions;
+}
+
 static bool
 keys_equal(const SnapshotKey *a, const SnapshotKey *b)
 {
-	return a->transaction == b->transaction && a->xmin == b->xmin && a->xmax == b->xmax && a->running == b->running &&
-		a->running_subtransactions == b->running_subtransactions && a->command == b->command;
+	return see_the_same(a, b) && a->command == b->command;
 }
 
 /* Whether a copy shows what the snapshot does that it was last found right for. */
@@ -208,10 +215,12 @@ still_true(const MarketCopy *copy)
 	return copy->undone == undone && (!own->going_on || (own->log_end == XactLastRecEnd && own->log_end != InvalidXLogRecPtr));
 }
 
+/* Commands of one transaction differ by what it wrote itself. */
 static bool
 holds_for_equal(const MarketCopy *copy, const SnapshotKey *key, TimestampTz clock)
 {
-	return copy != NULL && still_true(copy) && keys_equal(&copy->key, key) && period_holds(&copy->read.whole, clock);
+	return copy != NULL && still_true(copy) && see_the_same(&copy->key, key) && period_holds(&copy->read.whole, clock) &&
+		(copy->key.command == key->command || (!copy->own.some && !news_own_writes(&copy->venue->news).some));
 }
 
 /* Whether nothing was written on a channel between a copy and a snapshot. */
@@ -436,12 +445,16 @@ Datum
 margin_kept_market(PG_FUNCTION_ARGS)
 {
 	Site	   *site = site_of(fcinfo);
-	Snapshot	snapshot = GetActiveSnapshot();
-	SnapshotKey key = key_of(snapshot);
+	Snapshot	snapshot;
+	SnapshotKey key;
 	TimestampTz clock;
 
 	if (PG_ARGISNULL(1))
 		PG_RETURN_NULL();
+	if (unlikely(!ActiveSnapshotSet()))
+		elog(ERROR, "the market was asked for outside of a statement");
+	snapshot = GetActiveSnapshot();
+	key = key_of(snapshot);
 	clock = PG_GETARG_TIMESTAMPTZ(1);
 	if (unlikely(!site_holds(site, &key, clock)))
 	{

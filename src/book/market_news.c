@@ -305,7 +305,7 @@ beyond_fence(const Fence *fence, Snapshot snapshot)
 bool
 news_abreast(MarketNews *news, Channel channel, Snapshot snapshot)
 {
-	static SnapshotData now = {SNAPSHOT_MVCC};
+	static SnapshotData now = {.snapshot_type = SNAPSHOT_MVCC};
 	Fence	   *fence = &news->fences[channel];
 
 	if (!news->all_told || IsolationIsSerializable() || IsParallelWorker() || snapshot->takenDuringRecovery || RecoveryInProgress())

@@ -15,6 +15,7 @@
 #include "access/tableam.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "common/int.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
@@ -163,6 +164,7 @@ typedef struct QuoteTable
 {
 	MarketReading *reading;
 	TimestampTz clock;
+	bool		putting;		/* or only asking how long the prices last */
 	bool		contracts;
 	int			first;			/* of its ages */
 	bool	   *quoted;			/* by record */
@@ -179,6 +181,7 @@ column_of(TupleDesc columns, const char *name, Oid type)
 	return number > 0 && TupleDescAttr(columns, number - 1)->atttypid == type ? number : InvalidAttrNumber;
 }
 
+/* A table as the venue's script makes it; rows of tables that inherit from it would be missed. */
 static bool
 find_columns(QuoteTable *quotes, Relation table)
 {
@@ -187,7 +190,7 @@ find_columns(QuoteTable *quotes, Relation table)
 	quotes->name = column_of(columns, quotes->contracts ? "contract" : "asset", TEXTOID);
 	quotes->price = column_of(columns, "price", NUMERICOID);
 	quotes->updated_at = column_of(columns, "updated_at", TIMESTAMPTZOID);
-	return table->rd_rel->relkind == RELKIND_RELATION && quotes->name > 0 && quotes->price > 0 && quotes->updated_at > 0;
+	return table->rd_rel->relkind == RELKIND_RELATION && !table->rd_rel->relhassubclass && quotes->name > 0 && quotes->price > 0 && quotes->updated_at > 0;
 }
 
 /* Whether a price that was observed then still counts; the market holds until that changes. */
@@ -215,9 +218,9 @@ put_price(const QuoteTable *quotes, int number, const Decimal *price)
 	return quotes->contracts ? market_put_mark(market, number, price) : market_put_price(market, number, price);
 }
 
-/* Puts one row's price into the market; false if that takes more. */
+/* Looks at one row, and puts its price into the market; false if that takes more. */
 static bool
-put_quote(QuoteTable *quotes, TupleTableSlot *row)
+see_quote(QuoteTable *quotes, TupleTableSlot *row)
 {
 	const Market *market = quotes->reading->market;
 	bool		nulls[3];
@@ -241,11 +244,11 @@ put_quote(QuoteTable *quotes, TupleTableSlot *row)
 	if (!still_counts(quotes, quotes->reading->ages[quotes->first + number], updated_at))
 		return true;
 	quotes->quoted[number] = true;
-	return dec_from_input(&value, price) && dec_sign(&value) > 0 && put_price(quotes, number, &value);
+	return !quotes->putting || (dec_from_input(&value, price) && dec_sign(&value) > 0 && put_price(quotes, number, &value));
 }
 
 static bool
-put_all_quotes(QuoteTable *quotes, Relation table, Snapshot snapshot)
+see_all_quotes(QuoteTable *quotes, Relation table, Snapshot snapshot)
 {
 	TableScanDesc scan = table_beginscan(table, snapshot, 0, NULL);
 	TupleTableSlot *row = table_slot_create(table, NULL);
@@ -254,7 +257,7 @@ put_all_quotes(QuoteTable *quotes, Relation table, Snapshot snapshot)
 	while (fits && table_scan_getnextslot(scan, ForwardScanDirection, row))
 	{
 		CHECK_FOR_INTERRUPTS();
-		fits = put_quote(quotes, row);
+		fits = see_quote(quotes, row);
 	}
 	ExecDropSingleTupleTableSlot(row);
 	table_endscan(scan);
@@ -276,12 +279,13 @@ clear_others(const QuoteTable *quotes, int count)
 }
 
 static bool
-read_quote_table(MarketReading *reading, bool contracts, Oid schema, Snapshot snapshot, TimestampTz clock)
+see_quote_table(MarketReading *reading, bool putting, bool contracts, Oid schema, Snapshot snapshot, TimestampTz clock)
 {
 	int			count = contracts ? reading->market->ncontracts : reading->market->nassets;
 	QuoteTable	quotes = {
 		.reading = reading,
 		.clock = clock,
+		.putting = putting,
 		.contracts = contracts,
 		.first = contracts ? reading->market->nassets : 0,
 		.quoted = palloc0(Max(count, 1) * sizeof(bool))
@@ -291,21 +295,21 @@ read_quote_table(MarketReading *reading, bool contracts, Oid schema, Snapshot sn
 
 	if (table == NULL)
 		return false;
-	fits = find_columns(&quotes, table) && put_all_quotes(&quotes, table, snapshot) && clear_others(&quotes, count);
+	fits = find_columns(&quotes, table) && see_all_quotes(&quotes, table, snapshot) && (!putting || clear_others(&quotes, count));
 	table_close(table, AccessShareLock);
 	pfree(quotes.quoted);
 	return fits;
 }
 
-/* Both tables, into a market whose terms are right; until when it holds follows. */
+/* Both tables; until when the market holds follows from that and its terms. */
 static bool
-put_quotes(MarketReading *reading, Oid anchor, Snapshot snapshot, TimestampTz clock)
+see_quotes(MarketReading *reading, bool putting, Oid anchor, Snapshot snapshot, TimestampTz clock)
 {
 	Oid			schema = get_rel_namespace(anchor);
 
 	reading->whole = reading->terms;
-	return read_quote_table(reading, false, schema, snapshot, clock) &&
-		read_quote_table(reading, true, schema, snapshot, clock);
+	return see_quote_table(reading, putting, false, schema, snapshot, clock) &&
+		see_quote_table(reading, putting, true, schema, snapshot, clock);
 }
 
 /*
@@ -321,7 +325,7 @@ read_quotes(MarketReading *reading, const MarketReading *terms, Oid anchor, Snap
 	memcpy(reading->market, terms->market, VARSIZE(terms->market));
 	memcpy(reading->ages, terms->ages, terms->nages * sizeof(int64));
 	reading->terms = terms->terms;
-	return put_quotes(reading, anchor, snapshot, clock);
+	return see_quotes(reading, true, anchor, snapshot, clock);
 }
 
 /*
@@ -341,11 +345,6 @@ read_whole_market(MarketReading *reading, Oid anchor, TimestampTz clock, MemoryC
 		reading->ages[i] = LASTS_FOR_EVER;
 	note_lasting(reading, ask_venue("market_lasts", anchor, 1, clock));
 	unpin_settings(settings);
-	/* that it is said again changes nothing */
-	if (!put_quotes(reading, anchor, GetActiveSnapshot(), clock))
-	{
-		memcpy(reading->market, market, VARSIZE(market));
-		reading->whole = (Period) {clock, clock + 1};
-	}
-	Assert(memcmp(reading->market, market, VARSIZE(market)) == 0);
+	if (!see_quotes(reading, false, anchor, GetActiveSnapshot(), clock))
+		reading->whole = (Period) {clock, clock == PG_INT64_MAX ? clock : clock + 1};
 }

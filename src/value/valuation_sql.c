@@ -138,8 +138,9 @@ valuation_fields(const Valuation *v, const CallSite *site, Datum *values, bool *
 /*
  * The last result.  PostgreSQL calls evaluate() once for each column of
  * (evaluate(portfolio, market)).*, so the same is asked for again while the
- * result of the first call still exists.  What was asked is known by the stamp
- * of the market, and by the bytes of the portfolio or the netting that it is.
+ * result of the first call still exists, in the same memory context: so it
+ * lives as long as a new one would.  What was asked is known by the stamp of
+ * the market, and by the bytes of the portfolio or the netting that it is.
  */
 static struct
 {
@@ -159,7 +160,7 @@ is_stamped(const Market *market)
 static bool
 asked_before(Datum portfolio, const Market *market)
 {
-	if (last.record == NULL || !is_stamped(market) ||
+	if (last.record == NULL || MemoryContextGetParent(last.record->hdr.eoh_context) != CurrentMemoryContext || !is_stamped(market) ||
 		last.stamp.halves[0] != market->stamp.halves[0] || last.stamp.halves[1] != market->stamp.halves[1])
 		return false;
 	if (last.netting != 0)
