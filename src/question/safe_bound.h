@@ -701,12 +701,19 @@ smallest(Bound *r, BoundAsset *asset, const Box *box)
 	while (first < last)
 	{
 		int			middle = (first + last) / 2;
+		int			after = middle + 1;
 		Bound		next;
 
 		smallest_by_line(r, asset, box, &s, middle);
-		smallest_by_line(&next, asset, box, &s, middle + 1);
+		smallest_by_line(&next, asset, box, &s, after);
+		/* tiers of the same rate have the same line, which says nothing of what is behind */
+		while (num_cmp(&next.worst, &r->worst) == 0 && after < last)
+		{
+			after = Min((after / LINE_STEPS + 1) * LINE_STEPS + 1, last);
+			smallest_by_line(&next, asset, box, &s, after);
+		}
 		if (num_cmp(&next.worst, &r->worst) > 0)
-			first = middle + 1;
+			first = after;
 		else
 			last = middle;
 	}

@@ -54,11 +54,19 @@ num_near_slope(Decimal *r, const Decimal *x0, const Decimal *y0, const Decimal *
 	dec_sub(&rise, y0, y1);
 	dec_sub(&run, x1, x0);
 	slope = safe_double(&rise) / safe_double(&run);
-	if (!(slope > 0 && slope < 1e17))
+	if (!(slope > 0 && slope < HUGE_VAL))
 		return;
-	scale = digits - 1 - (int) floor(log10(slope));
-	scale = Min(Max(scale, 0), DEC_MAX_SCALE / 2);
-	dec_set(r, (int64) floor(slope * pow(10.0, scale) * (1 - 1e-14)), scale);
+	scale = Max(digits - 1 - (int) floor(log10(slope)), 0);
+	slope *= 1 - 1e-14;
+	if (slope < 1e17 && scale <= DEC_MAX_SCALE / 2)
+		dec_set(r, (int64) floor(slope * pow(10.0, scale)), scale);
+	else
+	{
+		char	   *text = psprintf("%.*f", scale, slope);
+
+		dec_parse(r, text, strlen(text));
+		pfree(text);
+	}
 	dec_normalize(r);
 }
 

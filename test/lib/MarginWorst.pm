@@ -7,7 +7,7 @@
 #
 #     (maintenance margin, or nothing unless $required) - $threshold * equity
 #
-# is largest ($side 1) or smallest ($side -1).  $point is a hash of the symbols'
+# is largest ($side 1) or smallest ($side -1); $value is that.  $point is a hash of the symbols'
 # changes in proportion, as text that is never outside of the box.
 #
 # Nothing is proven here: that something worse was not found says little, and
@@ -21,9 +21,9 @@ use strict;
 use warnings;
 
 use Exporter 'import';
-use List::Util qw(max min);
+use List::Util qw(max min sum0);
 
-our @EXPORT = qw(worst_account worst_point);
+our @EXPORT = qw(worst_account worst_point gross);
 
 use constant { PASSES => 6, STARTS => 6 };
 
@@ -194,6 +194,19 @@ sub worst_of_asset
 		}
 	}
 	return ($best, $factor, $marks);
+}
+
+# All that an account holds and owes, with nothing set against anything.
+sub gross
+{
+	my ($account) = @_;
+	my $sum = 0;
+	for my $asset (@$account)
+	{
+		$sum += max(map { abs $_ } @$asset{qw(price liability_price requirement_price)})
+		  * (abs($asset->{balance}) + sum0(map { $_->{long} + $_->{short} + abs $_->{cost} } @{ $asset->{positions} }));
+	}
+	return $sum;
 }
 
 # As text; no price falls to 0.

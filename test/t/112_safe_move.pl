@@ -327,13 +327,14 @@ is(scalar keys %outside, 0, 'nor does the worst point that a search finds in eac
 # Tight: a little further, something does
 # ---------------------------------------------------------------------------
 
-# Does the search see the account as it is?  Not if it lies so near to where
-# something is decided that doubles do not tell.
+# Does the search see the account as it is?  Not where what decides is a
+# billionth of the amounts that it is the difference of, or less: doubles tell
+# nothing of it, neither here nor in the extension's own search, which then gives less.
 sub is_seen
 {
 	my ($kept) = @_;
 	my $account = worst_account($assets{ $kept->{account} } // [], $positions{ $kept->{account} } // []);
-	return !grep { $_->[0] * (worst_point($account, 0, @$_))[0] > 0 } goals($kept);
+	return !grep { -$_->[0] * (worst_point($account, 0, @$_))[0] < 1e-9 * gross($account) } goals($kept);
 }
 
 # The next answer in boxes that grow; 1 is the end of all boxes.
