@@ -56,8 +56,9 @@
  * and then falls; at the maximum it is the true smallest f, by the duality of
  * convex functions.  Nearly always that is at the first line.
  *
- * With LM whole, the line of one of its tiers is below G only for debts that reach
- * this tier: lines steeper than that of the smallest possible debt are not used.
+ * With LM whole, G jumps and is not convex.  From the tier of the smallest debt
+ * there can be, go on as if LM were marginal from there: with the rates of the further tiers, which
+ * do not fall, but without the jumps.  That is convex and never above G, and its lines are taken.
  * With req_c whole, the stretches end where it jumps, and the value before the jump
  * bounds what comes close to it.
  */
@@ -382,6 +383,7 @@ typedef struct Settled
 	Number		equity;			/* with the balance, but for what the next one brings */
 	Number		net;			/* of those whose worst end is open */
 	Number		required;		/* by those whose is known */
+	int			least_tier;		/* of LM, that of the smallest debt there can be */
 } Settled;
 
 static void
@@ -389,6 +391,7 @@ settle(Settled *s, BoundAsset *asset, const Box *box)
 {
 	s->equity = asset->balance;
 	s->net = s->required = NUM_ZERO;
+	s->least_tier = 0;
 	for (BoundPosition *position = asset->positions; position != NULL; position = position->next)
 	{
 		const Number *factor = position->rising == box->below ? &box->low : &box->high;
@@ -558,8 +561,32 @@ collateral_lines(BoundAsset *asset)
 	return asset->has_tiers ? tiers_count(&asset->tiers) : 1;
 }
 
+/* What a tier of LM adds to its rate times the debt; if it is whole, as if it were marginal from "least" on. */
 static void
-line_of_tier(Line *line, BoundAsset *asset, const Box *box, int number)
+debt_intercept(Number *r, BoundAsset *asset, int tier, int least)
+{
+	if (!tiers_whole(&asset->debt_tiers))
+	{
+		tiers_intercept(r, &asset->debt_tiers, tier);
+		return;
+	}
+	*r = NUM_ZERO;
+	for (int i = least + 1; i <= tier; i++)
+	{
+		Number		rate;
+		Number		part;
+
+		tiers_rate(&part, &asset->debt_tiers, i - 1);
+		tiers_rate(&rate, &asset->debt_tiers, i);
+		num_sub(&rate, &rate, &part);
+		tiers_bound(&part, &asset->debt_tiers, i);
+		num_mul(&part, &part, &rate);
+		num_sub(r, r, &part);
+	}
+}
+
+static void
+line_of_tier(Line *line, BoundAsset *asset, const Box *box, int number, int least)
 {
 	int			debt_tier = number - collateral_lines(asset);
 	Number		part;
@@ -573,7 +600,7 @@ line_of_tier(Line *line, BoundAsset *asset, const Box *box, int number)
 		tiers_rate(&part, &asset->debt_tiers, debt_tier);
 		num_mul(&part, &part, &asset->price);
 		num_add(&line->slope, &line->slope, &part);
-		tiers_intercept(&part, &asset->debt_tiers, debt_tier);
+		debt_intercept(&part, asset, debt_tier, least);
 		num_mul(&line->scaled, &part, &asset->price);
 	}
 	else if (asset->has_tiers)
@@ -603,15 +630,15 @@ mix(Number *r, const Number *a, const Number *part)
 }
 
 static void
-line_at(Line *line, BoundAsset *asset, const Box *box, int step)
+line_at(Line *line, BoundAsset *asset, const Box *box, int step, int least)
 {
-	line_of_tier(line, asset, box, step / LINE_STEPS);
+	line_of_tier(line, asset, box, step / LINE_STEPS, least);
 	if (step % LINE_STEPS != 0)
 	{
 		Line		next;
 		Number		part;
 
-		line_of_tier(&next, asset, box, step / LINE_STEPS + 1);
+		line_of_tier(&next, asset, box, step / LINE_STEPS + 1, least);
 		num_hundredths(&part, step % LINE_STEPS);
 		mix(&line->slope, &next.slope, &part);
 		mix(&line->scaled, &next.scaled, &part);
@@ -632,7 +659,7 @@ smallest_by_line(Bound *r, BoundAsset *asset, const Box *box, const Settled *s, 
 	Number		part;
 	bool		touches;
 
-	line_at(&line, asset, box, step);
+	line_at(&line, asset, box, step, s->least_tier);
 	num_mul(&value, &asset->requirement_price, &s->required);
 	num_add(&value, &value, &line.scaled);
 	num_mul(&part, &line.slope, &s->equity);
@@ -651,25 +678,22 @@ smallest_by_line(Bound *r, BoundAsset *asset, const Box *box, const Settled *s, 
 	return touches;
 }
 
-/* The line at the largest equity, and the last that may be used. */
+/* The line at the largest equity, and the last one. */
 static int
-first_line(BoundAsset *asset, const Box *box, const Number *equity, int *last)
+first_line(Settled *s, BoundAsset *asset, const Box *box, const Number *equity, int *last)
 {
 	int			lines = collateral_lines(asset);
 	bool		debt_tiers = box->required && asset->has_debt_tiers;
-	bool		whole = debt_tiers && tiers_whole(&asset->debt_tiers);
 	Number		amount;
-	int			tier;
 
-	*last = lines + (debt_tiers && !whole ? tiers_count(&asset->debt_tiers) - 1 : 0);
+	*last = lines + (debt_tiers ? tiers_count(&asset->debt_tiers) - 1 : 0);
 	if (num_sign(equity) < 0)
 	{
 		amount = NUM_ZERO;
 		num_sub(&amount, &amount, equity);
-		tier = debt_tiers ? tiers_find(&asset->debt_tiers, &amount) : 0;
-		if (whole)
-			*last = lines + tier;
-		return lines + tier;
+		if (debt_tiers)
+			s->least_tier = tiers_find(&asset->debt_tiers, &amount);
+		return lines + s->least_tier;
 	}
 	if (!asset->has_tiers)
 		return 0;
@@ -694,7 +718,7 @@ smallest(Bound *r, BoundAsset *asset, const Box *box)
 	settle(&s, asset, box);
 	num_mul(&equity, &s.net, &box->high);
 	num_add(&equity, &equity, &s.equity);
-	first = first_line(asset, box, &equity, &last) * LINE_STEPS;
+	first = first_line(&s, asset, box, &equity, &last) * LINE_STEPS;
 	last *= LINE_STEPS;
 	if (smallest_by_line(r, asset, box, &s, first))
 		return;
