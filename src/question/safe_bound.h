@@ -503,7 +503,7 @@ largest_by_slope(Number *r, BoundAsset *asset, const Box *box, const Settled *s,
  * The largest f, with the price at a factor of the present one.
  *
  * Any slope from that of the chord down to where a mark would rather be at its
- * upper end gives the same: two digits of it are tried before all.
+ * upper end gives the same: two digits of it are tried before all, where digits cost.
  */
 static void
 largest_at_price(Number *r, BoundAsset *asset, const Box *box, const Number *factor)
@@ -527,7 +527,7 @@ largest_at_price(Number *r, BoundAsset *asset, const Box *box, const Number *fac
 	}
 	equity_end(&high, asset, box, &s, &box->high, factor);
 	num_near_slope(&slope, &low.equity, &low.weight, &high.equity, &high.weight, 2);
-	if (!largest_by_slope(r, asset, box, &s, &price, factor, &low, &high, &slope))
+	if (!largest_by_slope(r, asset, box, &s, &price, factor, &low, &high, &slope) && !NUM_SLOPES_PRECISE)
 	{
 		Number		precise;
 

@@ -15,6 +15,7 @@
 typedef Decimal Number;
 
 #define NUM_ZERO DEC_ZERO
+#define NUM_SLOPES_PRECISE false
 #define num_add dec_add
 #define num_sub dec_sub
 #define num_mul dec_mul

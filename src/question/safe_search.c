@@ -32,6 +32,7 @@ safe_double(const Decimal *a)
 typedef double Number;
 
 #define NUM_ZERO 0.0
+#define NUM_SLOPES_PRECISE true	/* at once, whatever the digits asked for */
 static inline void
 num_load(double *r, const Decimal *stored, const void *base)
 {
