@@ -99,7 +99,7 @@ SELECT p.oid::regprocedure AS looks_up_anywhere FROM pg_catalog.pg_proc p JOIN p
    AND NOT coalesce(p.proconfig, '{}') && ARRAY['search_path=pg_catalog, pg_temp']
    AND p.proname NOT IN ('account_key', 'set_side', 'check_prices', 'apply_index_prices', 'apply_mark_prices', 'run_reports',
                          'levels_are_watched', 'present_epoch', 'present_basis', 'enter_epoch', 'retire_epochs', 'judge_moved', 'follow_market',
-                         'judge_everyone', 'refresh_everyone', 'some_not_entered')
+                         'judge_everyone', 'refresh_everyone', 'keep_strayed', 'some_not_entered')
  ORDER BY p.proname COLLATE "C";
 -- SQL functions are bound to what they name when they are made, and those
 -- over a whole book are never inlined into a query: somebody else's executor

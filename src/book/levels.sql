@@ -401,7 +401,7 @@ COMMENT ON FUNCTION margin_internal.write_free_levels(name, text[], text, boolea
 
 -- Statements without locks first.  Rows without an account are nobody's level.
 CREATE FUNCTION margin_internal.judge_everyone(book name, progress text, given margin.market, ratios numeric[], present bigint,
-                                               OUT fresh text[], OUT changed text[], OUT anchored bigint)
+                                               OUT fresh text[], OUT changed text[], OUT strayed text[], OUT anchored bigint)
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET plan_cache_mode = force_custom_plan
 AS $$
@@ -437,14 +437,39 @@ BEGIN
         RETURNING l.account_id, l.epoch
     )
     SELECT (SELECT array_agg(j.account_id::text) FROM judged AS j WHERE j.kept IS NULL),
+           (SELECT array_agg(j.account_id::text) FROM judged AS j WHERE j.held <> coalesce(j.kept, 'healthy')),
            (SELECT array_agg(j.account_id::text) FROM judged AS j
-             WHERE j.held <> coalesce(j.kept, 'healthy') OR j.kept IS NOT NULL AND NOT EXISTS (SELECT FROM written AS w WHERE w.account_id = j.account_id)),
+             WHERE j.held = j.kept AND NOT EXISTS (SELECT FROM written AS w WHERE w.account_id = j.account_id)),
            (SELECT count(*) FROM written)
-      INTO fresh, changed, anchored;
+      INTO fresh, changed, strayed, anchored;
 END
 $$;
 COMMENT ON FUNCTION margin_internal.judge_everyone(name, text, margin.market, numeric[], bigint) IS
-'Judges all accounts of a book by its rows. With a present epoch it keeps what they hold and anchors to it those that no epoch proves, and returns how many. Accounts without a level, and those that changed, or could not be written.';
+'Judges all accounts of a book by its rows. With a present epoch it keeps what they hold and anchors to it those that no epoch proves, and returns how many. Accounts without a level, those that changed, and those that strayed: stay at their level, but could not be written.';
+
+-- Who is writing an account keeps what it holds by himself, unless he rolls back.
+-- Nobody waits for an idle one.
+CREATE FUNCTION margin_internal.keep_strayed(book name, accounts text[], cause text, OUT changes integer, OUT waiting text[])
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS $$
+DECLARE
+    free text[];
+BEGIN
+    changes := 0;
+    waiting := coalesce(accounts, '{}');
+    FOR attempt IN 1 .. 5 LOOP
+        EXIT WHEN waiting = '{}';
+        PERFORM pg_sleep(0.01) WHERE attempt > 1;
+        free := margin_internal.lock_free_levels(book, waiting);
+        IF free <> '{}' THEN
+            changes := changes + margin_internal.judge_levels(book, free, cause, NULL, false);
+            waiting := ARRAY(SELECT w.account FROM unnest(waiting) AS w (account) EXCEPT SELECT f.account FROM unnest(free) AS f (account));
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.keep_strayed(name, text[], text) IS
+'Keeps what accounts hold, and judges them once more, those that no other transaction is writing; returns how many changed, and who is still being written.';
 
 CREATE FUNCTION margin_internal.some_not_entered(accounts text[]) RETURNS boolean
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -469,6 +494,7 @@ DECLARE
     judged record;
     changes integer := 0;
     waiting text[] := '{}';
+    strayed record;
 BEGIN
     IF keep THEN
         IF NOT watched THEN
@@ -487,11 +513,12 @@ BEGIN
     IF judged.changed IS NOT NULL THEN
         SELECT w.changes, w.waiting INTO changes, waiting FROM margin_internal.write_free_levels(book, judged.changed, cause, false) AS w;
     END IF;
+    strayed := margin_internal.keep_strayed(book, judged.strayed, cause);
     -- nobody was left out, so from now on writes are seen
-    IF keep AND NOT watched AND waiting = '{}' AND NOT margin_internal.some_not_entered(judged.fresh) THEN
+    IF keep AND NOT watched AND waiting = '{}' AND strayed.waiting = '{}' AND NOT margin_internal.some_not_entered(judged.fresh) THEN
         UPDATE level_basis AS b SET sources = refresh_everyone.sources WHERE b.basis = (SELECT max(l.basis) FROM level_basis AS l);
     END IF;
-    RETURN changes;
+    RETURN changes + strayed.changes;
 END
 $$;
 COMMENT ON FUNCTION margin_internal.refresh_everyone(name, text, text, text) IS 'refresh_levels() of everyone, who are kept and anchored where all writes will be seen (sources, null where not)';
