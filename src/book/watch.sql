@@ -67,7 +67,7 @@ BEGIN ATOMIC
           JOIN pg_depend AS d ON d.classid = 'pg_trigger'::regclass AND d.objid = g.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = holding
          WHERE g.tgparentid = 0 AND g.tgfoid = 'margin_internal.collect_account'::regproc
            -- arguments end with a zero byte each
-           AND substring(g.tgargs FROM octet_length(g.tgargs) - 6) = '\x6c6576656c7300'
+           AND substring(g.tgargs FROM octet_length(g.tgargs) - 6) = decode('6c6576656c7300', 'hex')
     ), part (relation, root) AS (
         SELECT r.relation, r.relation FROM read AS r
         UNION
@@ -169,7 +169,8 @@ BEGIN
     SELECT * INTO last FROM level_basis AS b ORDER BY b.basis DESC LIMIT 1;
     IF NOT FOUND OR last.sources IS DISTINCT FROM seen OR last.release_ratios IS DISTINCT FROM ratios
        OR NOT margin_internal.same_terms(last.market, given) THEN
-        INSERT INTO level_basis (market, release_ratios, sources) VALUES (given, ratios, seen) RETURNING basis INTO last.basis;
+        last.basis := coalesce(last.basis, 0) + 1;
+        INSERT INTO level_basis (basis, market, release_ratios, sources) VALUES (last.basis, given, ratios, seen);
     END IF;
     RETURN last.basis;
 END

@@ -22,8 +22,6 @@
 
 #include <math.h>
 
-#include <math.h>
-
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
