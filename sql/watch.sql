@@ -189,6 +189,24 @@ ROLLBACK;
 SELECT account_id, level, equity FROM desk.kept_margin WHERE account_id = 1;
 SELECT k.account_id, k.equity FROM (VALUES (3::bigint), (1), (9)) AS list (id) JOIN desk.kept_margin AS k ON k.account_id = list.id ORDER BY 1;
 
+-- row security of the rows does not reach what is kept of them: nobody sees more by it
+CREATE ROLE regress_margin_tenant;
+GRANT USAGE ON SCHEMA desk TO regress_margin_tenant;
+GRANT SELECT ON ALL TABLES IN SCHEMA desk TO regress_margin_tenant;
+GRANT EXECUTE ON FUNCTION desk.market() TO regress_margin_tenant;
+ALTER TABLE desk.balance ENABLE ROW LEVEL SECURITY;
+ALTER TABLE desk.position ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON desk.balance TO regress_margin_tenant USING (account_id = 3);
+CREATE POLICY own ON desk.position TO regress_margin_tenant USING (account_id = 3);
+SET ROLE regress_margin_tenant;
+SELECT account_id FROM desk.kept_margin;
+SELECT account_id FROM desk.kept_portfolio;
+SELECT account_id, equity FROM desk.reported_margin;
+SELECT account_id FROM desk.portfolios();
+RESET ROLE;
+SELECT count(*) > 100 AS all_of_them FROM desk.kept_margin;
+
 DROP SCHEMA parts, twin, desk CASCADE;
+DROP ROLE regress_margin_tenant;
 SELECT margin.check_levels('desk');
 SELECT margin.refresh_levels('desk', everyone => true);

@@ -50,8 +50,8 @@ COMMENT ON FUNCTION margin_internal.same_holdings(margin.portfolio, margin.portf
 -- Are all writes seen?
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION margin_internal.level_sources(holding regclass) RETURNS text
-LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+CREATE FUNCTION margin_internal.relations_read(holding regclass) RETURNS SETOF oid
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 10
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     WITH RECURSIVE read (relation) AS (
@@ -61,6 +61,17 @@ BEGIN ATOMIC
           FROM read AS r
           JOIN pg_rewrite AS w ON w.ev_class = r.relation
           JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
+    )
+    SELECT r.relation FROM read AS r;
+END;
+COMMENT ON FUNCTION margin_internal.relations_read(regclass) IS 'a view, and the views and tables that it reads through them';
+
+CREATE FUNCTION margin_internal.level_sources(holding regclass) RETURNS text
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH read (relation) AS MATERIALIZED (
+        SELECT r FROM margin_internal.relations_read(holding) AS r
     ), levels AS (
         SELECT g.tgrelid, g.tgname
           FROM pg_trigger AS g
@@ -108,16 +119,24 @@ END
 $$;
 COMMENT ON FUNCTION margin_internal.levels_are_watched(text) IS 'whether all writes since the last full pass were seen, so that account_level.portfolio is what each account holds';
 
+-- What is kept of an account stands in one row, whoever may see which of its rows.
+CREATE FUNCTION margin_internal.rows_are_hidden(holding regclass) RETURNS boolean
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+RETURN EXISTS (SELECT FROM margin_internal.relations_read(holding) AS r WHERE row_security_active(r));
+COMMENT ON FUNCTION margin_internal.rows_are_hidden(regclass) IS 'whether row security applies to the current user in a table that the view reads';
+
 CREATE FUNCTION margin_internal.levels_are_kept(levels regclass) RETURNS boolean
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM margin_internal.enter(levels);
-    RETURN margin_internal.levels_are_watched(margin_internal.level_sources('holding'::regclass));
+    RETURN margin_internal.levels_are_watched(margin_internal.level_sources('holding'::regclass))
+       AND NOT margin_internal.rows_are_hidden('holding'::regclass);
 END
 $$;
-COMMENT ON FUNCTION margin_internal.levels_are_kept(regclass) IS 'whether the book of that account_level keeps what its accounts hold, as of the last commit';
+COMMENT ON FUNCTION margin_internal.levels_are_kept(regclass) IS 'whether the book of that account_level keeps what its accounts hold, as of the last commit, and row security hides none of them from the current user';
 
 CREATE FUNCTION margin_internal.require_kept(levels regclass) RETURNS boolean
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED
@@ -128,6 +147,13 @@ DECLARE
 BEGIN
     IF NOT margin_internal.levels_are_kept(levels) THEN
         book := (SELECT c.relnamespace::regnamespace::text FROM pg_class AS c WHERE c.oid = levels);
+        PERFORM margin_internal.enter(levels);
+        IF margin_internal.rows_are_hidden('holding'::regclass) THEN
+            RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', SCHEMA = book,
+                MESSAGE = format('row security hides accounts of book %s from role "%s"', book, current_user),
+                DETAIL = 'What is kept with their levels would show all of them.',
+                HINT = 'Read account_margin.';
+        END IF;
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', SCHEMA = book,
             MESSAGE = format('what the accounts of book %s hold is not kept', book),
             DETAIL = 'Levels are not enabled on every table that it reads, or these or their triggers have changed since the last refresh.',

@@ -154,7 +154,7 @@ GRANT EXECUTE ON FUNCTION desk.market(), desk.scenarios() TO customer, analyst;
 SQL
 
 my @all = as('keeper', 'shop', q{SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-	WHERE relnamespace = '"Bank"'::regnamespace AND relkind = 'v' AND attname = 'account_id' AND relname !~ '^report_' ORDER BY 1}) =~ /(\S+)/g;
+	WHERE relnamespace = '"Bank"'::regnamespace AND relkind = 'v' AND attname = 'account_id' AND relname !~ '^(report|kept)' ORDER BY 1}) =~ /(\S+)/g;
 is("@all", join(' ', sort 'holding', 'flawed_holding', 'account', @views), 'views with accounts');
 for my $view (@all)
 {

@@ -2,7 +2,7 @@
 
 CREATE VIEW account_stress WITH (security_invoker = true) AS
 SELECT p.account_id, s.*
-  FROM reported_portfolio AS p,
+  FROM account_portfolio AS p,
        LATERAL margin.stress(p.portfolio, (SELECT venue_market()), (SELECT venue_scenarios())) AS s;
 COMMENT ON VIEW account_stress IS 'every account in every scenario of the venue, from the present market, marks linked';
 COMMENT ON COLUMN account_stress.account_id IS 'the account';
