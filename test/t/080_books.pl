@@ -291,12 +291,13 @@ SQL
 $node->safe_psql('shop', <<'SQL');
 CREATE ROLE application LOGIN IN ROLE analyst;
 CREATE ROLE risk_engine LOGIN BYPASSRLS IN ROLE analyst;
-GRANT SELECT ON "Bank".account_level, "Bank".level_event TO analyst;
+GRANT SELECT ON "Bank".account_level, "Bank".level_epoch, "Bank".level_basis, "Bank".level_event TO analyst;
 GRANT INSERT, UPDATE, DELETE ON "Bank"."Wallet" TO application;
 CREATE POLICY everything_written ON "Bank"."Wallet" TO application USING (true);
 GRANT SELECT ON desk.asset, desk.contract, desk.index_price, desk.mark_price, desk.admitted_owner TO risk_engine;
 GRANT EXECUTE ON FUNCTION desk.release_ratios(), desk.planned_change() TO risk_engine;
 GRANT INSERT, UPDATE ON desk.index_price, desk.mark_price, "Bank".account_level TO risk_engine;
+GRANT INSERT, UPDATE, DELETE ON "Bank".level_epoch, "Bank".level_basis TO risk_engine;
 GRANT INSERT ON "Bank".level_event TO risk_engine;
 GRANT SET ON PARAMETER margin.guard TO risk_engine;
 SQL

@@ -83,10 +83,10 @@ my %changes = (
 	copied => ["MERGE INTO desk.mark_price AS p USING (SELECT C AS contract) AS n ON p.contract = n.contract
 		WHEN MATCHED THEN UPDATE SET price = R WHEN NOT MATCHED THEN INSERT (contract, price) VALUES (C, R)"],
 	truncated => ['BEGIN', 'TRUNCATE desk.mark_price', $check->('truncated'), 'INSERT INTO desk.mark_price (contract, price) SELECT contract, 2 FROM desk.contract', $check->('filled'), 'COMMIT'],
-	ages => [q{UPDATE desk.asset SET max_age = make_interval(secs => R / 100000) WHERE asset = A}],
+	ages => [q{UPDATE desk.asset SET max_age = make_interval(secs => 0.001 + R / 100000) WHERE asset = A}],
 	for_ever => [q{UPDATE desk.asset SET max_age = NULL WHERE asset = A}],
 	weight => ['UPDATE desk.asset SET liability_weight = 1 + R WHERE asset = A'],
-	contract_age => [q{UPDATE desk.contract SET max_age = make_interval(secs => R / 100) WHERE contract = C}],
+	contract_age => [q{UPDATE desk.contract SET max_age = make_interval(secs => 0.001 + R / 100) WHERE contract = C}],
 	tier => [q{INSERT INTO desk.collateral_tier (asset, valid_from, lower_bound, ratio) VALUES (A, clock_timestamp() + make_interval(secs => R / 5000), 0, 0.5) ON CONFLICT DO NOTHING}],
 	change => [q{INSERT INTO desk.asset_change (asset, valid_from, liability_weight) VALUES (A, clock_timestamp() + make_interval(secs => R / 5000), 1 + R) ON CONFLICT DO NOTHING}],
 	contract_change => [q{INSERT INTO desk.contract_change (contract, valid_from, settle, contract_size, max_age) VALUES (C, clock_timestamp() + make_interval(secs => R / 5000), A, R, '1 s') ON CONFLICT DO NOTHING}],
