@@ -127,6 +127,45 @@ SELECT margin.create_book('other', 'desk', 'desk.balance', 'desk.position', bala
 SELECT margin.guard_table('other', 'desk.balance', 'account_id'), margin.guard_table('other', 'desk.position', 'account_id'), margin.enable_levels('other');
 SELECT margin_internal.level_sources('other.holding') IS NULL AS what_a_function_reads_is_not_seen;
 ROLLBACK;
+-- what tells the time, is lost in a crash, or may belong to nobody
+CREATE SCHEMA odd;
+CREATE TABLE odd.till (a int NOT NULL, c text, q numeric, ends timestamptz);
+CREATE VIEW odd.open_till AS SELECT a, c, q FROM odd.till WHERE ends > now();
+SELECT margin.create_book('odd', 'desk', 'odd.open_till', balance_account => 'a', balance_asset => 'c', balance_quantity => 'q', account_type => 'integer');
+SELECT margin.guard_table('odd', 'odd.till', 'a'), margin.enable_levels('odd');
+SELECT margin_internal.level_sources('odd.holding') IS NULL AS the_clock_is_not_seen;
+CREATE OR REPLACE VIEW odd.open_till AS SELECT a, c, q FROM odd.till;
+SELECT margin_internal.level_sources('odd.holding') IS NULL AS now_all_is;
+ALTER TABLE odd.till SET UNLOGGED;
+SELECT margin_internal.level_sources('odd.holding') IS NULL AS a_crash_is_not_seen;
+ALTER TABLE odd.till SET LOGGED;
+ALTER TABLE odd.till ALTER a DROP NOT NULL;
+SELECT margin_internal.level_sources('odd.holding') IS NULL AS nobody_has_no_level;
+DROP SCHEMA odd CASCADE;
+-- changed again in the transaction that has refreshed
+BEGIN;
+SELECT margin.disable_levels('desk'), margin.enable_levels('desk');
+SELECT margin.refresh_levels('desk');
+SELECT pg_temp.watched() AS may_change_once_more;
+SELECT margin.disable_levels('desk');
+INSERT INTO desk.balance (account_id, asset, quantity) VALUES (78, 'USD', -50);
+SELECT margin.enable_levels('desk');
+COMMIT;
+SELECT margin.refresh_levels('desk');
+SELECT pg_temp.watched();
+-- levels removed by hand, and columns of one's own that are called as variables are
+DELETE FROM desk.account_level WHERE account_id = 78;
+SELECT pg_temp.watched();
+ALTER TABLE desk.account_level ADD kept text DEFAULT 'x', ADD given text DEFAULT 'x', ADD ratios text, ADD present bigint DEFAULT 7, ADD writes boolean DEFAULT false,
+    ADD accounts bigint, ADD cause text, ADD market text, ADD largest int;
+SELECT margin.refresh_levels('desk');
+UPDATE desk.balance SET quantity = 50 WHERE account_id = 78;
+UPDATE desk.mark_price SET price = price + 1;
+SELECT margin.refresh_levels('desk');
+SELECT pg_temp.watched();
+SELECT * FROM margin.check_levels('desk');
+SELECT from_level, to_level, cause FROM desk.level_event WHERE account_id = 78 ORDER BY id;
+DELETE FROM desk.balance WHERE account_id = 78;
 -- another book over the same tables, and a partitioned one
 CREATE SCHEMA twin;
 SELECT margin.create_book('twin', 'desk', 'desk.balance', 'desk.position');

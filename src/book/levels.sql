@@ -136,6 +136,7 @@ SET row_security = off
 SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
+<<here>>
 DECLARE
     changes integer;
     given margin.market;
@@ -145,24 +146,24 @@ BEGIN
     PERFORM margin_internal.enter_book(book);
     given := coalesce(judge_levels.market, venue_market());
     ratios := venue_release_ratios();
-    present := CASE WHEN kept THEN margin_internal.present_epoch(given, ratios) END;
+    present := CASE WHEN judge_levels.kept THEN margin_internal.present_epoch(here.given, here.ratios) END;
     WITH held AS (
-        SELECT l.account_id, l.level, CASE WHEN kept THEN l.portfolio ELSE r.portfolio END AS portfolio
+        SELECT l.account_id, l.level, CASE WHEN judge_levels.kept THEN l.portfolio ELSE r.portfolio END AS portfolio
           FROM account_level AS l
           LEFT JOIN (SELECT b.account_id, b.portfolio
                        FROM account_portfolio AS b
-                      WHERE kept IS NOT TRUE AND b.account_id = ANY (margin_internal.account_keys(accounts, (NULL::account).account_id))
+                      WHERE judge_levels.kept IS NOT TRUE AND b.account_id = ANY (margin_internal.account_keys(judge_levels.accounts, (NULL::account).account_id))
                      OFFSET 0) AS r ON r.account_id = l.account_id
-         WHERE l.account_id = ANY (margin_internal.account_keys(accounts, (NULL::account).account_id))
+         WHERE l.account_id = ANY (margin_internal.account_keys(judge_levels.accounts, (NULL::account).account_id))
         OFFSET 0
     ), judged AS MATERIALIZED (
         SELECT h.account_id, h.level AS from_level, h.portfolio, coalesce(w.level, 'healthy') AS to_level,
-               CASE WHEN present IS NULL THEN -2 ELSE margin_internal.epoch_for(present, 0, w.room) END AS epoch,
+               CASE WHEN here.present IS NULL THEN -2 ELSE margin_internal.epoch_for(here.present, 0, w.room) END AS epoch,
                coalesce(w.room, 0) AS room, coalesce(w.mask, 0) AS mask
           FROM held AS h
-         CROSS JOIN LATERAL (SELECT w.level, w.room, w.mask FROM margin_internal.watch_account(h.portfolio, given, h.level, ratios, margin_internal.room_wanted(0)) AS w WHERE present IS NOT NULL
+         CROSS JOIN LATERAL (SELECT w.level, w.room, w.mask FROM margin_internal.watch_account(h.portfolio, here.given, h.level, here.ratios, margin_internal.room_wanted(0)) AS w WHERE here.present IS NOT NULL
                              UNION ALL
-                             SELECT margin_internal.kept_level(h.portfolio, given, h.level, ratios), NULL, NULL WHERE present IS NULL
+                             SELECT margin_internal.kept_level(h.portfolio, here.given, h.level, here.ratios), NULL, NULL WHERE here.present IS NULL
                              OFFSET 0) AS w
     ), written AS (
         UPDATE account_level AS l
@@ -176,13 +177,13 @@ BEGIN
     SELECT j.account_id, j.from_level, j.to_level,
            CASE WHEN j.portfolio IS NULL THEN 0::numeric ELSE (v).equity END,
            CASE WHEN j.portfolio IS NULL THEN 0::numeric ELSE (v).maintenance_margin END,
-           coalesce(margin.prices(j.portfolio, given), '{}'), judge_levels.cause
+           coalesce(margin.prices(j.portfolio, here.given), '{}'), judge_levels.cause
       FROM judged AS j
-     CROSS JOIN LATERAL (SELECT margin.evaluate(j.portfolio, given) AS v OFFSET 0) AS valued
+     CROSS JOIN LATERAL (SELECT margin.evaluate(j.portfolio, here.given) AS v OFFSET 0) AS valued
      WHERE j.to_level <> j.from_level
      ORDER BY j.account_id;
-    GET DIAGNOSTICS changes = ROW_COUNT;
-    RETURN changes;
+    GET DIAGNOSTICS here.changes = ROW_COUNT;
+    RETURN here.changes;
 END
 $$;
 COMMENT ON FUNCTION margin_internal.judge_levels(name, text[], text, margin.market, boolean) IS
@@ -201,14 +202,14 @@ BEGIN
     -- Each statement sees what was committed before it began.  At REPEATABLE
     -- READ a change not seen is an error.
     INSERT INTO account_level (account_id, level)
-    SELECT DISTINCT a, 'healthy'::margin.level FROM unnest(margin_internal.account_keys(accounts, (NULL::account).account_id)) AS a
+    SELECT DISTINCT a, 'healthy'::margin.level FROM unnest(margin_internal.account_keys(write_account_levels.accounts, (NULL::account).account_id)) AS a
      WHERE NOT EXISTS (SELECT FROM account_level AS l WHERE l.account_id = a)
      ORDER BY a
         ON CONFLICT DO NOTHING;
     PERFORM FROM account_level AS l
-      WHERE l.account_id = ANY (margin_internal.account_keys(accounts, (NULL::account).account_id))
+      WHERE l.account_id = ANY (margin_internal.account_keys(write_account_levels.accounts, (NULL::account).account_id))
       ORDER BY l.account_id FOR NO KEY UPDATE;
-    RETURN margin_internal.judge_levels(book, accounts, cause, market, false);
+    RETURN margin_internal.judge_levels(book, write_account_levels.accounts, cause, market, false);
 END
 $$;
 COMMENT ON FUNCTION margin_internal.write_account_levels(name, text[], text, margin.market) IS
@@ -239,27 +240,28 @@ SET lock_timeout = '10ms'
 SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
+<<here>>
 DECLARE
     half CONSTANT integer := cardinality(accounts) / 2;
 BEGIN
     PERFORM margin_internal.enter_book(book);
     INSERT INTO account_level (account_id, level, portfolio, epoch, room, mask)
     SELECT a.account_id, 'healthy', h.portfolio,
-           CASE WHEN present IS NULL OR w.level <> 'healthy' THEN -2 ELSE margin_internal.epoch_for(present, 0, w.room) END,
+           CASE WHEN enter_levels.present IS NULL OR w.level <> 'healthy' THEN -2 ELSE margin_internal.epoch_for(enter_levels.present, 0, w.room) END,
            coalesce(w.room, 0), coalesce(w.mask, 0)
-      FROM unnest(margin_internal.account_keys(accounts, (NULL::account).account_id)) AS a (account_id)
+      FROM unnest(margin_internal.account_keys(enter_levels.accounts, (NULL::account).account_id)) AS a (account_id)
       LEFT JOIN (SELECT b.account_id, b.portfolio
                    FROM account_portfolio AS b
-                  WHERE present IS NOT NULL AND b.account_id = ANY (margin_internal.account_keys(accounts, (NULL::account).account_id))
+                  WHERE enter_levels.present IS NOT NULL AND b.account_id = ANY (margin_internal.account_keys(enter_levels.accounts, (NULL::account).account_id))
                  OFFSET 0) AS h ON h.account_id = a.account_id
-     CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(h.portfolio, given, 'healthy', ratios, margin_internal.room_wanted(0)) OFFSET 0) AS w
+     CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(h.portfolio, enter_levels.given, 'healthy', enter_levels.ratios, margin_internal.room_wanted(0)) OFFSET 0) AS w
      ORDER BY a.account_id
         ON CONFLICT DO NOTHING;
 EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
     -- there is no INSERT ... SKIP LOCKED
-    IF half > 0 THEN
-        PERFORM margin_internal.enter_levels(book, accounts[:half], given, ratios, present);
-        PERFORM margin_internal.enter_levels(book, accounts[half + 1:], given, ratios, present);
+    IF here.half > 0 THEN
+        PERFORM margin_internal.enter_levels(book, enter_levels.accounts[:here.half], enter_levels.given, enter_levels.ratios, enter_levels.present);
+        PERFORM margin_internal.enter_levels(book, enter_levels.accounts[here.half + 1:], enter_levels.given, enter_levels.ratios, enter_levels.present);
     END IF;
 END
 $$;
@@ -276,7 +278,7 @@ AS $$
 BEGIN
     PERFORM margin_internal.enter_book(book);
     RETURN ARRAY(SELECT l.account_id::text FROM account_level AS l
-                  WHERE l.account_id = ANY (margin_internal.account_keys(accounts, (NULL::account).account_id))
+                  WHERE l.account_id = ANY (margin_internal.account_keys(lock_free_levels.accounts, (NULL::account).account_id))
                     FOR NO KEY UPDATE SKIP LOCKED);
 END
 $$;
@@ -406,6 +408,7 @@ LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
+<<here>>
 DECLARE
     living CONSTANT bigint[] := ARRAY(SELECT e.epoch FROM level_epoch AS e JOIN level_basis AS b ON b.basis = e.basis WHERE b.market IS NOT NULL);
     expected CONSTANT bigint := (SELECT nullif(count(*), 0) FROM account_level);
@@ -413,23 +416,23 @@ BEGIN
     WITH judged AS MATERIALIZED (
         SELECT j.account_id, j.kept, j.epoch, j.was, j.portfolio, j.held
           FROM (SELECT coalesce(h.account_id, l.account_id) AS account_id, l.level AS kept, l.epoch, l.portfolio AS was, h.portfolio,
-                       coalesce(margin_internal.kept_level(h.portfolio, given, coalesce(l.level, 'healthy'), ratios), 'healthy') AS held
+                       coalesce(margin_internal.kept_level(h.portfolio, judge_everyone.given, coalesce(l.level, 'healthy'), judge_everyone.ratios), 'healthy') AS held
                   FROM (SELECT a.account_id, a.portfolio
                           FROM (SELECT b.account_id, b.portfolio, row_number() OVER () AS n
                                   FROM account_portfolio AS b
                                  WHERE b.account_id IS NOT NULL) AS a
-                         WHERE a.n % 1000 <> 0 OR margin_internal.report_progress(progress, a.n, expected)
+                         WHERE a.n % 1000 <> 0 OR margin_internal.report_progress(judge_everyone.progress, a.n, here.expected)
                         OFFSET 0) AS h
                   FULL JOIN account_level AS l ON l.account_id = h.account_id) AS j
          WHERE j.kept IS NULL OR j.held <> j.kept
-            OR present IS NOT NULL AND (NOT margin_internal.same_holdings(j.was, j.portfolio) OR j.epoch = -2 OR j.epoch >= 0 AND j.epoch <> ALL (living))
+            OR judge_everyone.present IS NOT NULL AND (NOT margin_internal.same_holdings(j.was, j.portfolio) OR j.epoch = -2 OR j.epoch >= 0 AND j.epoch <> ALL (here.living))
     ), free AS (
-        SELECT j.account_id, j.portfolio, w.mask, margin_internal.epoch_for(present, j.epoch, w.room) AS epoch, w.room
+        SELECT j.account_id, j.portfolio, w.mask, margin_internal.epoch_for(judge_everyone.present, j.epoch, w.room) AS epoch, w.room
           FROM judged AS j
           JOIN account_level AS l ON l.account_id = j.account_id AND l.epoch = j.epoch AND l.level = j.kept AND margin_internal.same_holdings(l.portfolio, j.was)
          CROSS JOIN LATERAL (SELECT coalesce(w.mask, 0) AS mask, CASE WHEN j.portfolio IS NULL THEN 1 ELSE coalesce(w.room, 0) END AS room
-                               FROM margin_internal.watch_account(j.portfolio, given, j.held, ratios, margin_internal.room_wanted(j.epoch)) AS w OFFSET 0) AS w
-         WHERE present IS NOT NULL AND j.held = j.kept
+                               FROM margin_internal.watch_account(j.portfolio, judge_everyone.given, j.held, judge_everyone.ratios, margin_internal.room_wanted(j.epoch)) AS w OFFSET 0) AS w
+         WHERE judge_everyone.present IS NOT NULL AND j.held = j.kept
            FOR NO KEY UPDATE OF l SKIP LOCKED
     ), written AS (
         UPDATE account_level AS l SET portfolio = f.portfolio, epoch = f.epoch, room = f.room, mask = f.mask
@@ -476,7 +479,7 @@ LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS $$
 #variable_conflict use_column
 BEGIN
-    RETURN EXISTS (SELECT FROM unnest(margin_internal.account_keys(accounts, (NULL::account).account_id)) AS a (account_id)
+    RETURN EXISTS (SELECT FROM unnest(margin_internal.account_keys(some_not_entered.accounts, (NULL::account).account_id)) AS a (account_id)
                     WHERE NOT EXISTS (SELECT FROM account_level AS l WHERE l.account_id = a.account_id));
 END
 $$;
@@ -515,7 +518,8 @@ BEGIN
     END IF;
     strayed := margin_internal.keep_strayed(book, judged.strayed, cause);
     -- nobody was left out, so from now on writes are seen
-    IF keep AND NOT watched AND waiting = '{}' AND strayed.waiting = '{}' AND NOT margin_internal.some_not_entered(judged.fresh) THEN
+    IF keep AND NOT watched AND waiting = '{}' AND strayed.waiting = '{}' AND NOT margin_internal.some_not_entered(judged.fresh)
+       AND margin_internal.sources_are_settled('holding'::regclass) THEN
         UPDATE level_basis AS b SET sources = refresh_everyone.sources WHERE b.basis = (SELECT max(l.basis) FROM level_basis AS l);
     END IF;
     RETURN changes + strayed.changes;
@@ -536,8 +540,8 @@ BEGIN
     PERFORM margin_internal.enter_book(book);
 
     -- One at a time: of two that each follow prices which the other does not
-    -- see yet, the second sees both.
-    LOCK TABLE account_level IN SHARE UPDATE EXCLUSIVE MODE;
+    -- see yet, the second sees both.  Not by account_level, which VACUUM locks alike.
+    LOCK TABLE level_basis IN SHARE UPDATE EXCLUSIVE MODE;
     sources := margin_internal.level_sources('holding'::regclass);
     RETURN CASE
         WHEN everyone OR NOT margin_internal.levels_are_watched(sources)

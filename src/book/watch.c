@@ -11,14 +11,21 @@
  * The prices of a market are numbered: its assets in byte order, behind them
  * its contracts.  An account's mask has a bit for each number it depends on,
  * modulo 64, so symbols may share one; then the one that moved more counts.
+ *
+ * And what a view reads, for whether all writes to a book are seen.
  */
 #include "postgres.h"
 
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "fmgr.h"
+#include "optimizer/optimizer.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
 
 #include "value/market.h"
 
@@ -206,7 +213,8 @@ move_of(double was, double is)
 	/* never priced, and still not */
 	if (isnan(was) && isnan(is))
 		return 0;
-	if (isnan(quotient) || isinf(quotient) || quotient == 0 || isinf(was))
+	/* what is not normal is off by more than doubles are */
+	if (!isnormal(was) || !isnormal(is) || !isnormal(quotient))
 		return INFINITY;
 	return fabs(quotient - 1) + SLACK;
 }
@@ -269,4 +277,58 @@ margin_out_of_room(PG_FUNCTION_ARGS)
 			PG_RETURN_BOOL(true);
 	}
 	PG_RETURN_BOOL(false);
+}
+
+/* ---------- what a view reads ---------- */
+
+static ArrayType *
+array_of_oids(List *oids)
+{
+	Datum	   *elements = palloc(Max(list_length(oids), 1) * sizeof(Datum));
+	ListCell   *cell;
+	int			n = 0;
+
+	foreach(cell, oids)
+	{
+		elements[n++] = ObjectIdGetDatum(lfirst_oid(cell));
+	}
+	return construct_array(elements, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT);
+}
+
+PG_FUNCTION_INFO_V1(margin_view_reads);
+
+/*
+ * view_reads(view regclass): of the rewritten query, in which views stand as their
+ * subqueries; so nothing is left out that catalogs of dependencies do, as what
+ * PostgreSQL itself brings.
+ */
+Datum
+margin_view_reads(PG_FUNCTION_ARGS)
+{
+	Oid			view = PG_GETARG_OID(0);
+	const char *name = get_rel_name(view);
+	MemoryContext caller = CurrentMemoryContext;
+	ArrayType  *relations = NULL;
+	const CachedPlanSource *query;
+	SPIPlanPtr	plan;
+
+	if (name == NULL)
+		PG_RETURN_NULL();
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "cannot connect to SPI");
+	plan = SPI_prepare(psprintf("SELECT FROM %s", quote_qualified_identifier(get_namespace_name(get_rel_namespace(view)), name)), 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "cannot prepare a query of \"%s\": %s", name, SPI_result_code_string(SPI_result));
+	query = linitial(SPI_plan_get_plan_sources(plan));
+	if (!contain_mutable_functions((Node *) query->query_list))
+	{
+		MemoryContext own = MemoryContextSwitchTo(caller);
+
+		relations = array_of_oids(query->relationOids);
+		MemoryContextSwitchTo(own);
+	}
+	SPI_finish();
+	if (relations == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_ARRAYTYPE_P(relations);
 }

@@ -50,30 +50,23 @@ COMMENT ON FUNCTION margin_internal.same_holdings(margin.portfolio, margin.portf
 -- Are all writes seen?
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION margin_internal.relations_read(holding regclass) RETURNS SETOF oid
-LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 10
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    WITH RECURSIVE read (relation) AS (
-        SELECT holding::oid
-        UNION
-        SELECT d.refobjid
-          FROM read AS r
-          JOIN pg_rewrite AS w ON w.ev_class = r.relation
-          JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
-    )
-    SELECT r.relation FROM read AS r;
-END;
-COMMENT ON FUNCTION margin_internal.relations_read(regclass) IS 'a view, and the views and tables that it reads through them';
+CREATE FUNCTION margin_internal.view_reads(view regclass) RETURNS oid[]
+    LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_view_reads';
+COMMENT ON FUNCTION margin_internal.view_reads(regclass) IS
+'The view, and the views and tables that it reads through them; null where a function or operator in one is not immutable, and so may read anything, or tell the time.';
 
+-- Each part of the state is null where something may be missed: in a view nothing;
+-- of a table its kind (one whose rows are here, and are there after a crash), the
+-- trigger, an account column that cannot be null (nobody's rows have no level),
+-- and children, whose triggers are their own affair.
 CREATE FUNCTION margin_internal.level_sources(holding regclass) RETURNS text
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     WITH read (relation) AS MATERIALIZED (
-        SELECT r FROM margin_internal.relations_read(holding) AS r
+        SELECT r FROM unnest(margin_internal.view_reads(holding)) AS r
     ), levels AS (
-        SELECT g.tgrelid, g.tgname
+        SELECT g.tgrelid, g.tgname, convert_from(substring(g.tgargs FROM 1 FOR position(decode('00', 'hex') IN g.tgargs) - 1), getdatabaseencoding()) AS account_column
           FROM pg_trigger AS g
           JOIN pg_depend AS d ON d.classid = 'pg_trigger'::regclass AND d.objid = g.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = holding
          WHERE g.tgparentid = 0 AND g.tgfoid = 'margin_internal.collect_account'::regproc
@@ -87,17 +80,19 @@ BEGIN ATOMIC
         SELECT c.oid,
                CASE c.relkind
                    WHEN 'p' THEN 'partitioned'
-                   -- replaced by another, or calling what may read anything
-                   WHEN 'v' THEN (SELECT w.xmin::text
+                   -- replaced by another, as may be what it calls
+                   WHEN 'v' THEN (SELECT min(w.xmin::text) || coalesce(':' || string_agg(f.oid || ' ' || f.xmin, ':' ORDER BY f.oid), '')
                                     FROM pg_rewrite AS w
-                                   WHERE w.ev_class = c.oid
-                                     AND NOT EXISTS (SELECT FROM pg_depend AS d JOIN pg_proc AS f ON f.oid = d.refobjid AND f.provolatile <> 'i'
-                                                      WHERE d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_proc'::regclass))
-                   -- rewritten, truncated, or with its trigger switched, or with children whose triggers are their own affair
+                                    LEFT JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+                                    LEFT JOIN pg_operator AS o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+                                    LEFT JOIN pg_proc AS f ON d.refclassid = 'pg_proc'::regclass AND f.oid = d.refobjid OR f.oid = o.oprcode
+                                   WHERE w.ev_class = c.oid)
+                   -- rewritten, truncated, or with its trigger switched
                    WHEN 'r' THEN (SELECT c.relfilenode || ':' || string_agg(g.oid || ' ' || g.xmin, ':' ORDER BY g.oid)
                                     FROM levels AS l
                                     JOIN pg_trigger AS g ON g.tgrelid = c.oid AND g.tgname = l.tgname AND g.tgenabled IN ('O', 'A')
-                                   WHERE l.tgrelid = p.root AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid))
+                                    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = l.account_column AND a.attnotnull AND NOT a.attisdropped
+                                   WHERE l.tgrelid = p.root AND c.relpersistence = 'p' AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid))
                END AS state
           FROM part AS p JOIN pg_class AS c ON c.oid = p.relation
     )
@@ -105,7 +100,22 @@ BEGIN ATOMIC
       FROM source AS s;
 END;
 COMMENT ON FUNCTION margin_internal.level_sources(regclass) IS
-'What tells whether writes to a book may have been missed: its views, its tables and their triggers of levels, as one text that changes with them. Null unless every table that the view holding reads has such a trigger, enabled, and no function in it may read what has none.';
+'What tells whether writes to a book may have been missed: its views, its tables and their triggers of levels, as one text that changes with them. Null unless every table that the view holding reads is permanent and has such a trigger, enabled, on an account column that is NOT NULL, and no function in the view may read what has none.';
+
+-- A second change in one transaction leaves no trace in the catalogs: what is
+-- younger than the transaction may change once more.
+CREATE FUNCTION margin_internal.sources_are_settled(holding regclass) RETURNS boolean
+LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT NOT EXISTS (
+        SELECT FROM unnest(margin_internal.view_reads(holding)) AS r,
+               LATERAL (SELECT c.xmin FROM pg_class AS c WHERE c.oid = r OR c.oid IN (SELECT p.relid FROM pg_partition_tree(r::regclass) AS p)
+                        UNION ALL SELECT w.xmin FROM pg_rewrite AS w WHERE w.ev_class = r
+                        UNION ALL SELECT g.xmin FROM pg_trigger AS g WHERE g.tgrelid = r OR g.tgrelid IN (SELECT p.relid FROM pg_partition_tree(r::regclass) AS p)) AS made
+         WHERE age(made.xmin) <= age(pg_current_xact_id()::xid));
+END;
+COMMENT ON FUNCTION margin_internal.sources_are_settled(regclass) IS 'whether no view, table or trigger of a book has been changed by the present transaction, or by one that began after it';
 
 -- The functions of this room that name tables bare are called by those that
 -- have entered the book.
@@ -123,7 +133,7 @@ COMMENT ON FUNCTION margin_internal.levels_are_watched(text) IS 'whether all wri
 CREATE FUNCTION margin_internal.rows_are_hidden(holding regclass) RETURNS boolean
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-RETURN EXISTS (SELECT FROM margin_internal.relations_read(holding) AS r WHERE row_security_active(r));
+RETURN EXISTS (SELECT FROM unnest(margin_internal.view_reads(holding)) AS r WHERE row_security_active(r));
 COMMENT ON FUNCTION margin_internal.rows_are_hidden(regclass) IS 'whether row security applies to the current user in a table that the view reads';
 
 CREATE FUNCTION margin_internal.levels_are_kept(levels regclass) RETURNS boolean
@@ -163,6 +173,18 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin_internal.require_kept(regclass) IS 'an error unless levels_are_kept()';
+
+CREATE FUNCTION margin_internal.forget_levels() RETURNS trigger
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM margin_internal.enter(TG_RELID);
+    UPDATE level_basis SET market = NULL, sources = NULL;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.forget_levels() IS 'trigger of account_level, for rows that somebody removes: the next refresh is a full pass';
 
 -- ---------------------------------------------------------------------------
 -- Epochs
@@ -282,17 +304,18 @@ SET enable_mergejoin = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
+<<here>>
 DECLARE
-    present_prices CONSTANT double precision[] := margin_internal.market_prices(given);
+    present_prices CONSTANT double precision[] := margin_internal.market_prices(judge_moved.given);
     -- since the last epoch
-    largest CONSTANT double precision := (SELECT coalesce((margin_internal.price_moves(margin_internal.terms_now(b.market, given), e.prices, present_prices))[65], 1)
+    largest CONSTANT double precision := (SELECT coalesce((margin_internal.price_moves(margin_internal.terms_now(b.market, judge_moved.given), e.prices, here.present_prices))[65], 1)
                                             FROM level_epoch AS e JOIN level_basis AS b ON b.basis = e.basis ORDER BY e.epoch DESC LIMIT 1);
 BEGIN
     WITH basis AS MATERIALIZED (
-        SELECT b.basis, CASE WHEN b.release_ratios IS NOT DISTINCT FROM ratios THEN margin_internal.terms_now(b.market, given) END AS terms_now
+        SELECT b.basis, CASE WHEN b.release_ratios IS NOT DISTINCT FROM judge_moved.ratios THEN margin_internal.terms_now(b.market, judge_moved.given) END AS terms_now
           FROM level_basis AS b
     ), moved AS MATERIALIZED (
-        SELECT e.epoch, margin_internal.price_moves(b.terms_now, e.prices, present_prices) AS moves
+        SELECT e.epoch, margin_internal.price_moves(b.terms_now, e.prices, here.present_prices) AS moves
           FROM level_epoch AS e JOIN basis AS b ON b.basis = e.basis
     ), near AS (
         SELECT l.* FROM account_level AS l WHERE l.epoch < 0
@@ -305,16 +328,16 @@ BEGIN
                OFFSET 0) AS l
     ), judged AS MATERIALIZED (
         SELECT n.account_id, n.level, n.epoch, n.portfolio, coalesce(w.level, 'healthy') AS held, coalesce(w.mask, 0) AS mask,
-               margin_internal.epoch_for(present, n.epoch, CASE WHEN n.portfolio IS NULL THEN 1 ELSE w.room END) AS epoch_now,
+               margin_internal.epoch_for(judge_moved.present, n.epoch, CASE WHEN n.portfolio IS NULL THEN 1 ELSE w.room END) AS epoch_now,
                CASE WHEN n.portfolio IS NULL THEN 1 ELSE coalesce(w.room, 0) END AS room
           FROM near AS n
-         CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(n.portfolio, given, n.level, ratios,
-                                                                         margin_internal.room_wanted(n.epoch, n.mask, present, largest)) OFFSET 0) AS w
+         CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(n.portfolio, judge_moved.given, n.level, judge_moved.ratios,
+                                                                         margin_internal.room_wanted(n.epoch, n.mask, judge_moved.present, here.largest)) OFFSET 0) AS w
     ), free AS (
         SELECT j.*
           FROM judged AS j
           JOIN account_level AS l ON l.account_id = j.account_id AND l.epoch = j.epoch AND l.level = j.level AND margin_internal.same_holdings(l.portfolio, j.portfolio)
-         WHERE writes AND (j.held <> j.level OR j.epoch_now >= 0 OR j.epoch <> -1)
+         WHERE judge_moved.writes AND (j.held <> j.level OR j.epoch_now >= 0 OR j.epoch <> -1)
            FOR NO KEY UPDATE OF l SKIP LOCKED
     ), written AS (
         UPDATE account_level AS l
@@ -327,15 +350,15 @@ BEGIN
         SELECT w.account_id, w.from_level, w.to_level,
                CASE WHEN w.portfolio IS NULL THEN 0::numeric ELSE (v).equity END,
                CASE WHEN w.portfolio IS NULL THEN 0::numeric ELSE (v).maintenance_margin END,
-               coalesce(margin.prices(w.portfolio, given), '{}'), judge_moved.cause
+               coalesce(margin.prices(w.portfolio, judge_moved.given), '{}'), judge_moved.cause
           FROM written AS w
-         CROSS JOIN LATERAL (SELECT margin.evaluate(w.portfolio, given) AS v OFFSET 0) AS valued
+         CROSS JOIN LATERAL (SELECT margin.evaluate(w.portfolio, judge_moved.given) AS v OFFSET 0) AS valued
          WHERE w.to_level <> w.from_level
          ORDER BY w.account_id
         RETURNING account_id
     )
     SELECT (SELECT count(*) FROM event),
-           (SELECT count(*) FROM written AS w WHERE w.epoch = present),
+           (SELECT count(*) FROM written AS w WHERE w.epoch = judge_moved.present),
            (SELECT array_agg(u.account_id::text)
               FROM (SELECT j.account_id FROM judged AS j WHERE j.held <> j.level EXCEPT SELECT w.account_id FROM written AS w) AS u)
       INTO changes, anchored, waiting;
@@ -380,6 +403,7 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = off
 AS $$
 #variable_conflict use_column
+<<here>>
 DECLARE
     given margin.market;
     ratios numeric[];
@@ -393,8 +417,8 @@ BEGIN
         SELECT j.account_id::text, j.level, j.judged,
                concat_ws(', ', CASE WHEN j.level IS NULL THEN 'never judged' WHEN j.level <> j.judged THEN 'level' END, CASE WHEN j.strayed THEN 'portfolio' END)
           FROM (SELECT coalesce(p.account_id, l.account_id) AS account_id, l.level,
-                       coalesce(margin_internal.kept_level(p.portfolio, given, coalesce(l.level, 'healthy'), ratios), 'healthy') AS judged,
-                       watched AND l.account_id IS NOT NULL AND NOT margin_internal.same_holdings(l.portfolio, p.portfolio) AS strayed
+                       coalesce(margin_internal.kept_level(p.portfolio, here.given, coalesce(l.level, 'healthy'), here.ratios), 'healthy') AS judged,
+                       here.watched AND l.account_id IS NOT NULL AND NOT margin_internal.same_holdings(l.portfolio, p.portfolio) AS strayed
                   FROM (SELECT * FROM account_portfolio AS h WHERE h.account_id IS NOT NULL) AS p
                   FULL JOIN account_level AS l ON l.account_id = p.account_id) AS j
          WHERE j.level IS DISTINCT FROM j.judged OR j.strayed

@@ -94,3 +94,7 @@ COMMENT ON TRIGGER level_event_append_only ON level_event IS 'what happened is n
 CREATE TRIGGER level_event_notify AFTER INSERT ON level_event
     FOR EACH STATEMENT EXECUTE FUNCTION margin_internal.notify_levels();
 COMMENT ON TRIGGER level_event_notify ON level_event IS 'one NOTIFY margin_level when the transaction commits';
+
+CREATE TRIGGER forget_levels AFTER DELETE OR TRUNCATE ON account_level
+    FOR EACH STATEMENT EXECUTE FUNCTION margin_internal.forget_levels();
+COMMENT ON TRIGGER forget_levels ON account_level IS 'a refresh finds again who has no level any more';
