@@ -54,6 +54,7 @@ SELECT margin.load_published('desk');
 DELETE FROM desk.asset WHERE asset = 'USDC';
 INSERT INTO desk.index_price (asset, price) VALUES ('BTC', 60000), ('USDT', 1);
 INSERT INTO desk.balance VALUES (1, 'USDT', 1), (1, 'BTC', -1), (2, 'USDT', 100000);
+SELECT margin.prepare_snapshots('desk') IS NOT NULL AS prepared;
 SELECT margin.refresh_levels('desk'), margin.take_snapshot('desk') IS NOT NULL AS snapshot;
 CREATE FUNCTION pg_temp.rows(relation regclass) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
