@@ -328,7 +328,7 @@ for (
 	is(refusal($role, 'shop', $command), $expected, "$role: $command");
 }
 is(as('risk_engine', 'shop', $prices =~ s/SELECT (.*)/SELECT level_changes, array_to_string(not_refreshed, '; ') FROM $1/r),
-	'0|desk: permission denied for table level_basis; fund: permission denied for schema fund', '... who is told which books it could not refresh');
+	'0|desk: permission denied for table account_level; fund: permission denied for schema fund', '... who is told which books it could not refresh');
 
 # ---------------------------------------------------------------------------
 # Dump and restore
