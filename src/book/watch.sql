@@ -60,9 +60,13 @@ COMMENT ON FUNCTION margin_internal.view_reads(regclass) IS
 -- trigger, an account column that cannot be null (nobody's rows have no level),
 -- and children, whose triggers are their own affair.
 CREATE FUNCTION margin_internal.level_sources(holding regclass) RETURNS text
-LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+SET jit = off
+AS $$
+BEGIN
+    -- its plan is kept by the session, as that of an SQL function is not
+    RETURN (
     WITH read (relation) AS MATERIALIZED (
         SELECT r FROM unnest(margin_internal.view_reads(holding)) AS r
     ), levels AS (
@@ -84,8 +88,9 @@ BEGIN ATOMIC
                    WHEN 'v' THEN (SELECT min(w.xmin::text) || coalesce(':' || string_agg(f.oid || ' ' || f.xmin, ':' ORDER BY f.oid), '')
                                     FROM pg_rewrite AS w
                                     LEFT JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
-                                    LEFT JOIN pg_operator AS o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
-                                    LEFT JOIN pg_proc AS f ON d.refclassid = 'pg_proc'::regclass AND f.oid = d.refobjid OR f.oid = o.oprcode
+                                    LEFT JOIN pg_proc AS f ON f.oid = CASE d.refclassid
+                                        WHEN 'pg_proc'::regclass THEN d.refobjid
+                                        WHEN 'pg_operator'::regclass THEN (SELECT o.oprcode::oid FROM pg_operator AS o WHERE o.oid = d.refobjid) END
                                    WHERE w.ev_class = c.oid)
                    -- rewritten, truncated, or with its trigger switched
                    WHEN 'r' THEN (SELECT c.relfilenode || ':' || string_agg(g.oid || ' ' || g.xmin, ':' ORDER BY g.oid)
@@ -97,8 +102,9 @@ BEGIN ATOMIC
           FROM part AS p JOIN pg_class AS c ON c.oid = p.relation
     )
     SELECT CASE WHEN bool_and(s.state IS NOT NULL) THEN encode(sha256(convert_to(string_agg(s.oid || '=' || s.state, ';' ORDER BY s.oid), 'UTF8')), 'hex') END
-      FROM source AS s;
-END;
+      FROM source AS s);
+END
+$$;
 COMMENT ON FUNCTION margin_internal.level_sources(regclass) IS
 'What tells whether writes to a book may have been missed: its views, its tables and their triggers of levels, as one text that changes with them. Null unless every table that the view holding reads is permanent and has such a trigger, enabled, on an account column that is NOT NULL, and no function in the view may read what has none.';
 
@@ -107,6 +113,7 @@ COMMENT ON FUNCTION margin_internal.level_sources(regclass) IS
 CREATE FUNCTION margin_internal.sources_are_settled(holding regclass) RETURNS boolean
 LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 BEGIN ATOMIC
     SELECT NOT EXISTS (
         SELECT FROM unnest(margin_internal.view_reads(holding)) AS r,
