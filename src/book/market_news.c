@@ -17,9 +17,8 @@
  * fence, or is about to: PostgreSQL makes a transaction visible first, sends its
  * messages next, and releases its locks last.  So the trigger locks the view that
  * its message names, in a mode that does not conflict with itself, and who wants
- * to take one snapshot for another tries for a lock that does.  He who holds it
- * is asked for: while the snapshot shows his transaction as running, nothing that
- * he does matters.  Otherwise it cannot be known, and the tables are read.
+ * to take one snapshot for another tries for a lock that does.  While somebody
+ * holds it, it cannot be known, and the tables are read.
  *
  * What the transaction itself wrote is seen by its next command, and told only
  * by triggers that may fire later.  But a write locks its table until the end of
@@ -319,54 +318,28 @@ news_abreast(MarketNews *news, Channel channel, Snapshot snapshot)
 	return beyond_fence(fence, snapshot);
 }
 
-/* Whether a snapshot surely shows the transaction of somebody who holds a lock as running. */
+/*
+ * Whether somebody who has locked a relation against writers may be visible already.
+ * Whoever holds the lock may be: PostgreSQL does not tell of those who have
+ * committed and not released it yet (GetLockConflicts() leaves them out).
+ */
 static bool
-seen_running(VirtualTransactionId holder, Snapshot snapshot)
+locker_may_be_seen(Oid relation)
 {
-	volatile PGPROC *proc = MARGIN_PROC_OF(holder);
-	LocalTransactionId before;
-	TransactionId xid;
-
-	if (proc == NULL)
-		return false;
-	before = MARGIN_LXID_OF(proc);
-	pg_read_barrier();
-	xid = proc->xid;
-	pg_read_barrier();
-	return before == holder.localTransactionId && before == MARGIN_LXID_OF(proc) &&
-		TransactionIdIsValid(xid) && XidInMVCCSnapshot(xid, snapshot);
-}
-
-/* Whether somebody who has locked a relation against writers may be visible already. */
-static bool
-locker_may_be_seen(Oid relation, Snapshot snapshot)
-{
-	VirtualTransactionId *holders;
-	LOCKTAG		tag;
-	int			count;
-	bool		seen = false;
-
-	if (ConditionalLockRelationOid(relation, PROBE_LOCK))
-	{
-		UnlockRelationOid(relation, PROBE_LOCK);
-		return false;
-	}
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relation);
-	holders = GetLockConflicts(&tag, PROBE_LOCK, &count);
-	for (int i = 0; i < count && !seen; i++)
-		seen = !seen_running(holders[i], snapshot);
-	pfree(holders);
-	return seen;
+	if (!ConditionalLockRelationOid(relation, PROBE_LOCK))
+		return true;
+	UnlockRelationOid(relation, PROBE_LOCK);
+	return false;
 }
 
 /* Of those who write, and of those who alter a table. */
 static bool
-writer_may_be_seen(const MarketNews *news, Channel channel, Snapshot snapshot)
+writer_may_be_seen(const MarketNews *news, Channel channel)
 {
-	bool		seen = locker_may_be_seen(news->messengers[channel], snapshot);
+	bool		seen = locker_may_be_seen(news->messengers[channel]);
 
 	for (int i = 0; i < MARKET_SOURCES && !seen; i++)
-		seen = sources[i].channel == channel && locker_may_be_seen(news->sources[i], snapshot);
+		seen = sources[i].channel == channel && locker_may_be_seen(news->sources[i]);
 	return seen;
 }
 
@@ -383,7 +356,7 @@ news_steady(MarketNews *news, Channel channel, Snapshot snapshot)
 	if (messenger_of(get_rel_namespace(news->anchor), channel) != news->messengers[channel])
 		altered(news);
 	if (news_written_here(news, channel) || !news_abreast(news, channel, snapshot) ||
-		writer_may_be_seen(news, channel, snapshot))
+		writer_may_be_seen(news, channel))
 		return false;
 	AcceptInvalidationMessages();
 	return news->messages[channel] == before;
