@@ -73,15 +73,6 @@ typedef void json_action_result;
 #define MARGIN_LATEST_COMPLETED_XID (ShmemVariableCache->latestCompletedXid)
 #endif
 
-/* The process that a virtual transaction belongs to, NULL if it is gone, and the transaction that it is in. */
-#if PG_VERSION_NUM >= 170000
-#define MARGIN_PROC_OF(virtual) ProcNumberGetProc((virtual).procNumber)
-#define MARGIN_LXID_OF(proc) ((proc)->vxid.lxid)
-#else
-#define MARGIN_PROC_OF(virtual) BackendIdGetProc((virtual).backendId)
-#define MARGIN_LXID_OF(proc) ((proc)->lxid)
-#endif
-
 /* Rights on functions are asked for like those on anything else since 16. */
 #if PG_VERSION_NUM >= 160000
 #define MARGIN_FUNCTION_ACLCHECK(function, role) object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE)
