@@ -105,13 +105,3 @@ SELECT count(*) FROM (SELECT p FROM (VALUES ('{"balances": {"A": 1}}'::portfolio
 CREATE TEMP TABLE book (p portfolio PRIMARY KEY);
 INSERT INTO book VALUES ('{"balances": {"A": 1}}'), ('{"balances": {"A": 2}}'), ('{}');
 INSERT INTO book VALUES ('{"balances": {"A": 2.00}}');
-
--- whether a portfolio holds anything of a list
-SELECT p, margin.holds_any(p, '{BTC,USDT}', '{}') AS btc, margin.holds_any(p, '{}', '{BTC,C}') AS c,
-       margin.holds_any(p, '{C,NULL}', '{BTC,NULL}') AS neither
-  FROM (VALUES ('{}'::margin.portfolio), ('{"balances": {"BTC": -1, "ETH": 2}}'),
-               ('{"positions": {"C": {"short": 1, "short_cost": 5}}}'),
-               (NULL)) AS v (p);
-SELECT margin.holds_any('{"balances": {"BTC": 1}}', ARRAY[''], '{}');
--- a list that changes from row to row
-SELECT a, margin.holds_any('{"balances": {"B": 1, "D": 1}}', ARRAY[a], '{}') FROM unnest('{A,B,C,D,E}'::text[]) AS a;

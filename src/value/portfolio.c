@@ -4,10 +4,8 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/memutils.h"
 
 #include "base/flat.h"
@@ -430,101 +428,4 @@ portfolio_only_reduces(const struct varlena *before, const struct varlena *after
 	portfolio_open(&rafter, after);
 	reduced = entries_only_reduce(&rbefore, &rafter, BALANCE_AMOUNTS);
 	return entries_only_reduce(&rbefore, &rafter, POSITION_AMOUNTS) && reduced;
-}
-
-/* ---------- who holds what ---------- */
-
-/* Symbols to look for, kept by a call site from row to row. */
-typedef struct Sought
-{
-	struct varlena *array;		/* a copy of what they were read from */
-	SymbolTable symbols;
-	void	  **sorted;
-} Sought;
-
-/* Reads the array unless it is the one of the row before. */
-static void
-seek(Sought *sought, ArrayType *array, MemoryContext context)
-{
-	MemoryContext old;
-	Datum	   *names;
-	bool	   *nulls;
-	int			count;
-	bool		found;
-
-	if (sought->array != NULL && VARSIZE(sought->array) == VARSIZE(array) &&
-		memcmp(sought->array, array, VARSIZE(array)) == 0)
-		return;
-	old = MemoryContextSwitchTo(context);
-	sought->array = memcpy(palloc(VARSIZE(array)), array, VARSIZE(array));
-	symbol_table_init(&sought->symbols, context, sizeof(Symbol));
-	deconstruct_array((ArrayType *) sought->array, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &count);
-	for (int i = 0; i < count; i++)
-	{
-		text	   *name = nulls[i] ? NULL : DatumGetTextPP(names[i]);
-		Symbol		symbol;
-
-		if (name == NULL)
-			continue;
-		symbol = symbol_checked(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), "an asset or contract");
-		(void) symbol_table_add(&sought->symbols, &symbol, &found);
-	}
-	sought->sorted = symbol_table_sorted(&sought->symbols);
-	MemoryContextSwitchTo(old);
-}
-
-/* Binary search: a portfolio is small, what is sought may be all that there is. */
-static bool
-is_sought(const Sought *sought, const Symbol *symbol)
-{
-	int			low = 0;
-	int			high = sought->symbols.count;
-
-	while (low < high)
-	{
-		int			middle = (low + high) / 2;
-		int			order = symbol_cmp(sought->sorted[middle], symbol);
-
-		if (order == 0)
-			return true;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return false;
-}
-
-PG_FUNCTION_INFO_V1(margin_holds_any);
-
-/* holds_any(portfolio, assets text[], contracts text[]) */
-Datum
-margin_holds_any(PG_FUNCTION_ARGS)
-{
-	const struct varlena *portfolio = PG_GETARG_VARLENA_PP(0);
-	Sought	   *sought = fcinfo->flinfo->fn_extra;
-	PortfolioReader reader;
-	bool		result = false;
-
-	if (sought == NULL)
-		sought = fcinfo->flinfo->fn_extra = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, 2 * sizeof(Sought));
-	seek(&sought[0], PG_GETARG_ARRAYTYPE_P(1), fcinfo->flinfo->fn_mcxt);
-	seek(&sought[1], PG_GETARG_ARRAYTYPE_P(2), fcinfo->flinfo->fn_mcxt);
-
-	portfolio_open(&reader, portfolio);
-	while (!result && reader.balances > 0)
-	{
-		Balance		balance;
-
-		portfolio_read_balance(&reader, &balance);
-		result = is_sought(&sought[0], &balance.symbol);
-	}
-	while (!result && reader.balances == 0 && reader.positions > 0)
-	{
-		Position	position;
-
-		portfolio_read_position(&reader, &position);
-		result = is_sought(&sought[1], &position.symbol);
-	}
-	PG_RETURN_BOOL(result);
 }

@@ -123,8 +123,3 @@ CREATE AGGREGATE margin.rollup(margin.portfolio) (
 );
 COMMENT ON AGGREGATE margin.rollup(margin.portfolio) IS
 'sum of portfolios, for instance of sub-accounts, desks or shards; nulls are ignored; null over no rows';
-
-CREATE FUNCTION margin.holds_any(portfolio margin.portfolio, assets text[], contracts text[]) RETURNS boolean
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'margin_holds_any';
-COMMENT ON FUNCTION margin.holds_any(margin.portfolio, text[], text[]) IS
-'whether a portfolio has a balance in one of the assets or a position in one of the contracts; null elements are ignored; null for null; an error for a symbol that is not 1 to 255 bytes long';
