@@ -77,7 +77,7 @@ SELECT pg_temp.room('{"balances": {"COIN": 2, "DUE": -40}}', 'healthy') AS "24 /
 -- Unpriced: null; not kept there when it has prices.
 SELECT pg_temp.room('{"balances": {"UNKNOWN": 1}}', 'healthy') AS "null", pg_temp.room('{"balances": {"UNKNOWN": 1}}', 'unpriced') AS "null",
        pg_temp.room('{"balances": {"USD": 1}}', 'unpriced') AS "0";
--- Null in, null out, but for release ratios.
+-- Null in, null out, but for release ratios, and a null portfolio, that of an account without rows.
 SELECT margin.safe_move(NULL, m, 'healthy', NULL), margin.safe_move('{}', NULL, 'healthy', NULL), margin.safe_move('{}', m, NULL, NULL) FROM m;
 SELECT margin_internal.kept_level(NULL, m, 'healthy', NULL), margin_internal.kept_level('{}', NULL, 'healthy', NULL),
        margin_internal.kept_level('{}', m, NULL, NULL) AS healthy, margin_internal.kept_level('{"balances": {"UNKNOWN": 1}}', m, 'warning', NULL) AS unpriced FROM m;

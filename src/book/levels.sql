@@ -7,12 +7,13 @@
 --
 -- An account begins as healthy.
 --
--- Whoever judges an account to write its level, or to find that it may stay, has
--- locked its row of account_level before, keeps the lock until the transaction
--- ends, and judges in a snapshot (and with a kept level) taken after he got it.
--- Of two judgements of one account the one that gets the row later has waited for
--- the end of the other, so it sees the level that the other left, and all that
--- the other saw.
+-- Whoever judges an account by its rows, to write its level or to find that it may
+-- stay, has locked its row of account_level before, keeps the lock until the
+-- transaction ends, and judges in a snapshot (and with a kept level) taken after
+-- he got it.  Of two judgements of one account the one that gets the row later has
+-- waited for the end of the other, so it sees the level that the other left, and
+-- all that the other saw.  (A tick judges by what is kept, before it locks: then
+-- the row must be the one that was judged, watch.sql says why that is enough.)
 --
 -- What a transaction has written itself and nobody else sees yet is judged by
 -- that transaction, at its end.  Suppose a refresh judges the account without it:
@@ -157,14 +158,12 @@ BEGIN
          WHERE l.account_id = ANY (margin_internal.account_keys(judge_levels.accounts, (NULL::account).account_id))
         OFFSET 0
     ), judged AS MATERIALIZED (
-        SELECT h.account_id, h.level AS from_level, h.portfolio, coalesce(w.level, 'healthy') AS to_level,
+        SELECT h.account_id, h.level AS from_level, h.portfolio, w.level AS to_level,
                CASE WHEN here.present IS NULL THEN -2 ELSE margin_internal.epoch_for(here.present, 0, w.room) END AS epoch,
-               coalesce(w.room, 0) AS room, coalesce(w.mask, 0) AS mask
+               coalesce(w.room, 0) AS room, w.mask
           FROM held AS h
-         CROSS JOIN LATERAL (SELECT w.level, w.room, w.mask FROM margin_internal.watch_account(h.portfolio, here.given, h.level, here.ratios, margin_internal.room_wanted(0)) AS w WHERE here.present IS NOT NULL
-                             UNION ALL
-                             SELECT margin_internal.kept_level(h.portfolio, here.given, h.level, here.ratios), NULL, NULL WHERE here.present IS NULL
-                             OFFSET 0) AS w
+         CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(h.portfolio, here.given, h.level, here.ratios,
+                                               CASE WHEN here.present IS NULL THEN 'Infinity' ELSE margin_internal.room_wanted(0) END) OFFSET 0) AS w
     ), written AS (
         UPDATE account_level AS l
            SET level = j.to_level, since = CASE WHEN j.to_level = l.level THEN l.since ELSE now() END,
@@ -248,7 +247,7 @@ BEGIN
     INSERT INTO account_level (account_id, level, portfolio, epoch, room, mask)
     SELECT a.account_id, 'healthy', h.portfolio,
            CASE WHEN enter_levels.present IS NULL OR w.level <> 'healthy' THEN -2 ELSE margin_internal.epoch_for(enter_levels.present, 0, w.room) END,
-           coalesce(w.room, 0), coalesce(w.mask, 0)
+           coalesce(w.room, 0), w.mask
       FROM unnest(margin_internal.account_keys(enter_levels.accounts, (NULL::account).account_id)) AS a (account_id)
       LEFT JOIN (SELECT b.account_id, b.portfolio
                    FROM account_portfolio AS b
@@ -410,13 +409,13 @@ AS $$
 #variable_conflict use_column
 <<here>>
 DECLARE
-    living CONSTANT bigint[] := ARRAY(SELECT e.epoch FROM level_epoch AS e JOIN level_basis AS b ON b.basis = e.basis WHERE b.market IS NOT NULL);
+    living CONSTANT bigint[] := ARRAY(SELECT e.epoch FROM level_epoch AS e);
     expected CONSTANT bigint := (SELECT nullif(count(*), 0) FROM account_level);
 BEGIN
     WITH judged AS MATERIALIZED (
         SELECT j.account_id, j.kept, j.epoch, j.was, j.portfolio, j.held
           FROM (SELECT coalesce(h.account_id, l.account_id) AS account_id, l.level AS kept, l.epoch, l.portfolio AS was, h.portfolio,
-                       coalesce(margin_internal.kept_level(h.portfolio, judge_everyone.given, coalesce(l.level, 'healthy'), judge_everyone.ratios), 'healthy') AS held
+                       margin_internal.kept_level(h.portfolio, judge_everyone.given, coalesce(l.level, 'healthy'), judge_everyone.ratios) AS held
                   FROM (SELECT a.account_id, a.portfolio
                           FROM (SELECT b.account_id, b.portfolio, row_number() OVER () AS n
                                   FROM account_portfolio AS b
@@ -427,11 +426,11 @@ BEGIN
          WHERE j.kept IS NULL OR j.held <> j.kept
             OR judge_everyone.present IS NOT NULL AND (NOT margin_internal.same_holdings(j.was, j.portfolio) OR j.epoch = -2 OR j.epoch >= 0 AND j.epoch <> ALL (here.living))
     ), free AS (
-        SELECT j.account_id, j.portfolio, w.mask, margin_internal.epoch_for(judge_everyone.present, j.epoch, w.room) AS epoch, w.room
+        SELECT j.account_id, j.portfolio, w.mask, margin_internal.epoch_for(judge_everyone.present, j.epoch, w.room) AS epoch, coalesce(w.room, 0) AS room
           FROM judged AS j
           JOIN account_level AS l ON l.account_id = j.account_id AND l.epoch = j.epoch AND l.level = j.kept AND margin_internal.same_holdings(l.portfolio, j.was)
-         CROSS JOIN LATERAL (SELECT coalesce(w.mask, 0) AS mask, CASE WHEN j.portfolio IS NULL THEN 1 ELSE coalesce(w.room, 0) END AS room
-                               FROM margin_internal.watch_account(j.portfolio, judge_everyone.given, j.held, judge_everyone.ratios, margin_internal.room_wanted(j.epoch)) AS w OFFSET 0) AS w
+         CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(j.portfolio, judge_everyone.given, j.held, judge_everyone.ratios,
+                                                                         margin_internal.room_wanted(j.epoch)) OFFSET 0) AS w
          WHERE judge_everyone.present IS NOT NULL AND j.held = j.kept
            FOR NO KEY UPDATE OF l SKIP LOCKED
     ), written AS (
@@ -500,8 +499,9 @@ DECLARE
     strayed record;
 BEGIN
     IF keep THEN
+        -- an anchor holds for what is kept of its account; that is compared below
         IF NOT watched THEN
-            UPDATE level_basis SET market = NULL, sources = NULL WHERE market IS NOT NULL OR level_basis.sources IS NOT NULL;
+            UPDATE level_basis AS b SET sources = NULL WHERE b.sources IS NOT NULL;
         END IF;
         present := coalesce(margin_internal.present_epoch(given, ratios), (SELECT max(e.epoch) + 1 FROM level_epoch AS e), 0);
     END IF;

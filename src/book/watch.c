@@ -270,8 +270,11 @@ margin_out_of_room(PG_FUNCTION_ARGS)
 	int			count;
 	const double *moves = elements_of(PG_GETARG_ARRAYTYPE_P(2), FLOAT8OID, &count);
 
-	Assert(count == MASK_BITS + 1);
-	for (int i = 0; mask != 0 && i < Min(count, MASK_BITS); i++, mask >>= 1)
+	if (count != MASK_BITS + 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("%d moves instead of %d", count, MASK_BITS + 1)));
+	for (int i = 0; mask != 0; i++, mask >>= 1)
 	{
 		if ((mask & 1) != 0 && moves[i] > room)
 			PG_RETURN_BOOL(true);

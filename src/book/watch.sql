@@ -187,7 +187,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM margin_internal.enter(TG_RELID);
-    UPDATE level_basis SET market = NULL, sources = NULL;
+    UPDATE level_basis SET sources = NULL;
     RETURN NULL;
 END
 $$;
@@ -334,9 +334,8 @@ BEGIN
                 WHERE a.epoch = m.epoch AND a.room <= m.moves[65] AND margin_internal.out_of_room(a.mask, a.room, m.moves)
                OFFSET 0) AS l
     ), judged AS MATERIALIZED (
-        SELECT n.account_id, n.level, n.epoch, n.portfolio, coalesce(w.level, 'healthy') AS held, coalesce(w.mask, 0) AS mask,
-               margin_internal.epoch_for(judge_moved.present, n.epoch, CASE WHEN n.portfolio IS NULL THEN 1 ELSE w.room END) AS epoch_now,
-               CASE WHEN n.portfolio IS NULL THEN 1 ELSE coalesce(w.room, 0) END AS room
+        SELECT n.account_id, n.level, n.epoch, n.portfolio, w.level AS held, w.mask, coalesce(w.room, 0) AS room,
+               margin_internal.epoch_for(judge_moved.present, n.epoch, w.room) AS epoch_now
           FROM near AS n
          CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(n.portfolio, judge_moved.given, n.level, judge_moved.ratios,
                                                                          margin_internal.room_wanted(n.epoch, n.mask, judge_moved.present, here.largest)) OFFSET 0) AS w
@@ -424,7 +423,7 @@ BEGIN
         SELECT j.account_id::text, j.level, j.judged,
                concat_ws(', ', CASE WHEN j.level IS NULL THEN 'never judged' WHEN j.level <> j.judged THEN 'level' END, CASE WHEN j.strayed THEN 'portfolio' END)
           FROM (SELECT coalesce(p.account_id, l.account_id) AS account_id, l.level,
-                       coalesce(margin_internal.kept_level(p.portfolio, here.given, coalesce(l.level, 'healthy'), here.ratios), 'healthy') AS judged,
+                       margin_internal.kept_level(p.portfolio, here.given, coalesce(l.level, 'healthy'), here.ratios) AS judged,
                        here.watched AND l.account_id IS NOT NULL AND NOT margin_internal.same_holdings(l.portfolio, p.portfolio) AS strayed
                   FROM (SELECT * FROM account_portfolio AS h WHERE h.account_id IS NOT NULL) AS p
                   FULL JOIN account_level AS l ON l.account_id = p.account_id) AS j

@@ -191,8 +191,11 @@ largest_proven(const SafeProof *proof, const SafeGoal *goals, int ngoals, double
 }
 
 /*
- * In units of the 8th decimal; 0 where the account is not kept at that level even now, or there is less than "least".  With a
- * "least" to three digits, rounded down: fewer digits in, faster proof.
+ * In units of the 8th decimal; 0 where the account is not kept at that level even now.
+ *
+ * With a "least" it is 0 below that, too, and else rounded down to three digits:
+ * who only wants to know whom to leave alone is answered faster, as numbers of
+ * fewer digits are multiplied.
  */
 int64
 room_of_level(const Valuation *v, const Market *market, Level level, const ReleaseRatios *ratios, double least)
@@ -380,8 +383,10 @@ margin_kept_level(PG_FUNCTION_ARGS)
 	ReleaseRatios ratios;
 	Valuation	v;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+	if (PG_ARGISNULL(1))
 		PG_RETURN_NULL();
+	if (PG_ARGISNULL(0))
+		return level_datum(fcinfo, LEVEL_HEALTHY);
 	market = market_argument(fcinfo);
 	ratios_argument(&ratios, fcinfo);
 	value_portfolio(&v, PG_GETARG_DATUM(0), market, VALUE_MAINTENANCE);
@@ -413,16 +418,17 @@ Datum
 margin_watch_account(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc = watch_result(fcinfo);
-	Watched		watched;
+	Watched		watched = {.level = LEVEL_HEALTHY, .room = ROOM_ALL};
 	ReleaseRatios ratios;
 	Datum		values[3];
 	bool		nulls[3] = {false, false, false};
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+	if (PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	ratios_argument(&ratios, fcinfo);
-	watch_account(&watched, PG_GETARG_DATUM(0), market_argument(fcinfo), level_argument(fcinfo), &ratios,
-				  PG_ARGISNULL(4) ? 0 : PG_GETARG_FLOAT8(4));
+	if (!PG_ARGISNULL(0))
+		watch_account(&watched, PG_GETARG_DATUM(0), market_argument(fcinfo), level_argument(fcinfo), &ratios,
+					  PG_ARGISNULL(4) ? 0 : PG_GETARG_FLOAT8(4));
 	values[0] = level_datum(fcinfo, watched.level);
 	values[1] = Float8GetDatum(room_below(watched.room));
 	nulls[1] = watched.level == LEVEL_UNPRICED;

@@ -25,14 +25,14 @@ COMMENT ON COLUMN account_level.portfolio IS 'what the account holds as of the l
 
 CREATE TABLE level_basis (
     basis           bigint,
-    market          margin.market,
+    market          margin.market NOT NULL,
     release_ratios  numeric[],
     sources         text,
     CONSTRAINT level_basis_pkey PRIMARY KEY (basis)
 );
 COMMENT ON TABLE level_basis IS 'the terms by which accounts were judged that are anchored to an epoch; kept by refresh_levels()';
 COMMENT ON COLUMN level_basis.basis IS 'rises; the last one is in use';
-COMMENT ON COLUMN level_basis.market IS 'a market of these terms, whatever its prices; null: void, who was judged by it is judged again';
+COMMENT ON COLUMN level_basis.market IS 'a market of these terms, whatever its prices';
 COMMENT ON COLUMN level_basis.release_ratios IS 'of warning, margin_call and liquidation';
 COMMENT ON COLUMN level_basis.sources IS 'the tables that the book read and their triggers, as of level_sources(); null: writes may have been missed';
 
