@@ -296,4 +296,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin.take_snapshot(name, margin.snapshot_form) IS
-'stores the market of a book and the portfolio and valuation of every account, as one statement sees them, and returns the time that names the snapshot; null for null. Form changes stores all portfolios at first, each UTC day, and when as many have changed as there are accounts; it needs READ COMMITTED. For the owner of the book, one at a time; an error where prepare_snapshots() has made no partition for the day, or where row security hides rows. margin.progress says how far it is';
+'stores the market of a book and the portfolio and valuation of every account, as one statement sees them (portfolios as of the last commit where they are kept with the levels), and returns the time that names the snapshot; null for null. Form changes stores all portfolios at first, each UTC day, and when as many have changed as there are accounts; it needs READ COMMITTED. For the owner of the book, one at a time; an error where prepare_snapshots() has made no partition for the day, or where row security hides rows. margin.progress says how far it is';
