@@ -16,6 +16,7 @@ typedef struct ReadState
 	const JsonReader *reader;
 	int			depth;			/* objects that are open */
 	char	   *keys[MOST_DEPTH];	/* the current key of each */
+	int			elements;		/* of the list that is open, -1: none */
 } ReadState;
 
 static pg_noreturn void
@@ -32,6 +33,8 @@ object_start(void *arg)
 {
 	ReadState  *state = arg;
 
+	if (state->elements >= 0)
+		bad_structure(state->reader, psprintf("The list of \"%s\" must hold numbers.", state->keys[state->depth - 1]));
 	if (state->depth >= state->reader->max_depth)
 		bad_structure(state->reader, psprintf("Objects may be nested %d deep at most.", state->reader->max_depth));
 	if (state->depth > 0)
@@ -60,7 +63,21 @@ field_start(void *arg, char *key, bool isnull pg_attribute_unused())
 static json_action_result
 array_start(void *arg)
 {
-	bad_structure(((ReadState *) arg)->reader, "Arrays are not part of it.");
+	ReadState  *state = arg;
+
+	if (state->reader->element == NULL || state->depth == 0 || state->elements >= 0)
+		bad_structure(state->reader, "Arrays are not part of it.");
+	state->elements = 0;
+	JSON_ACTION_DONE;
+}
+
+static json_action_result
+array_end(void *arg)
+{
+	ReadState  *state = arg;
+
+	state->reader->list(state->reader->arg, state->depth, state->keys[state->depth - 1], state->elements);
+	state->elements = -1;
 	JSON_ACTION_DONE;
 }
 
@@ -71,14 +88,17 @@ scalar(void *arg, char *token, JsonTokenType kind)
 
 	if (state->depth == 0)
 		bad_structure(state->reader, "It must be a JSON object.");
-	state->reader->value(state->reader->arg, state->depth, state->keys[state->depth - 1], token, kind);
+	if (state->elements >= 0)
+		state->reader->element(state->reader->arg, state->depth, state->keys[state->depth - 1], state->elements++, token, kind);
+	else
+		state->reader->value(state->reader->arg, state->depth, state->keys[state->depth - 1], token, kind);
 	JSON_ACTION_DONE;
 }
 
 void
 json_read(const JsonReader *reader, char *json, int len)
 {
-	ReadState	state = {reader, 0, {0}};
+	ReadState	state = {reader, 0, {0}, -1};
 	JsonSemAction actions = {0};
 
 	Assert(reader->max_depth <= MOST_DEPTH);
@@ -87,6 +107,7 @@ json_read(const JsonReader *reader, char *json, int len)
 	actions.object_end = object_end;
 	actions.object_field_start = field_start;
 	actions.array_start = array_start;
+	actions.array_end = array_end;
 	actions.scalar = scalar;
 	pg_parse_json_or_ereport(margin_json_lexer(json, len), &actions);
 }

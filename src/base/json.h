@@ -4,7 +4,8 @@
  *
  * PostgreSQL's own parser does the work; unlike jsonb it shows repeated keys
  * and never turns a number into a double.  The reader adds what our types
- * share: objects only, to a fixed depth, and messages that name the type.
+ * share: objects, to a fixed depth, lists of numbers where a type has them,
+ * and messages that name the type.
  */
 #ifndef MARGIN_JSON_H
 #define MARGIN_JSON_H
@@ -22,6 +23,10 @@ typedef struct JsonReader
 	void		(*open) (void *arg, int depth, const char *key);
 	/* A number, string, true, false or null under this key, at the depth of its object. */
 	void		(*value) (void *arg, int depth, const char *key, const char *token, JsonTokenType kind);
+	/* The same of an element of a list, by its number from 0; NULL: the type has no lists. */
+	void		(*element) (void *arg, int depth, const char *key, int number, const char *token, JsonTokenType kind);
+	/* A list under this key has ended. */
+	void		(*list) (void *arg, int depth, const char *key, int count);
 } JsonReader;
 
 extern void json_read(const JsonReader *reader, char *json, int len);

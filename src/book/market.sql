@@ -36,7 +36,8 @@ BEGIN
                        (SELECT margin.schedule(t.lower_bound, t.maintenance_rate)
                           FROM liability_tier AS t
                          WHERE t.asset = a.asset AND t.valid_from <= as_of
-                         GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1))::margin.asset_terms
+                         GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1),
+                       NULL, NULL, NULL, NULL)::margin.asset_terms
               FROM asset AS a
               LEFT JOIN index_price AS p ON p.asset = a.asset
               LEFT JOIN LATERAL (
@@ -46,7 +47,8 @@ BEGIN
         ARRAY(
             SELECT ROW(c.contract, c.settle, c.base, c.contract_size,
                        CASE WHEN (clock - p.updated_at > c.max_age) IS NOT TRUE THEN p.price END,
-                       r.maintenance, r.initial, nullif(c.netting, 'leg')::margin.netting, c.closing_fee)::margin.contract_terms
+                       r.maintenance, r.initial, nullif(c.netting, 'leg')::margin.netting, c.closing_fee,
+                       NULL, NULL, NULL)::margin.contract_terms
               FROM contract AS stated
               LEFT JOIN LATERAL (
                         SELECT * FROM contract_change AS t
@@ -136,7 +138,8 @@ BEGIN
     RETURN (SELECT margin.market(
         ARRAY(
             SELECT ROW(a.asset, CASE WHEN (clock - h.updated_at > CASE WHEN ch.asset IS NULL THEN t.max_age ELSE ch.max_age END) IS NOT TRUE THEN h.price END,
-                       a.tiers, a.tier_unit, a.liability_weight, a.requirement_weight, a.liability_maintenance)::margin.asset_terms
+                       a.tiers, a.tier_unit, a.liability_weight, a.requirement_weight, a.liability_maintenance,
+                       NULL, NULL, a.initial_tiers, a.initial_liability_weight)::margin.asset_terms
               FROM margin.assets(terms) AS a
               JOIN asset AS t ON t.asset = a.asset
               LEFT JOIN LATERAL (SELECT c.asset, c.max_age FROM asset_change AS c
@@ -148,7 +151,8 @@ BEGIN
         ARRAY(
             SELECT ROW(a.contract, a.settle, a.base, a.contract_size,
                        CASE WHEN (clock - h.updated_at > CASE WHEN ch.contract IS NULL THEN t.max_age ELSE ch.max_age END) IS NOT TRUE THEN h.price END,
-                       a.maintenance, a.initial, a.netting, a.closing_fee)::margin.contract_terms
+                       a.maintenance, a.initial, a.netting, a.closing_fee,
+                       a.opening_fee, a.tier_unit, a.order_maintenance)::margin.contract_terms
               FROM margin.contracts(terms) AS a
               JOIN contract AS t ON t.contract = a.contract
               LEFT JOIN LATERAL (SELECT c.contract, c.max_age FROM contract_change AS c

@@ -214,8 +214,14 @@ static bool
 put_price(const QuoteTable *quotes, int number, const Decimal *price)
 {
 	Market	   *market = quotes->reading->market;
+	AssetQuote	quote;
 
-	return quotes->contracts ? market_put_mark(market, number, price) : market_put_price(market, number, price);
+	if (quotes->contracts)
+		return market_put_mark(market, number, price);
+	if (price == NULL)
+		return market_put_quote(market, number, NULL);
+	quote = plain_quote(price);
+	return market_put_quote(market, number, &quote);
 }
 
 /* Looks at one row, and puts its price into the market; false if that takes more. */

@@ -187,11 +187,12 @@ explain_collateral(const Explanation *explanation, const AssetLine *line)
 	const MarketAsset *terms = line->terms;
 	Row			row = asset_row(line, "collateral_value");
 	Decimal		price_buffer;
+	Decimal		tiered;
 
 	if (dec_sign(&line->equity) < 0)
 		return;
 	if (terms->priced)
-		row.price = dec_flat(&terms->price, market, &price_buffer);
+		row.price = dec_flat(&terms->low, market, &price_buffer);
 	if (terms->tiers == 0)
 	{
 		row.item = "not collateral";
@@ -205,7 +206,8 @@ explain_collateral(const Explanation *explanation, const AssetLine *line)
 	{
 		row.unit = usd();
 		row.price = NULL;
-		put_slices(explanation, row, market_schedule(market, terms->tiers), &line->net_value);
+		tiered_amount(&tiered, line, market);
+		put_slices(explanation, row, market_schedule(market, terms->tiers), &tiered);
 	}
 	else
 		put_slices(explanation, row, market_schedule(market, terms->tiers), &line->equity);
@@ -226,7 +228,7 @@ explain_debt(const Explanation *explanation, const AssetLine *line)
 	row.item = "debt";
 	row.amount = &debt;
 	row.weight = dec_flat(&line->terms->liability_weight, market, &weight_buffer);
-	row.price = dec_flat(&line->terms->price, market, &price_buffer);
+	row.price = dec_flat(&line->terms->high, market, &price_buffer);
 	put_row(explanation, &row);
 }
 
@@ -243,7 +245,7 @@ explain_debt_margin(const Explanation *explanation, const AssetLine *line, const
 		return;
 	dec_neg(&debt, &line->equity);
 	row.item = "debt";
-	row.price = dec_flat(&line->terms->price, market, &price_buffer);
+	row.price = dec_flat(&line->terms->high, market, &price_buffer);
 	put_slices(explanation, row, market_schedule(market, line->terms->liability_maintenance), &debt);
 }
 
@@ -297,16 +299,16 @@ put_maintenance(const Explanation *explanation, Row row, const MarketContract *c
 }
 
 static void
-put_initial(const Explanation *explanation, Row row, const MarketContract *contract, const SideRequirement *leg)
+put_initial(const Explanation *explanation, Row row, const MarketContract *contract, const LegRequirement *leg)
 {
 	switch (leg->reason)
 	{
 		case INITIAL_BY_MAINTENANCE:
-			put_maintenance(explanation, row, contract, &leg->notional);
+			put_maintenance(explanation, row, contract, &leg->leg.notional);
 			break;
 		case INITIAL_BY_RATE:
 			row.item = "initial rate";
-			put_slices(explanation, row, market_schedule(explanation->market, contract->initial), &leg->notional);
+			put_slices(explanation, row, market_schedule(explanation->market, contract->initial), &leg->leg.notional);
 			break;
 		case INITIAL_BY_LEVERAGE:
 			row.item = "leverage";
@@ -320,11 +322,11 @@ static void
 explain_requirement(const Explanation *explanation, const PositionLine *line, bool initial)
 {
 	const Market *market = explanation->market;
-	SideRequirement legs[2];
+	LegRequirement legs[2];
 	Decimal		weight_buffer;
 	Decimal		price_buffer;
 
-	require_sides(legs, line, market);
+	position_legs(legs, line, market, false);
 	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
 	{
 		Row			row = position_row(explanation, line, i, initial ? "initial_margin" : "maintenance_margin");
@@ -332,7 +334,7 @@ explain_requirement(const Explanation *explanation, const PositionLine *line, bo
 		if (dec_is_zero(&line->position.sides[i].quantity))
 			continue;
 		row.weight = dec_flat(&line->settle->requirement_weight, market, &weight_buffer);
-		row.price = dec_flat(&line->settle->price, market, &price_buffer);
+		row.price = dec_flat(&line->settle->high, market, &price_buffer);
 		if (initial ? !legs[i].opens : !legs[i].maintains)
 		{
 			row.item = "netted out";
@@ -343,7 +345,7 @@ explain_requirement(const Explanation *explanation, const PositionLine *line, bo
 		else if (initial)
 			put_initial(explanation, row, line->terms, &legs[i]);
 		else
-			put_maintenance(explanation, row, line->terms, &legs[i].notional);
+			put_maintenance(explanation, row, line->terms, &legs[i].leg.notional);
 	}
 }
 

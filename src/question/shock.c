@@ -190,6 +190,22 @@ move_price(Decimal *price, bool *given, const PriceMove *move)
 	*given |= move->absolute;
 }
 
+/* The bounds of a doubtful price move with it; a price that is given is not in doubt. */
+static void
+move_quote(AssetTerms *asset, const PriceMove *move)
+{
+	if (move == NULL)
+		return;
+	if (move->absolute)
+		asset->has_low = asset->has_high = false;
+	else if (asset->priced)
+	{
+		dec_mul(&asset->quote.low, &asset->quote.low, &move->value);
+		dec_mul(&asset->quote.high, &asset->quote.high, &move->value);
+	}
+	move_price(&asset->quote.price, &asset->priced, move);
+}
+
 /* How an asset's price changes, as two numbers of that proportion; false where it does not. */
 static bool
 price_change(Decimal *before, Decimal *after, const MoveIndex *index, const Market *market, int number)
@@ -264,7 +280,7 @@ shock_market(const Market *market, const Scenario *scenario, bool linked)
 		AssetTerms *asset = symbol_table_record(&terms.assets, i);
 
 		CHECK_FOR_INTERRUPTS();
-		move_price(&asset->price, &asset->priced, index.assets[i]);
+		move_quote(asset, index.assets[i]);
 	}
 	for (uint32 i = 0; i < market->ncontracts; i++)
 	{

@@ -37,7 +37,11 @@ static void
 put_asset_prices(StringInfo block, Size offset, const MarketAsset *asset, const Market *shocked)
 {
 	((MarketAsset *) (block->data + offset))->priced = asset->priced;
+	((MarketAsset *) (block->data + offset))->doubtful = asset->doubtful;
 	put_number(block, offset + offsetof(MarketAsset, price), &asset->price, shocked);
+	put_number(block, offset + offsetof(MarketAsset, low), &asset->low, shocked);
+	put_number(block, offset + offsetof(MarketAsset, high), &asset->high, shocked);
+	put_number(block, offset + offsetof(MarketAsset, initial_liability_price), &asset->initial_liability_price, shocked);
 	put_number(block, offset + offsetof(MarketAsset, liability_price), &asset->liability_price, shocked);
 	put_number(block, offset + offsetof(MarketAsset, requirement_price), &asset->requirement_price, shocked);
 }

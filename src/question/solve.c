@@ -118,13 +118,12 @@ account_own_market(const Account *account, const Decimal *unit)
 	result = market_flatten(&terms);
 	for (uint32 i = 0; unit != NULL && i < result->nassets; i++)
 	{
-		Decimal		buffer;
-		Decimal		price;
+		AssetQuote	quote;
 
 		if (!market_assets(result)[i].priced)
 			continue;
-		dec_mul(&price, dec_flat(&market_assets(result)[i].price, result, &buffer), unit);
-		result = market_set_price(result, i, &price);
+		quote = quote_times(result, i, unit);
+		result = market_set_quote(result, i, &quote);
 	}
 	return result;
 }

@@ -168,6 +168,7 @@ last_slope(const AmountSearch *search, Decimal *n)
 	const Tier *tier = tiers == NULL ? NULL : &tiers->tiers[tiers->count - 1];
 	Decimal		bound = DEC_ZERO;
 	Decimal		per_step = search->step;
+	Decimal		tiered;
 	Decimal		buffer;
 	bool		by_value = line->terms->tier_unit == TIERS_IN_VALUE;
 
@@ -175,12 +176,13 @@ last_slope(const AmountSearch *search, Decimal *n)
 		bound = *dec_flat(&tier->bound, tiers, &buffer);
 	if (by_value)
 	{
-		Decimal		price = account_number(account, &line->terms->price);
+		Decimal		price = account_number(account, &line->terms->low);
 
 		dec_mul(&per_step, &per_step, &price);
 	}
 	/* rounded up: minus the floor of minus */
-	dec_sub(n, by_value ? &line->net_value : &line->equity, &bound);
+	tiered_amount(&tiered, line, account->market);
+	dec_sub(n, &tiered, &bound);
 	dec_div_floor(n, n, &per_step);
 	dec_neg(n, n);
 	if (dec_sign(n) < 0)

@@ -65,13 +65,12 @@ move_prices(BufferSearch *search, const Decimal *factor)
 	for (int i = 0; i < v->nassets; i++)
 	{
 		int			asset = v->assets[i].asset;
-		Decimal		buffer;
-		Decimal		price;
+		AssetQuote	quote;
 
 		if (asset < 0 || !market_assets(search->market)[asset].priced)
 			continue;
-		dec_mul(&price, dec_flat(&market_assets(search->market)[asset].price, search->market, &buffer), factor);
-		search->moved = market_set_price(search->moved, asset, &price);
+		quote = quote_times(search->market, asset, factor);
+		search->moved = market_set_quote(search->moved, asset, &quote);
 	}
 	account_market_changed(search->account, search->moved);
 }

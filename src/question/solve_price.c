@@ -109,13 +109,15 @@ list_measures(const Account *account, int *count)
 	{
 		const AssetLine *line = &v->assets[i];
 		Decimal		debt;
+		Decimal		tiered;
 
 		if (line->terms == NULL)
 			continue;
+		tiered_amount(&tiered, line, market);
 		dec_neg(&debt, &line->equity);
 		put_measure(&to, NULL, &line->equity);
 		put_measure(&to, market_schedule(market, line->terms->tiers),
-					line->terms->tier_unit == TIERS_IN_VALUE ? &line->net_value : &line->equity);
+					&tiered);
 		put_measure(&to, market_schedule(market, line->terms->liability_maintenance), &debt);
 	}
 	for (int i = 0; i < v->npositions; i++)

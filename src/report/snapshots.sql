@@ -81,14 +81,16 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
     SELECT margin.market(
         ARRAY(SELECT ROW(a.asset, p.price, a.tiers, a.tier_unit, a.liability_weight, a.requirement_weight,
-                         a.liability_maintenance)::margin.asset_terms
+                         a.liability_maintenance, p.low, p.high, a.initial_tiers, a.initial_liability_weight)::margin.asset_terms
                 FROM margin.assets(market) AS a LEFT JOIN margin.assets(prices) AS p ON p.asset = a.asset),
         ARRAY(SELECT ROW(c.contract, c.settle, c.base, c.contract_size, p.mark, c.maintenance, c.initial, c.netting,
-                         c.closing_fee)::margin.contract_terms
+                         c.closing_fee, c.opening_fee, c.tier_unit, c.order_maintenance)::margin.contract_terms
                 FROM margin.contracts(market) AS c LEFT JOIN margin.contracts(prices) AS p ON p.contract = c.contract),
         (SELECT l.margin_ratio FROM margin.thresholds(market) AS l WHERE l.level = 'warning'),
         (SELECT l.margin_ratio FROM margin.thresholds(market) AS l WHERE l.level = 'margin_call'),
-        (SELECT l.margin_ratio FROM margin.thresholds(market) AS l WHERE l.level = 'liquidation'));
+        (SELECT l.margin_ratio FROM margin.thresholds(market) AS l WHERE l.level = 'liquidation'),
+        (SELECT r.value FROM margin.rules(market) AS r WHERE r.rule = 'orders_reduce_equity')::margin.order_reduction,
+        (SELECT r.value FROM margin.rules(market) AS r WHERE r.rule = 'liability_rule')::margin.liability_rule);
 END;
 COMMENT ON FUNCTION margin.with_prices(margin.market, margin.market) IS
 'the parameters of one market at the index and mark prices of another: assets, contracts and thresholds are those of the first; what the second has no price for has none; null for null';

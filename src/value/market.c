@@ -12,9 +12,8 @@
 
 #include "base/flat.h"
 #include "value/market.h"
+#include "value/market_fields.h"
 
-const char *const tier_unit_names[] = {"quantity", "value", NULL};
-const char *const netting_names[] = {"leg", "larger", "net", NULL};
 const char *const threshold_names[] = {"warning", "margin_call", "liquidation", NULL};
 const Decimal threshold_defaults[THRESHOLDS] = {{{7}, 0, 1}, {{85}, 0, 2}, {{1}, 0, 0}};
 
@@ -96,6 +95,8 @@ market_terms_init(MarketTerms *terms)
 	symbol_table_init(&terms->assets, CurrentMemoryContext, sizeof(AssetTerms));
 	symbol_table_init(&terms->contracts, CurrentMemoryContext, sizeof(ContractTerms));
 	memcpy(terms->thresholds, threshold_defaults, sizeof(terms->thresholds));
+	terms->orders_reduce_equity = REDUCE_NOTHING;
+	terms->liability_rule = LIABILITY_SUM;
 }
 
 /* Terms of an asset, with the defaults of SPEC 2 where they are new. */
@@ -117,13 +118,6 @@ market_add_contract(MarketTerms *terms, const Symbol *symbol, bool *found)
 
 /* ---------- validation ---------- */
 
-typedef enum Least
-{
-	ABOVE_ZERO,
-	NOT_NEGATIVE,
-	AT_LEAST_ONE
-} Least;
-
 /* Makes a number canonical and refuses it below its least value. */
 static void
 check_number(Decimal *value, Least least, const char *what, const char *kind, const Symbol *symbol)
@@ -144,6 +138,32 @@ check_number(Decimal *value, Least least, const char *what, const char *kind, co
 				 errdetail("At most %d digits are allowed on each side of the decimal point.", DEC_INPUT_DIGITS)));
 }
 
+static bool
+is_given(const MarketField *field, const void *terms)
+{
+	return field->given == 0 || *CONST_FIELD_AT(bool, terms, field->given);
+}
+
+/* Whatever a field may not be by itself. */
+static void
+check_field(const MarketField *field, void *terms, const char *kind, const Symbol *symbol)
+{
+	const Schedule *schedule;
+
+	if (field->kind == FIELD_NUMBER && is_given(field, terms))
+		check_number(FIELD_AT(Decimal, terms, field->terms), field->least, field->what, kind, symbol);
+	if (field->kind != FIELD_SCHEDULE)
+		return;
+	schedule = *FIELD_AT(const Schedule *, terms, field->terms);
+	if (schedule == NULL)
+		return;
+	/* collateral ratios never rise, rates of what is required never fall */
+	if (field->terms == offsetof(AssetTerms, tiers) || field->terms == offsetof(AssetTerms, initial_tiers))
+		schedule_check_ratios(schedule, psprintf("%s of %s \"%s\"", field->what, kind, symbol_text(symbol)));
+	else
+		schedule_check_rising(schedule, psprintf("%s of %s \"%s\"", field->what, kind, symbol_text(symbol)));
+}
+
 /* A product that the market keeps beside its factors, canonical as they are. */
 static inline void
 derive(Decimal *r, const Decimal *factor, const Decimal *price)
@@ -152,49 +172,120 @@ derive(Decimal *r, const Decimal *factor, const Decimal *price)
 	dec_normalize(r);
 }
 
-static void
-complete_asset(AssetTerms *asset)
+AssetQuote
+plain_quote(const Decimal *price)
 {
-	const Symbol *symbol = &asset->symbol;
+	AssetQuote	quote = {*price, *price, *price};
 
-	check_number(&asset->liability_weight, AT_LEAST_ONE, "liability weight", "asset", symbol);
-	check_number(&asset->requirement_weight, ABOVE_ZERO, "requirement weight", "asset", symbol);
-	if (asset->tiers != NULL)
-		schedule_check_ratios(asset->tiers, psprintf("collateral ratio of asset \"%s\"", symbol_text(symbol)));
-	if (asset->liability_maintenance != NULL)
-		schedule_check_rising(asset->liability_maintenance,
-							  psprintf("liability maintenance rate of asset \"%s\"", symbol_text(symbol)));
+	return quote;
+}
+
+/* The quote of an asset with a price, moved as a whole. */
+AssetQuote
+quote_times(const Market *market, int number, const Decimal *factor)
+{
+	const MarketAsset *asset = &market_assets(market)[number];
+	AssetQuote	quote;
+	Decimal		buffer;
+
+	dec_mul(&quote.price, dec_flat(&asset->price, market, &buffer), factor);
+	dec_mul(&quote.low, dec_flat(&asset->low, market, &buffer), factor);
+	dec_mul(&quote.high, dec_flat(&asset->high, market, &buffer), factor);
+	return quote;
+}
+
+/* What follows from the quote and the weights of an asset: all that a change of its price changes. */
+void
+asset_terms_price(AssetTerms *asset)
+{
+	AssetQuote *quote = &asset->quote;
+
 	if (!asset->priced)
-		return;
-	check_number(&asset->price, ABOVE_ZERO, "price", "asset", symbol);
-	derive(&asset->liability_price, &asset->liability_weight, &asset->price);
-	derive(&asset->requirement_price, &asset->requirement_weight, &asset->price);
+	{
+		asset->has_low = asset->has_high = false;
+		quote->price = DEC_ZERO;
+	}
+	dec_normalize(&quote->price);
+	if (!asset->has_low)
+		quote->low = quote->price;
+	if (!asset->has_high)
+		quote->high = quote->price;
+	derive(&asset->liability_price, &asset->liability_weight, &quote->high);
+	derive(&asset->initial_liability_price, &asset->initial_liability_weight, &quote->high);
+	derive(&asset->requirement_price, &asset->requirement_weight, &quote->high);
+}
+
+void
+contract_terms_mark(ContractTerms *contract)
+{
+	if (!contract->marked)
+		contract->mark = DEC_ZERO;
+	dec_normalize(&contract->mark);
+	derive(&contract->unit_notional, &contract->size, &contract->mark);
 }
 
 static void
-settle_contract_terms(ContractTerms *contract)
+check_quote(const AssetTerms *asset)
 {
-	const Symbol *symbol = &contract->symbol;
+	const AssetQuote *quote = &asset->quote;
+	const char *symbol = symbol_text(&asset->symbol);
 
+	if (!asset->priced && (asset->has_low || asset->has_high))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("asset \"%s\" has a %s price, but no price", symbol, asset->has_low ? "low" : "high")));
+	if (asset->has_low && dec_cmp(&quote->low, &quote->price) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("low price of asset \"%s\" must not be above its price: %s > %s",
+						symbol, dec_text(&quote->low), dec_text(&quote->price))));
+	if (asset->has_high && dec_cmp(&quote->high, &quote->price) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("high price of asset \"%s\" must not be below its price: %s < %s",
+						symbol, dec_text(&quote->high), dec_text(&quote->price))));
+}
+
+/* The terms of the initial measure, where they are not those of the other. */
+static void
+settle_initial_terms(AssetTerms *asset)
+{
+	if (!asset->has_initial_liability_weight)
+		asset->initial_liability_weight = asset->liability_weight;
+	if (asset->initial_tiers == NULL)
+		return;
+	if (asset->tiers == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("asset \"%s\" has initial tiers, but no tiers", symbol_text(&asset->symbol)),
+				 errdetail("An asset without tiers is not accepted as collateral.")));
+	if (VARSIZE(asset->initial_tiers) == VARSIZE(asset->tiers) &&
+		memcmp(asset->initial_tiers, asset->tiers, VARSIZE(asset->tiers)) == 0)
+		asset->initial_tiers = NULL;
+}
+
+static void
+complete_asset(AssetTerms *asset)
+{
+	for (int i = 0; i < ASSET_FIELDS; i++)
+		check_field(&asset_fields[i], asset, "asset", &asset->symbol);
+	check_quote(asset);
+	settle_initial_terms(asset);
+	asset_terms_price(asset);
+}
+
+static void
+complete_contract(ContractTerms *contract)
+{
 	if (contract->settle.length == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("contract \"%s\" has no settlement asset", symbol_text(symbol))));
-	check_number(&contract->size, ABOVE_ZERO, "contract size", "contract", symbol);
-	check_number(&contract->closing_fee, NOT_NEGATIVE, "closing fee", "contract", symbol);
-	if (contract->maintenance != NULL)
-	{
-		schedule_check_rising(contract->maintenance,
-							  psprintf("maintenance rate of contract \"%s\"", symbol_text(symbol)));
-		if (!dec_is_zero(&contract->closing_fee))
-			contract->requirement = schedule_add_rate(contract->maintenance, &contract->closing_fee);
-	}
-	if (contract->initial != NULL)
-		schedule_check_rising(contract->initial, psprintf("initial rate of contract \"%s\"", symbol_text(symbol)));
-	if (!contract->marked)
-		return;
-	check_number(&contract->mark, ABOVE_ZERO, "mark price", "contract", symbol);
-	derive(&contract->unit_notional, &contract->size, &contract->mark);
+				 errmsg("contract \"%s\" has no settlement asset", symbol_text(&contract->symbol))));
+	for (int i = 0; i < CONTRACT_FIELDS; i++)
+		check_field(&contract_fields[i], contract, "contract", &contract->symbol);
+	if (contract->maintenance != NULL && !dec_is_zero(&contract->closing_fee))
+		contract->requirement = schedule_add_rate(contract->maintenance, &contract->closing_fee);
+	contract_terms_mark(contract);
 }
 
 static void
@@ -269,35 +360,52 @@ put_schedule(MarketWriter *writer, const Schedule *schedule)
 	return schedule == NULL ? 0 : put_bytes(writer, schedule, VARSIZE(schedule));
 }
 
+/* Copies what terms say into the flat record. */
+static void
+put_field(MarketWriter *writer, const MarketField *field, void *to, const void *terms)
+{
+	switch (field->kind)
+	{
+		case FIELD_NAME:
+			put_name(writer, FIELD_AT(MarketName, to, field->flat), CONST_FIELD_AT(Symbol, terms, field->terms));
+			break;
+		case FIELD_NUMBER:
+			put_decimal(writer, FIELD_AT(Decimal, to, field->flat), CONST_FIELD_AT(Decimal, terms, field->terms));
+			if (field->flat_given != 0)
+				*FIELD_AT(bool, to, field->flat_given) = is_given(field, terms);
+			break;
+		case FIELD_SCHEDULE:
+			*FIELD_AT(uint32, to, field->flat) = put_schedule(writer, *CONST_FIELD_AT(Schedule *const, terms, field->terms));
+			break;
+		case FIELD_OPTION:
+		case FIELD_SWITCH:
+			*FIELD_AT(uint8, to, field->flat) = *CONST_FIELD_AT(uint8, terms, field->terms);
+			break;
+	}
+}
+
 static void
 put_asset(MarketWriter *writer, MarketAsset *to, const AssetTerms *asset)
 {
+	const AssetQuote *quote = &asset->quote;
+
 	put_name(writer, &to->name, &asset->symbol);
-	to->tier_unit = asset->tier_unit;
-	to->priced = asset->priced;
-	to->tiers = put_schedule(writer, asset->tiers);
-	to->liability_maintenance = put_schedule(writer, asset->liability_maintenance);
-	put_decimal(writer, &to->price, &asset->price);
-	put_decimal(writer, &to->liability_weight, &asset->liability_weight);
-	put_decimal(writer, &to->requirement_weight, &asset->requirement_weight);
+	for (int i = 0; i < ASSET_FIELDS; i++)
+		put_field(writer, &asset_fields[i], to, asset);
 	put_decimal(writer, &to->liability_price, &asset->liability_price);
+	put_decimal(writer, &to->initial_liability_price, &asset->initial_liability_price);
 	put_decimal(writer, &to->requirement_price, &asset->requirement_price);
+	to->doubtful = dec_cmp(&quote->low, &quote->price) != 0 || dec_cmp(&quote->high, &quote->price) != 0;
+	to->two_measures = asset->initial_tiers != NULL || dec_cmp(&asset->initial_liability_weight, &asset->liability_weight) != 0;
 }
 
 static void
 put_contract(MarketWriter *writer, MarketContract *to, const ContractTerms *contract)
 {
 	put_name(writer, &to->name, &contract->symbol);
-	put_name(writer, &to->settle, &contract->settle);
-	put_name(writer, &to->base, &contract->base);
-	to->netting = contract->netting;
-	to->marked = contract->marked;
-	to->maintenance = put_schedule(writer, contract->maintenance);
+	for (int i = 0; i < CONTRACT_FIELDS; i++)
+		put_field(writer, &contract_fields[i], to, contract);
 	to->requirement = contract->requirement == NULL ? to->maintenance : put_schedule(writer, contract->requirement);
-	to->initial = put_schedule(writer, contract->initial);
-	put_decimal(writer, &to->size, &contract->size);
-	put_decimal(writer, &to->mark, &contract->mark);
-	put_decimal(writer, &to->closing_fee, &contract->closing_fee);
 	put_decimal(writer, &to->unit_notional, &contract->unit_notional);
 }
 
@@ -340,6 +448,8 @@ put_market(MarketWriter *writer, Market *market, const MarketTerms *terms, void 
 	market->ncontracts = terms->contracts.count;
 	market->asset_mask = slots_for(market->nassets) - 1;
 	market->contract_mask = slots_for(market->ncontracts) - 1;
+	market->orders_reduce_equity = terms->orders_reduce_equity;
+	market->liability_rule = terms->liability_rule;
 	market->assets = put_bytes(writer, NULL, market->nassets * sizeof(MarketAsset));
 	market->contracts = put_bytes(writer, NULL, market->ncontracts * sizeof(MarketContract));
 	market->asset_slots = put_bytes(writer, NULL, (market->asset_mask + 1) * sizeof(uint32));
@@ -401,7 +511,7 @@ market_build(MarketTerms *terms)
 	for (int i = 0; i < terms->contracts.count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		settle_contract_terms(symbol_table_record(&terms->contracts, i));
+		complete_contract(symbol_table_record(&terms->contracts, i));
 	}
 	settle_thresholds(terms->thresholds);
 	return market_flatten(terms);
@@ -417,18 +527,28 @@ stored_number(const Market *market, const Decimal *stored)
 	return *dec_flat(stored, market, &buffer);
 }
 
+/* Reads a field of a flat record into terms. */
 static void
-read_asset_terms(AssetTerms *terms, const Market *market, const MarketAsset *asset)
+read_field(const MarketField *field, void *terms, const void *record, const Market *market)
 {
-	terms->priced = asset->priced;
-	terms->price = stored_number(market, &asset->price);
-	terms->tiers = market_schedule(market, asset->tiers);
-	terms->tier_unit = asset->tier_unit;
-	terms->liability_weight = stored_number(market, &asset->liability_weight);
-	terms->requirement_weight = stored_number(market, &asset->requirement_weight);
-	terms->liability_maintenance = market_schedule(market, asset->liability_maintenance);
-	terms->liability_price = stored_number(market, &asset->liability_price);
-	terms->requirement_price = stored_number(market, &asset->requirement_price);
+	switch (field->kind)
+	{
+		case FIELD_NAME:
+			*FIELD_AT(Symbol, terms, field->terms) = market_symbol(market, CONST_FIELD_AT(MarketName, record, field->flat));
+			break;
+		case FIELD_NUMBER:
+			*FIELD_AT(Decimal, terms, field->terms) = stored_number(market, CONST_FIELD_AT(Decimal, record, field->flat));
+			if (field->given != 0)
+				*FIELD_AT(bool, terms, field->given) = !field_is_standard(field, record, market);
+			break;
+		case FIELD_SCHEDULE:
+			*FIELD_AT(const Schedule *, terms, field->terms) = market_schedule(market, *CONST_FIELD_AT(uint32, record, field->flat));
+			break;
+		case FIELD_OPTION:
+		case FIELD_SWITCH:
+			*FIELD_AT(uint8, terms, field->terms) = *CONST_FIELD_AT(uint8, record, field->flat);
+			break;
+	}
 }
 
 /* The thresholds of a market, and no records yet; all that is read points into it. */
@@ -438,6 +558,8 @@ market_terms_begin(MarketTerms *terms, const Market *market)
 	market_terms_init(terms);
 	for (int i = 0; i < THRESHOLDS; i++)
 		terms->thresholds[i] = stored_number(market, &market->thresholds[i]);
+	terms->orders_reduce_equity = market->orders_reduce_equity;
+	terms->liability_rule = market->liability_rule;
 }
 
 AssetTerms *
@@ -448,7 +570,11 @@ market_terms_read_asset(MarketTerms *terms, const Market *market, int number)
 	bool		found;
 	AssetTerms *result = market_add_asset(terms, &symbol, &found);
 
-	read_asset_terms(result, market, asset);
+	for (int i = 0; i < ASSET_FIELDS; i++)
+		read_field(&asset_fields[i], result, asset, market);
+	result->liability_price = stored_number(market, &asset->liability_price);
+	result->initial_liability_price = stored_number(market, &asset->initial_liability_price);
+	result->requirement_price = stored_number(market, &asset->requirement_price);
 	return result;
 }
 
@@ -460,15 +586,8 @@ market_terms_read_contract(MarketTerms *terms, const Market *market, int number)
 	bool		found;
 	ContractTerms *result = market_add_contract(terms, &symbol, &found);
 
-	result->settle = market_symbol(market, &contract->settle);
-	result->base = market_symbol(market, &contract->base);
-	result->size = stored_number(market, &contract->size);
-	result->marked = contract->marked;
-	result->mark = stored_number(market, &contract->mark);
-	result->maintenance = market_schedule(market, contract->maintenance);
-	result->initial = market_schedule(market, contract->initial);
-	result->netting = contract->netting;
-	result->closing_fee = stored_number(market, &contract->closing_fee);
+	for (int i = 0; i < CONTRACT_FIELDS; i++)
+		read_field(&contract_fields[i], result, contract, market);
 	if (contract->requirement != contract->maintenance)
 		result->requirement = market_schedule(market, contract->requirement);
 	result->unit_notional = stored_number(market, &contract->unit_notional);
@@ -495,7 +614,7 @@ market_terms_read(MarketTerms *terms, const Market *market)
 	}
 }
 
-/* A market of one's own, for market_set_price() and market_set_mark(). */
+/* A market of one's own, for the functions below. */
 Market *
 market_copy(const Market *market)
 {
@@ -528,39 +647,53 @@ replace_market(Market *market, const MarketTerms *terms, MemoryContext caller)
 	return result;
 }
 
+/* An asset's numbers that depend on its price, as they would be. */
+static void
+requote(AssetTerms *terms, const MarketAsset *asset, const Market *market, const AssetQuote *quote)
+{
+	terms->priced = quote != NULL;
+	if (quote != NULL)
+	{
+		terms->quote = *quote;
+		terms->has_low = terms->has_high = true;
+		dec_normalize(&terms->quote.low);
+		dec_normalize(&terms->quote.high);
+	}
+	terms->liability_weight = stored_number(market, &asset->liability_weight);
+	terms->initial_liability_weight = stored_number(market, &asset->initial_liability_weight);
+	terms->requirement_weight = stored_number(market, &asset->requirement_weight);
+	asset_terms_price(terms);
+}
+
 /*
- * Gives an asset of a market of one's own another price, > 0 or none (NULL), with all that depends
- * on it, where it stands.  False if that is not enough: a number has more
- * digits than there is room for.
+ * Gives an asset of a market of one's own another quote, or none (NULL), with
+ * all that depends on it, where it stands.  False if that is not enough: a
+ * number has more digits than there is room for.
  */
 bool
-market_put_price(Market *market, int number, const Decimal *price)
+market_put_quote(Market *market, int number, const AssetQuote *quote)
 {
 	MarketAsset *asset = (MarketAsset *) &market_assets(market)[number];
-	Decimal		canonical = price == NULL ? DEC_ZERO : *price;
-	Decimal		liability_price = DEC_ZERO;
-	Decimal		requirement_price = DEC_ZERO;
+	AssetTerms	terms;
 	const Decimal *const numbers[] = {
-		&asset->price, &asset->liability_price, &asset->requirement_price,
-		&canonical, &liability_price, &requirement_price
+		&asset->price, &asset->low, &asset->high,
+		&asset->liability_price, &asset->initial_liability_price, &asset->requirement_price,
+		&terms.quote.price, &terms.quote.low, &terms.quote.high,
+		&terms.liability_price, &terms.initial_liability_price, &terms.requirement_price
 	};
 
 	market->stamp = NO_STAMP;
-	if (price != NULL)
-	{
-		Decimal		liability_weight = stored_number(market, &asset->liability_weight);
-		Decimal		requirement_weight = stored_number(market, &asset->requirement_weight);
-
-		dec_normalize(&canonical);
-		derive(&liability_price, &liability_weight, &canonical);
-		derive(&requirement_price, &requirement_weight, &canonical);
-	}
+	requote(&terms, asset, market, quote);
 	if (unlikely(!all_in_place(numbers, lengthof(numbers))))
 		return false;
-	asset->priced = price != NULL;
-	asset->price = canonical;
-	asset->liability_price = liability_price;
-	asset->requirement_price = requirement_price;
+	asset->priced = quote != NULL;
+	asset->price = terms.quote.price;
+	asset->low = terms.quote.low;
+	asset->high = terms.quote.high;
+	asset->doubtful = dec_cmp(&asset->low, &asset->high) != 0;
+	asset->liability_price = terms.liability_price;
+	asset->initial_liability_price = terms.initial_liability_price;
+	asset->requirement_price = terms.requirement_price;
 	return true;
 }
 
@@ -590,28 +723,32 @@ market_put_mark(Market *market, int number, const Decimal *mark)
 }
 
 /*
- * Gives an asset another price, >= 0 and of any number of digits.  Returns the
- * market, which may have moved; assets and contracts keep their numbers, and the
+ * Gives an asset another quote, of any number of digits.  Returns the market,
+ * which may have moved; assets and contracts keep their numbers, and the
  * value stays canonical.
  */
 Market *
-market_set_price(Market *market, int number, const Decimal *price)
+market_set_quote(Market *market, int number, const AssetQuote *quote)
 {
 	MarketTerms all;
 	MemoryContext caller = CurrentMemoryContext;
-	AssetTerms *asset;
+	const MarketAsset *asset = &market_assets(market)[number];
 
-	if (likely(market_put_price(market, number, price)))
+	if (likely(market_put_quote(market, number, quote)))
 		return market;
 	MemoryContextSwitchTo(AllocSetContextCreate(caller, "margin market", ALLOCSET_DEFAULT_SIZES));
 	market_terms_read(&all, market);
-	asset = symbol_table_record(&all.assets, number);
-	asset->priced = true;
-	asset->price = *price;
-	dec_normalize(&asset->price);
-	derive(&asset->liability_price, &asset->liability_weight, &asset->price);
-	derive(&asset->requirement_price, &asset->requirement_weight, &asset->price);
+	requote(symbol_table_record(&all.assets, number), asset, market, quote);
 	return replace_market(market, &all, caller);
+}
+
+/* The same with a price that nobody doubts. */
+Market *
+market_set_price(Market *market, int number, const Decimal *price)
+{
+	AssetQuote	quote = plain_quote(price);
+
+	return market_set_quote(market, number, &quote);
 }
 
 /* The same for a contract's mark price. */
@@ -629,7 +766,6 @@ market_set_mark(Market *market, int number, const Decimal *mark)
 	contract = symbol_table_record(&all.contracts, number);
 	contract->marked = true;
 	contract->mark = *mark;
-	dec_normalize(&contract->mark);
-	derive(&contract->unit_notional, &contract->size, &contract->mark);
+	contract_terms_mark(contract);
 	return replace_market(market, &all, caller);
 }

@@ -18,7 +18,7 @@
 #include "value/schedule.h"
 #include "base/symbol.h"
 
-#define MARKET_VERSION 1
+#define MARKET_VERSION 2
 
 typedef enum TierUnit
 {
@@ -33,6 +33,13 @@ typedef enum NettingMode
 	NETTING_NET
 } NettingMode;
 
+/* What the bounds of a contract's tiers are in. */
+typedef enum ContractTierUnit
+{
+	TIERS_IN_NOTIONAL,
+	TIERS_IN_CONTRACTS
+} ContractTierUnit;
+
 typedef enum Threshold
 {
 	THRESHOLD_WARNING,
@@ -41,8 +48,27 @@ typedef enum Threshold
 	THRESHOLDS
 } Threshold;
 
+/* What of open orders is taken from equity before it is judged: two bits. */
+typedef enum OrderReduction
+{
+	REDUCE_NOTHING = 0,
+	REDUCE_LOSS = 1,
+	REDUCE_MARGIN = 2,
+	REDUCE_BOTH = REDUCE_LOSS | REDUCE_MARGIN
+} OrderReduction;
+
+/* How the maintenance of debts and of positions make one. */
+typedef enum LiabilityRule
+{
+	LIABILITY_SUM,
+	LIABILITY_LARGER
+} LiabilityRule;
+
 extern const char *const tier_unit_names[];
+extern const char *const contract_tier_unit_names[];
 extern const char *const netting_names[];
+extern const char *const order_reduction_names[];
+extern const char *const liability_rule_names[];
 extern const char *const threshold_names[];
 extern const Decimal threshold_defaults[THRESHOLDS];
 
@@ -60,12 +86,19 @@ typedef struct MarketAsset
 	MarketName	name;
 	uint8		tier_unit;
 	bool		priced;
+	bool		doubtful;		/* low or high is not the price */
+	bool		two_measures;	/* the initial measure has tiers or a weight of its own */
 	uint32		tiers;			/* offsets of schedules, 0: none */
+	uint32		initial_tiers;	/* 0: as tiers */
 	uint32		liability_maintenance;
 	Decimal		price;
+	Decimal		low;			/* what is owned counts at this, */
+	Decimal		high;			/* what is owed or required at this */
 	Decimal		liability_weight;
+	Decimal		initial_liability_weight;
 	Decimal		requirement_weight;
-	Decimal		liability_price;	/* weight * price, when priced */
+	Decimal		liability_price;	/* weight * high, when priced */
+	Decimal		initial_liability_price;
 	Decimal		requirement_price;
 } MarketAsset;
 
@@ -76,6 +109,8 @@ typedef struct MarketContract
 	MarketName	base;
 	int32		settle_index;	/* into the assets, -1: unknown */
 	uint8		netting;
+	uint8		tier_unit;
+	bool		order_maintenance;	/* do open orders require maintenance, too? */
 	bool		marked;
 	uint32		maintenance;
 	uint32		requirement;	/* maintenance and closing fee in one */
@@ -83,6 +118,7 @@ typedef struct MarketContract
 	Decimal		size;
 	Decimal		mark;
 	Decimal		closing_fee;
+	Decimal		opening_fee;
 	Decimal		unit_notional;	/* size * mark, when marked */
 } MarketContract;
 
@@ -111,6 +147,8 @@ typedef struct Market
 	uint32		contract_slots;
 	uint32		asset_mask;		/* slots - 1 */
 	uint32		contract_mask;
+	uint8		orders_reduce_equity;	/* OrderReduction */
+	uint8		liability_rule;
 	Decimal		thresholds[THRESHOLDS];
 } Market;
 
@@ -193,10 +231,22 @@ typedef struct StoredMarket
 extern const Market *market_fetch(StoredMarket *last, Datum value, MemoryContext context);
 extern const Market *market_of_call(FunctionCallInfo fcinfo, int number);
 
+/* What an asset is priced at, in USD: 0 < low <= price <= high. */
+typedef struct AssetQuote
+{
+	Decimal		price;
+	Decimal		low;
+	Decimal		high;
+} AssetQuote;
+
+extern AssetQuote plain_quote(const Decimal *price);
+extern AssetQuote quote_times(const Market *market, int number, const Decimal *factor);
+
 /* A market of one's own, and what may be changed in it; both setters return the market, which may have moved. */
 extern Market *market_copy(const Market *market);
-extern bool market_put_price(Market *market, int number, const Decimal *price);
+extern bool market_put_quote(Market *market, int number, const AssetQuote *quote);
 extern bool market_put_mark(Market *market, int number, const Decimal *mark);
+extern Market *market_set_quote(Market *market, int number, const AssetQuote *quote);
 extern Market *market_set_price(Market *market, int number, const Decimal *price);
 extern Market *market_set_mark(Market *market, int number, const Decimal *mark);
 
@@ -206,13 +256,19 @@ typedef struct AssetTerms
 {
 	Symbol		symbol;			/* first: a SymbolTable holds these */
 	bool		priced;
-	Decimal		price;
+	bool		has_low;		/* else the price */
+	bool		has_high;
+	bool		has_initial_liability_weight;	/* else the liability weight */
+	AssetQuote	quote;
 	const Schedule *tiers;		/* or NULL */
-	TierUnit	tier_unit;
+	const Schedule *initial_tiers;	/* or NULL: as tiers */
+	uint8		tier_unit;
 	Decimal		liability_weight;
+	Decimal		initial_liability_weight;
 	Decimal		requirement_weight;
 	const Schedule *liability_maintenance;	/* or NULL */
-	Decimal		liability_price;	/* computed by market_build() */
+	Decimal		liability_price;	/* these three are computed by market_build() */
+	Decimal		initial_liability_price;
 	Decimal		requirement_price;
 } AssetTerms;
 
@@ -223,11 +279,14 @@ typedef struct ContractTerms
 	Symbol		base;			/* length 0: none */
 	Decimal		size;			/* 0: not given yet */
 	bool		marked;
+	bool		order_maintenance;
+	uint8		netting;
+	uint8		tier_unit;
 	Decimal		mark;
 	const Schedule *maintenance;	/* or NULL */
 	const Schedule *initial;	/* or NULL */
-	NettingMode netting;
 	Decimal		closing_fee;
+	Decimal		opening_fee;
 	const Schedule *requirement;	/* computed by market_build() */
 	Decimal		unit_notional;
 } ContractTerms;
@@ -237,6 +296,8 @@ typedef struct MarketTerms
 	SymbolTable assets;			/* of AssetTerms */
 	SymbolTable contracts;		/* of ContractTerms */
 	Decimal		thresholds[THRESHOLDS];
+	uint8		orders_reduce_equity;
+	uint8		liability_rule;
 } MarketTerms;
 
 extern void market_terms_init(MarketTerms *terms);
@@ -246,6 +307,8 @@ extern ContractTerms *market_terms_read_contract(MarketTerms *terms, const Marke
 extern void market_terms_read(MarketTerms *terms, const Market *market);
 extern AssetTerms *market_add_asset(MarketTerms *terms, const Symbol *symbol, bool *found);
 extern ContractTerms *market_add_contract(MarketTerms *terms, const Symbol *symbol, bool *found);
+extern void asset_terms_price(AssetTerms *asset);
+extern void contract_terms_mark(ContractTerms *contract);
 extern Market *market_build(MarketTerms *terms);
 extern Market *market_flatten(const MarketTerms *terms);
 

@@ -8,54 +8,34 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 
 #include "base/flat.h"
 #include "base/json.h"
-#include "value/market.h"
+#include "value/market_fields.h"
 #include "base/enums.h"
 #include "base/rows.h"
 
-static const char *const section_names[] = {"assets", "contracts", "levels", NULL};
+static const char *const section_names[] = {"assets", "contracts", "levels", "rules", NULL};
 
 enum
 {
 	SECTION_ASSETS,
 	SECTION_CONTRACTS,
-	SECTION_LEVELS
+	SECTION_LEVELS,
+	SECTION_RULES
 };
 
-/* Keys in byte order, as the canonical text has them. */
-static const char *const asset_keys[] = {
-	"liability_maintenance", "liability_weight", "price", "requirement_weight", "tier_unit", "tiers", NULL
-};
-
-enum
-{
-	ASSET_LIABILITY_MAINTENANCE,
-	ASSET_LIABILITY_WEIGHT,
-	ASSET_PRICE,
-	ASSET_REQUIREMENT_WEIGHT,
-	ASSET_TIER_UNIT,
-	ASSET_TIERS
-};
-
-static const char *const contract_keys[] = {
-	"base", "closing_fee", "contract_size", "initial", "maintenance", "mark", "netting", "settle", NULL
-};
+/* In byte order, as the canonical text has them. */
+static const char *const rule_keys[] = {"liability_rule", "orders_reduce_equity", NULL};
 
 enum
 {
-	CONTRACT_BASE,
-	CONTRACT_CLOSING_FEE,
-	CONTRACT_SIZE,
-	CONTRACT_INITIAL,
-	CONTRACT_MAINTENANCE,
-	CONTRACT_MARK,
-	CONTRACT_NETTING,
-	CONTRACT_SETTLE
+	RULE_LIABILITY,
+	RULE_ORDERS
 };
 
 /* The canonical text names levels in byte order, the reverse of their rank. */
@@ -69,9 +49,21 @@ typedef struct MarketInput
 	int			section;
 	uint32		seen_sections;
 	uint32		seen_keys;		/* of the innermost object */
-	AssetTerms *asset;
-	ContractTerms *contract;
+	void	   *record;			/* AssetTerms or ContractTerms */
+	const MarketField *fields;
+	const char *keys[Max(ASSET_FIELDS, CONTRACT_FIELDS) + 1];	/* of these */
 } MarketInput;
+
+static void
+use_fields(MarketInput *input, const MarketField *fields, int count)
+{
+	if (input->fields == fields)
+		return;
+	input->fields = fields;
+	for (int i = 0; i < count; i++)
+		input->keys[i] = fields[i].key;
+	input->keys[count] = NULL;
+}
 
 static void
 input_open(void *arg, int depth, const char *key)
@@ -86,13 +78,19 @@ input_open(void *arg, int depth, const char *key)
 		input->section = json_field("market", section_names, key, &input->seen_sections);
 		return;
 	}
-	if (input->section == SECTION_LEVELS)
+	if (input->section >= SECTION_LEVELS)
 		json_number(NULL, "market", key, "an object", JSON_TOKEN_OBJECT_START);
 	symbol = symbol_checked(key, strlen(key), input->section == SECTION_ASSETS ? "an asset" : "a contract");
 	if (input->section == SECTION_ASSETS)
-		input->asset = market_add_asset(&input->terms, &symbol, &found);
+	{
+		input->record = market_add_asset(&input->terms, &symbol, &found);
+		use_fields(input, asset_fields, ASSET_FIELDS);
+	}
 	else
-		input->contract = market_add_contract(&input->terms, &symbol, &found);
+	{
+		input->record = market_add_contract(&input->terms, &symbol, &found);
+		use_fields(input, contract_fields, CONTRACT_FIELDS);
+	}
 	if (found)
 		json_repeated("market", key);
 }
@@ -124,64 +122,49 @@ input_symbol(const char *key, const char *token, JsonTokenType kind)
 	return symbol_checked(name, strlen(name), "an asset");
 }
 
-static void
-input_asset(AssetTerms *asset, int field, const char *key, const char *token, JsonTokenType kind)
+static bool
+input_switch(const char *key, const char *token, JsonTokenType kind)
 {
-	switch (field)
+	if (kind != JSON_TOKEN_TRUE && kind != JSON_TOKEN_FALSE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("invalid input syntax for type %s", "market"),
+				 errdetail("The value of \"%s\" must be true or false, not %.*s.", key, pg_mbcliplen(token, strlen(token), 40), token)));
+	return kind == JSON_TOKEN_TRUE;
+}
+
+static void
+input_field(void *record, const MarketField *field, const char *token, JsonTokenType kind)
+{
+	switch (field->kind)
 	{
-		case ASSET_TIER_UNIT:
-			asset->tier_unit = input_option(key, tier_unit_names, token, kind);
+		case FIELD_NAME:
+			*FIELD_AT(Symbol, record, field->terms) = input_symbol(field->key, token, kind);
 			break;
-		case ASSET_LIABILITY_MAINTENANCE:
-			asset->liability_maintenance = input_schedule(key, token, kind);
+		case FIELD_NUMBER:
+			json_number(FIELD_AT(Decimal, record, field->terms), "market", field->key, token, kind);
+			if (field->given != 0)
+				*FIELD_AT(bool, record, field->given) = true;
 			break;
-		case ASSET_LIABILITY_WEIGHT:
-			json_number(&asset->liability_weight, "market", key, token, kind);
+		case FIELD_SCHEDULE:
+			*FIELD_AT(const Schedule *, record, field->terms) = input_schedule(field->key, token, kind);
 			break;
-		case ASSET_PRICE:
-			json_number(&asset->price, "market", key, token, kind);
-			asset->priced = true;
+		case FIELD_OPTION:
+			*FIELD_AT(uint8, record, field->terms) = input_option(field->key, field->names, token, kind);
 			break;
-		case ASSET_REQUIREMENT_WEIGHT:
-			json_number(&asset->requirement_weight, "market", key, token, kind);
-			break;
-		case ASSET_TIERS:
-			asset->tiers = input_schedule(key, token, kind);
+		case FIELD_SWITCH:
+			*FIELD_AT(bool, record, field->terms) = input_switch(field->key, token, kind);
 			break;
 	}
 }
 
 static void
-input_contract(ContractTerms *contract, int field, const char *key, const char *token, JsonTokenType kind)
+input_rule(MarketTerms *terms, int rule, const char *token, JsonTokenType kind)
 {
-	switch (field)
-	{
-		case CONTRACT_BASE:
-			contract->base = input_symbol(key, token, kind);
-			break;
-		case CONTRACT_CLOSING_FEE:
-			json_number(&contract->closing_fee, "market", key, token, kind);
-			break;
-		case CONTRACT_INITIAL:
-			contract->initial = input_schedule(key, token, kind);
-			break;
-		case CONTRACT_MAINTENANCE:
-			contract->maintenance = input_schedule(key, token, kind);
-			break;
-		case CONTRACT_MARK:
-			json_number(&contract->mark, "market", key, token, kind);
-			contract->marked = true;
-			break;
-		case CONTRACT_NETTING:
-			contract->netting = input_option(key, netting_names, token, kind);
-			break;
-		case CONTRACT_SETTLE:
-			contract->settle = input_symbol(key, token, kind);
-			break;
-		case CONTRACT_SIZE:
-			json_number(&contract->size, "market", key, token, kind);
-			break;
-	}
+	if (rule == RULE_LIABILITY)
+		terms->liability_rule = input_option(rule_keys[rule], liability_rule_names, token, kind);
+	else
+		terms->orders_reduce_equity = input_option(rule_keys[rule], order_reduction_names, token, kind);
 }
 
 static void
@@ -189,14 +172,13 @@ input_value(void *arg, int depth, const char *key, const char *token, JsonTokenT
 {
 	MarketInput *input = arg;
 
-	if (depth == 3 && input->section == SECTION_ASSETS)
-		input_asset(input->asset, json_field("market", asset_keys, key, &input->seen_keys), key, token, kind);
-	else if (depth == 3)
-		input_contract(input->contract, json_field("market", contract_keys, key, &input->seen_keys),
-					   key, token, kind);
+	if (depth == 3)
+		input_field(input->record, &input->fields[json_field("market", input->keys, key, &input->seen_keys)], token, kind);
 	else if (depth == 2 && input->section == SECTION_LEVELS)
 		json_number(&input->terms.thresholds[json_field("market", threshold_names, key, &input->seen_keys)],
 					"market", key, token, kind);
+	else if (depth == 2 && input->section == SECTION_RULES)
+		input_rule(&input->terms, json_field("market", rule_keys, key, &input->seen_keys), token, kind);
 	else
 		json_not_object("market", key);
 }
@@ -205,7 +187,7 @@ static Market *
 market_parse(char *text)
 {
 	MarketInput input = {0};
-	JsonReader	reader = {"market", 3, &input, input_open, input_value};
+	JsonReader	reader = {"market", 3, &input, input_open, input_value, NULL, NULL};
 
 	market_terms_init(&input.terms);
 	json_read(&reader, text, strlen(text));
@@ -240,8 +222,7 @@ put_name(MarketOutput *out, const char *key, const MarketName *name)
 {
 	Symbol		symbol = market_symbol(out->market, name);
 
-	if (name->length > 0)
-		put_string(out, key, symbol_text(&symbol));
+	put_string(out, key, symbol_text(&symbol));
 }
 
 static void
@@ -253,56 +234,41 @@ put_number(MarketOutput *out, const char *key, const Decimal *stored)
 	dec_append(&out->text, dec_flat(stored, out->market, &buffer));
 }
 
-/* A number that is left out where it has its default. */
-static void
-put_unless(MarketOutput *out, const char *key, const Decimal *stored, const Decimal *standard)
-{
-	if (memcmp(stored, standard, sizeof(Decimal)) != 0)
-		put_number(out, key, stored);
-}
-
 static void
 put_schedule(MarketOutput *out, const char *key, uint32 offset)
 {
 	StringInfoData text;
 
-	if (offset == 0)
-		return;
 	initStringInfo(&text);
 	schedule_append(&text, market_schedule(out->market, offset));
 	put_string(out, key, text.data);
 }
 
+/* A field of a flat record, unless it has its default. */
 static void
-put_asset(MarketOutput *out, const MarketAsset *asset)
+put_field(MarketOutput *out, const MarketField *field, const void *record)
 {
-	const Decimal one = DEC_ONE;
-
-	put_schedule(out, asset_keys[ASSET_LIABILITY_MAINTENANCE], asset->liability_maintenance);
-	put_unless(out, asset_keys[ASSET_LIABILITY_WEIGHT], &asset->liability_weight, &one);
-	if (asset->priced)
-		put_number(out, asset_keys[ASSET_PRICE], &asset->price);
-	put_unless(out, asset_keys[ASSET_REQUIREMENT_WEIGHT], &asset->requirement_weight, &one);
-	if (asset->tier_unit != TIERS_IN_QUANTITY)
-		put_string(out, asset_keys[ASSET_TIER_UNIT], tier_unit_names[asset->tier_unit]);
-	put_schedule(out, asset_keys[ASSET_TIERS], asset->tiers);
-}
-
-static void
-put_contract(MarketOutput *out, const MarketContract *contract)
-{
-	const Decimal zero = DEC_ZERO;
-
-	put_name(out, contract_keys[CONTRACT_BASE], &contract->base);
-	put_unless(out, contract_keys[CONTRACT_CLOSING_FEE], &contract->closing_fee, &zero);
-	put_number(out, contract_keys[CONTRACT_SIZE], &contract->size);
-	put_schedule(out, contract_keys[CONTRACT_INITIAL], contract->initial);
-	put_schedule(out, contract_keys[CONTRACT_MAINTENANCE], contract->maintenance);
-	if (contract->marked)
-		put_number(out, contract_keys[CONTRACT_MARK], &contract->mark);
-	if (contract->netting != NETTING_LEG)
-		put_string(out, contract_keys[CONTRACT_NETTING], netting_names[contract->netting]);
-	put_name(out, contract_keys[CONTRACT_SETTLE], &contract->settle);
+	if (field_is_standard(field, record, out->market))
+		return;
+	switch (field->kind)
+	{
+		case FIELD_NAME:
+			put_name(out, field->key, CONST_FIELD_AT(MarketName, record, field->flat));
+			break;
+		case FIELD_NUMBER:
+			put_number(out, field->key, CONST_FIELD_AT(Decimal, record, field->flat));
+			break;
+		case FIELD_SCHEDULE:
+			put_schedule(out, field->key, *CONST_FIELD_AT(uint32, record, field->flat));
+			break;
+		case FIELD_OPTION:
+			put_string(out, field->key, field->names[*CONST_FIELD_AT(uint8, record, field->flat)]);
+			break;
+		case FIELD_SWITCH:
+			put_key(out, field->key);
+			appendStringInfoString(&out->text, "true");
+			break;
+	}
 }
 
 /* The start of a record: its name in quotes and an open brace. */
@@ -325,6 +291,61 @@ open_section(MarketOutput *out, int section, bool *any)
 	*any = true;
 }
 
+/* A section of records, if there are any. */
+static void
+put_records(MarketOutput *out, int section, bool *any, const MarketField *fields, int nfields, const char *records, Size size, uint32 count)
+{
+	if (count == 0)
+		return;
+	open_section(out, section, any);
+	for (uint32 i = 0; i < count; i++)
+	{
+		const char *record = records + i * size;
+
+		CHECK_FOR_INTERRUPTS();
+		open_record(out, i == 0, (const MarketName *) record);
+		for (int k = 0; k < nfields; k++)
+			put_field(out, &fields[k], record);
+		appendStringInfoChar(&out->text, '}');
+	}
+	appendStringInfoChar(&out->text, '}');
+}
+
+static void
+put_levels(MarketOutput *out, bool *any)
+{
+	const Market *market = out->market;
+
+	if (memcmp(market->thresholds, threshold_defaults, sizeof(threshold_defaults)) == 0)
+		return;
+	open_section(out, SECTION_LEVELS, any);
+	out->separator = "";
+	for (int i = 0; i < THRESHOLDS; i++)
+	{
+		Threshold	threshold = threshold_order[i];
+
+		if (memcmp(&market->thresholds[threshold], &threshold_defaults[threshold], sizeof(Decimal)) != 0)
+			put_number(out, threshold_names[threshold], &market->thresholds[threshold]);
+	}
+	appendStringInfoChar(&out->text, '}');
+}
+
+static void
+put_rules(MarketOutput *out, bool *any)
+{
+	const Market *market = out->market;
+
+	if (market->liability_rule == LIABILITY_SUM && market->orders_reduce_equity == REDUCE_NOTHING)
+		return;
+	open_section(out, SECTION_RULES, any);
+	out->separator = "";
+	if (market->liability_rule != LIABILITY_SUM)
+		put_string(out, rule_keys[RULE_LIABILITY], liability_rule_names[market->liability_rule]);
+	if (market->orders_reduce_equity != REDUCE_NOTHING)
+		put_string(out, rule_keys[RULE_ORDERS], order_reduction_names[market->orders_reduce_equity]);
+	appendStringInfoChar(&out->text, '}');
+}
+
 static char *
 market_text(const Market *market)
 {
@@ -333,37 +354,12 @@ market_text(const Market *market)
 
 	initStringInfo(&out.text);
 	appendStringInfoChar(&out.text, '{');
-	if (market->nassets > 0)
-	{
-		open_section(&out, SECTION_ASSETS, &any);
-		for (uint32 i = 0; i < market->nassets; i++)
-		{
-			open_record(&out, i == 0, &market_assets(market)[i].name);
-			put_asset(&out, &market_assets(market)[i]);
-			appendStringInfoChar(&out.text, '}');
-		}
-		appendStringInfoChar(&out.text, '}');
-	}
-	if (market->ncontracts > 0)
-	{
-		open_section(&out, SECTION_CONTRACTS, &any);
-		for (uint32 i = 0; i < market->ncontracts; i++)
-		{
-			open_record(&out, i == 0, &market_contracts(market)[i].name);
-			put_contract(&out, &market_contracts(market)[i]);
-			appendStringInfoChar(&out.text, '}');
-		}
-		appendStringInfoChar(&out.text, '}');
-	}
-	if (memcmp(market->thresholds, threshold_defaults, sizeof(threshold_defaults)) != 0)
-	{
-		open_section(&out, SECTION_LEVELS, &any);
-		out.separator = "";
-		for (int i = 0; i < THRESHOLDS; i++)
-			put_unless(&out, threshold_names[threshold_order[i]],
-					   &market->thresholds[threshold_order[i]], &threshold_defaults[threshold_order[i]]);
-		appendStringInfoChar(&out.text, '}');
-	}
+	put_records(&out, SECTION_ASSETS, &any, asset_fields, ASSET_FIELDS,
+				(const char *) market_assets(market), sizeof(MarketAsset), market->nassets);
+	put_records(&out, SECTION_CONTRACTS, &any, contract_fields, CONTRACT_FIELDS,
+				(const char *) market_contracts(market), sizeof(MarketContract), market->ncontracts);
+	put_levels(&out, &any);
+	put_rules(&out, &any);
 	appendStringInfoChar(&out.text, '}');
 	return out.text.data;
 }
@@ -400,21 +396,12 @@ margin_market_send(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(flat_send_text(market_text(market_from_datum(PG_GETARG_DATUM(0)))));
 }
 
-/* ---------- rows in: market(asset_terms[], contract_terms[], thresholds) ---------- */
-
-#define ASSET_COLUMNS 7			/* of asset_terms */
-#define CONTRACT_COLUMNS 9		/* of contract_terms */
+/* ---------- rows in: market(asset_terms[], contract_terms[], thresholds, rules) ---------- */
 
 static int
 array_rows(FunctionCallInfo fcinfo, int arg, Datum **rows, bool **nulls)
 {
 	return PG_ARGISNULL(arg) ? 0 : rows_of_array(PG_GETARG_ARRAYTYPE_P(arg), rows, nulls);
-}
-
-static const Schedule *
-schedule_from_row(Datum value, bool isnull)
-{
-	return isnull ? NULL : schedule_from_datum(value);
 }
 
 static pg_noreturn void
@@ -423,6 +410,42 @@ repeated_row(const char *what, const Symbol *symbol)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("%s \"%s\" is given more than once", what, symbol_text(symbol))));
+}
+
+/* What a column says, if it is not null. */
+static void
+field_from_row(void *record, const MarketField *field, Datum value, const Symbol *symbol)
+{
+	switch (field->kind)
+	{
+		case FIELD_NAME:
+			*FIELD_AT(Symbol, record, field->terms) = row_symbol(value, false, field->what);
+			break;
+		case FIELD_NUMBER:
+			row_number(FIELD_AT(Decimal, record, field->terms), value, false, field->what, symbol);
+			if (field->given != 0)
+				*FIELD_AT(bool, record, field->given) = true;
+			break;
+		case FIELD_SCHEDULE:
+			*FIELD_AT(const Schedule *, record, field->terms) = schedule_from_datum(value);
+			break;
+		case FIELD_OPTION:
+			*FIELD_AT(uint8, record, field->terms) = option_from_enum(DatumGetObjectId(value), field->names);
+			break;
+		case FIELD_SWITCH:
+			*FIELD_AT(bool, record, field->terms) = DatumGetBool(value);
+			break;
+	}
+}
+
+static void
+record_from_row(void *record, const MarketField *fields, int nfields, const Datum *values, const bool *nulls, const Symbol *symbol)
+{
+	for (int i = 0; i < nfields; i++)
+	{
+		if (!nulls[fields[i].column])
+			field_from_row(record, &fields[i], values[fields[i].column], symbol);
+	}
 }
 
 static void
@@ -439,13 +462,7 @@ asset_from_row(MarketTerms *terms, Datum row, bool row_is_null)
 	asset = market_add_asset(terms, &symbol, &found);
 	if (found)
 		repeated_row("asset", &symbol);
-	asset->priced = row_number(&asset->price, values[1], nulls[1], "price", &symbol);
-	asset->tiers = schedule_from_row(values[2], nulls[2]);
-	if (!nulls[3])
-		asset->tier_unit = option_from_enum(DatumGetObjectId(values[3]), tier_unit_names);
-	row_number(&asset->liability_weight, values[4], nulls[4], "liability weight", &symbol);
-	row_number(&asset->requirement_weight, values[5], nulls[5], "requirement weight", &symbol);
-	asset->liability_maintenance = schedule_from_row(values[6], nulls[6]);
+	record_from_row(asset, asset_fields, ASSET_FIELDS, values, nulls, &symbol);
 }
 
 static void
@@ -462,21 +479,17 @@ contract_from_row(MarketTerms *terms, Datum row, bool row_is_null)
 	contract = market_add_contract(terms, &symbol, &found);
 	if (found)
 		repeated_row("contract", &symbol);
-	contract->settle = row_symbol(values[1], nulls[1], "a settlement asset");
-	if (!nulls[2])
-		contract->base = row_symbol(values[2], false, "a base asset");
-	row_number(&contract->size, values[3], nulls[3], "contract size", &symbol);
-	contract->marked = row_number(&contract->mark, values[4], nulls[4], "mark price", &symbol);
-	contract->maintenance = schedule_from_row(values[5], nulls[5]);
-	contract->initial = schedule_from_row(values[6], nulls[6]);
-	if (!nulls[7])
-		contract->netting = option_from_enum(DatumGetObjectId(values[7]), netting_names);
-	row_number(&contract->closing_fee, values[8], nulls[8], "closing fee", &symbol);
+	record_from_row(contract, contract_fields, CONTRACT_FIELDS, values, nulls, &symbol);
 }
+
+/* Arguments of market(): what follows the rows. */
+#define ARGUMENT_THRESHOLDS 2
+#define ARGUMENT_ORDERS (ARGUMENT_THRESHOLDS + THRESHOLDS)
+#define ARGUMENT_LIABILITY (ARGUMENT_ORDERS + 1)
 
 PG_FUNCTION_INFO_V1(margin_market_from_rows);
 
-/* market(asset_terms[], contract_terms[], warning, margin_call, liquidation numeric); any may be null */
+/* market(asset_terms[], contract_terms[], warning, margin_call, liquidation numeric, orders_reduce_equity, liability_rule); any may be null */
 Datum
 margin_market_from_rows(PG_FUNCTION_ARGS)
 {
@@ -494,20 +507,23 @@ margin_market_from_rows(PG_FUNCTION_ARGS)
 		contract_from_row(&terms, rows[i], nulls[i]);
 	for (int i = 0; i < THRESHOLDS; i++)
 	{
-		if (!PG_ARGISNULL(2 + i) && !dec_from_input(&terms.thresholds[i], PG_GETARG_DATUM(2 + i)))
-			dec_bad_input(PG_GETARG_DATUM(2 + i), psprintf("threshold of level \"%s\"", threshold_names[i]));
+		int			number = ARGUMENT_THRESHOLDS + i;
+
+		if (!PG_ARGISNULL(number) && !dec_from_input(&terms.thresholds[i], PG_GETARG_DATUM(number)))
+			dec_bad_input(PG_GETARG_DATUM(number), psprintf("threshold of level \"%s\"", threshold_names[i]));
 	}
+	if (!PG_ARGISNULL(ARGUMENT_ORDERS))
+		terms.orders_reduce_equity = option_from_enum(PG_GETARG_OID(ARGUMENT_ORDERS), order_reduction_names);
+	if (!PG_ARGISNULL(ARGUMENT_LIABILITY))
+		terms.liability_rule = option_from_enum(PG_GETARG_OID(ARGUMENT_LIABILITY), liability_rule_names);
 	PG_RETURN_POINTER(market_build(&terms));
 }
 
-/* ---------- rows out: assets(market), contracts(market), thresholds(market) ---------- */
+/* ---------- rows out: assets(market), contracts(market), thresholds(market), rules(market) ---------- */
 
 static Datum
-name_datum(const Market *market, const MarketName *name, bool *isnull)
+name_datum(const Market *market, const MarketName *name)
 {
-	*isnull = name->length == 0;
-	if (*isnull)
-		return (Datum) 0;
 	return PointerGetDatum(cstring_to_text_with_len((const char *) market + name->offset, name->length));
 }
 
@@ -519,11 +535,51 @@ number_datum(const Market *market, const Decimal *stored)
 	return NumericGetDatum(dec_to_numeric(dec_flat(stored, market, &buffer)));
 }
 
-static Datum
-schedule_datum(const Market *market, uint32 offset, bool *isnull)
+/* Whether a column is null: what is absent, or has the default that another number is. */
+static bool
+column_is_null(const MarketField *field, const void *record, const Market *market)
 {
-	*isnull = offset == 0;
-	return PointerGetDatum(market_schedule(market, offset));
+	bool		says_something = field->kind == FIELD_OPTION || field->kind == FIELD_SWITCH || field->standard != NULL;
+
+	return !says_something && field_is_standard(field, record, market);
+}
+
+static Datum
+field_datum(const MarketField *field, const void *record, const Market *market, Oid type)
+{
+	switch (field->kind)
+	{
+		case FIELD_NAME:
+			return name_datum(market, CONST_FIELD_AT(MarketName, record, field->flat));
+		case FIELD_NUMBER:
+			return number_datum(market, CONST_FIELD_AT(Decimal, record, field->flat));
+		case FIELD_SCHEDULE:
+			return PointerGetDatum(market_schedule(market, *CONST_FIELD_AT(uint32, record, field->flat)));
+		case FIELD_OPTION:
+			return ObjectIdGetDatum(option_to_enum(type, field->names[*CONST_FIELD_AT(uint8, record, field->flat)]));
+		case FIELD_SWITCH:
+			return BoolGetDatum(*CONST_FIELD_AT(bool, record, field->flat));
+	}
+	pg_unreachable();
+}
+
+/* One record as a row: its name, then its fields. */
+static void
+put_row(ReturnSetInfo *result, const MarketField *fields, int nfields, const void *record, const Market *market)
+{
+	Datum		values[Max(ASSET_COLUMNS, CONTRACT_COLUMNS)] = {0};
+	bool		nulls[Max(ASSET_COLUMNS, CONTRACT_COLUMNS)] = {0};
+
+	values[0] = name_datum(market, record);
+	for (int i = 0; i < nfields; i++)
+	{
+		int			column = fields[i].column;
+
+		nulls[column] = column_is_null(&fields[i], record, market);
+		if (!nulls[column])
+			values[column] = field_datum(&fields[i], record, market, TupleDescAttr(result->setDesc, column)->atttypid);
+	}
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
 PG_FUNCTION_INFO_V1(margin_market_assets);
@@ -532,26 +588,10 @@ Datum
 margin_market_assets(PG_FUNCTION_ARGS)
 {
 	const Market *market = market_from_datum(PG_GETARG_DATUM(0));
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);
 	for (uint32 i = 0; i < market->nassets; i++)
-	{
-		const MarketAsset *asset = &market_assets(market)[i];
-		Datum		values[ASSET_COLUMNS];
-		bool		nulls[ASSET_COLUMNS] = {0};
-
-		values[0] = name_datum(market, &asset->name, &nulls[0]);
-		nulls[1] = !asset->priced;
-		values[1] = number_datum(market, &asset->price);
-		values[2] = schedule_datum(market, asset->tiers, &nulls[2]);
-		values[3] = ObjectIdGetDatum(option_to_enum(TupleDescAttr(result->setDesc, 3)->atttypid,
-													tier_unit_names[asset->tier_unit]));
-		values[4] = number_datum(market, &asset->liability_weight);
-		values[5] = number_datum(market, &asset->requirement_weight);
-		values[6] = schedule_datum(market, asset->liability_maintenance, &nulls[6]);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
+		put_row((ReturnSetInfo *) fcinfo->resultinfo, asset_fields, ASSET_FIELDS, &market_assets(market)[i], market);
 	return (Datum) 0;
 }
 
@@ -561,28 +601,34 @@ Datum
 margin_market_contracts(PG_FUNCTION_ARGS)
 {
 	const Market *market = market_from_datum(PG_GETARG_DATUM(0));
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);
 	for (uint32 i = 0; i < market->ncontracts; i++)
-	{
-		const MarketContract *contract = &market_contracts(market)[i];
-		Datum		values[CONTRACT_COLUMNS];
-		bool		nulls[CONTRACT_COLUMNS] = {0};
+		put_row((ReturnSetInfo *) fcinfo->resultinfo, contract_fields, CONTRACT_FIELDS, &market_contracts(market)[i], market);
+	return (Datum) 0;
+}
 
-		values[0] = name_datum(market, &contract->name, &nulls[0]);
-		values[1] = name_datum(market, &contract->settle, &nulls[1]);
-		values[2] = name_datum(market, &contract->base, &nulls[2]);
-		values[3] = number_datum(market, &contract->size);
-		nulls[4] = !contract->marked;
-		values[4] = number_datum(market, &contract->mark);
-		values[5] = schedule_datum(market, contract->maintenance, &nulls[5]);
-		values[6] = schedule_datum(market, contract->initial, &nulls[6]);
-		values[7] = ObjectIdGetDatum(option_to_enum(TupleDescAttr(result->setDesc, 7)->atttypid,
-													netting_names[contract->netting]));
-		values[8] = number_datum(market, &contract->closing_fee);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
+static void
+put_rule_row(ReturnSetInfo *result, const char *rule, const char *value)
+{
+	Datum		values[2] = {CStringGetTextDatum(rule), CStringGetTextDatum(value)};
+	bool		nulls[2] = {false, false};
+
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+PG_FUNCTION_INFO_V1(margin_market_rules);
+
+/* rules(market): (rule, value) */
+Datum
+margin_market_rules(PG_FUNCTION_ARGS)
+{
+	const Market *market = market_from_datum(PG_GETARG_DATUM(0));
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	put_rule_row(result, rule_keys[RULE_LIABILITY], liability_rule_names[market->liability_rule]);
+	put_rule_row(result, rule_keys[RULE_ORDERS], order_reduction_names[market->orders_reduce_equity]);
 	return (Datum) 0;
 }
 

@@ -136,6 +136,26 @@ netting_add_balance(Netting *netting, const Symbol *asset, const Decimal *quanti
 	add_to_sum(netting, &balance->quantity, quantity);
 }
 
+static Orders *
+orders_of(const Netting *netting, Position *position)
+{
+	if (position->orders == NULL)
+		position->orders = orders_create(netting->header.eoh_context);
+	return position->orders;
+}
+
+static void
+add_orders(Netting *netting, Position *position, const Orders *added)
+{
+	Orders	   *orders = orders_of(netting, position);
+
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		for (int k = 0; k < added->sides[i].count; k++)
+			orders_add(&orders->sides[i], &added->sides[i].levels[k], netting->header.eoh_context);
+	}
+}
+
 void
 netting_add_position(Netting *netting, const Position *position)
 {
@@ -147,6 +167,8 @@ netting_add_position(Netting *netting, const Position *position)
 		add_to_sum(netting, &sum->sides[i].cost, &position->sides[i].cost);
 		add_to_sum(netting, &sum->sides[i].margin, &position->sides[i].margin);
 	}
+	if (position->orders != NULL)
+		add_orders(netting, sum, position->orders);
 }
 
 /* One lot (SPEC 1): adds |quantity|, its cost, and its margin quantity to its side. */
@@ -168,6 +190,31 @@ netting_add_lot(Netting *netting, const Symbol *contract, const Decimal *quantit
 		dec_div_ceil18(&amount, &size, leverage);
 		add_to_sum(netting, &side->margin, &amount);
 	}
+}
+
+/* An open order: what is left to fill, at its limit price. */
+void
+netting_add_order(Netting *netting, const Symbol *contract, const Decimal *quantity, const Decimal *price,
+				  const Decimal *leverage)
+{
+	Orders	   *orders = orders_of(netting, netting_position(netting, contract));
+	OrderLevel	level = {.price = *price};
+
+	dec_abs(&level.quantity, quantity);
+	if (leverage != NULL)
+		dec_div_ceil18(&level.margin, &level.quantity, leverage);
+	orders_add(&orders->sides[dec_sign(quantity) < 0 ? SIDE_SHORT : SIDE_LONG], &level, netting->header.eoh_context);
+}
+
+/* The position of that number, its orders by price: which says the same as before. */
+const Position *
+netting_settled(const Netting *netting, int number)
+{
+	const Position *position = symbol_table_record(&netting->positions, number);
+
+	if (unlikely(position->orders != NULL))
+		orders_settle(position->orders, netting->header.eoh_context);
+	return position;
 }
 
 /* A copy of a portfolio to be changed, in the current context. */
@@ -206,6 +253,8 @@ netting_flatten(const Netting *netting)
 	void	  **positions = symbol_table_sorted(&netting->positions);
 	PortfolioWriter writer;
 
+	for (int i = 0; i < netting->positions.count; i++)
+		netting_settled(netting, i);
 	portfolio_begin(&writer, (Size) 32 * netting->balances.count + (Size) 64 * netting->positions.count);
 	for (int i = 0; i < netting->balances.count; i++)
 	{
@@ -352,13 +401,13 @@ read_holding(Holding *h, FunctionCallInfo fcinfo, int first)
 	if (unlikely(VARSIZE_ANY_EXHDR(name) < 1 || VARSIZE_ANY_EXHDR(name) > SYMBOL_MAX_LENGTH))
 		return false;
 	h->symbol = symbol_make(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
-	if (unlikely(h->is_lot != h->has_price || h->kind == HOLDING_ORDER))
+	if (unlikely(h->is_lot != h->has_price))
 		return false;
 	if (unlikely(!dec_from_input(&h->quantity, field_value(h, FIELD_QUANTITY))))
 		return false;
 	if (!h->is_lot)
 		return !h->has_leverage;
-	if (unlikely(!dec_from_input(&h->price, field_value(h, FIELD_PRICE)) || dec_sign(&h->price) < 0))
+	if (unlikely(!dec_from_input(&h->price, field_value(h, FIELD_PRICE)) || dec_sign(&h->price) < (h->kind == HOLDING_ORDER)))
 		return false;
 	return !h->has_leverage ||
 		likely(dec_from_input(&h->leverage, field_value(h, FIELD_LEVERAGE)) && dec_sign(&h->leverage) > 0);
@@ -407,18 +456,19 @@ holding_flaw(Holding *h)
 	label = symbol_text(&h->symbol);
 	if (!field_is_given(h, FIELD_QUANTITY))
 		return psprintf("quantity of \"%s\" is null", label);
-	if (h->kind == HOLDING_ORDER)
-		return psprintf("order in \"%s\": orders are not valued yet", label);
 	if (h->is_lot && !h->has_price)
-		return psprintf("position in \"%s\" has no entry price", label);
+		return h->kind == HOLDING_ORDER ? psprintf("order in \"%s\" has no price", label) :
+			psprintf("position in \"%s\" has no entry price", label);
 	if (!h->is_lot && h->has_price)
 		return psprintf("balance of \"%s\" has an entry price", label);
 	if ((flaw = number_flaw(h, FIELD_QUANTITY, "quantity")) != NULL)
 		return flaw;
 	if (!h->is_lot)
 		return psprintf("balance of \"%s\" has a leverage", label);
-	if ((flaw = number_flaw(h, FIELD_PRICE, "entry price")) != NULL)
+	if ((flaw = number_flaw(h, FIELD_PRICE, h->kind == HOLDING_ORDER ? "price of order" : "entry price")) != NULL)
 		return flaw;
+	if (h->kind == HOLDING_ORDER && dec_sign(&h->price) <= 0)
+		return psprintf("price of order in \"%s\" is not above 0: %s", label, field_text(h, FIELD_PRICE));
 	if (dec_sign(&h->price) < 0)
 		return psprintf("entry price of \"%s\" is negative: %s", label, field_text(h, FIELD_PRICE));
 	if ((flaw = number_flaw(h, FIELD_LEVERAGE, "leverage")) != NULL)
@@ -468,7 +518,7 @@ leverage_of_balance(const Holding *h)
 			 errhint("A holding without entry price is a balance, one with an entry price a lot.")));
 }
 
-/* Refuses a holding whose entry price, or lack of one, does not fit its kind, and orders. */
+/* Refuses a holding whose price, or lack of one, does not fit its kind. */
 static pg_noreturn void
 refuse_kind(const Holding *h)
 {
@@ -476,8 +526,8 @@ refuse_kind(const Holding *h)
 
 	if (h->kind == HOLDING_ORDER)
 		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("open order in contract \"%s\": orders are not valued yet", symbol_text(&h->symbol))));
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("order in contract \"%s\" has no price", symbol_text(&h->symbol))));
 	if (h->kind == HOLDING_POSITION)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -486,6 +536,18 @@ refuse_kind(const Holding *h)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("balance of \"%s\" must not have an entry price: %s", symbol_text(&h->symbol), dec_text(&price))));
+}
+
+static void
+refuse_order_price(const Holding *h)
+{
+	Decimal		price;
+
+	holding_number(&price, field_value(h, FIELD_PRICE), "price of order", &h->symbol);
+	if (dec_sign(&price) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("price of order in contract \"%s\" must be greater than 0: %s", symbol_text(&h->symbol), dec_text(&price))));
 }
 
 /* Books call the form with a kind. */
@@ -528,11 +590,13 @@ refuse_holding(Holding *h)
 		refuse_null(h);
 	name = DatumGetTextPP(field_value(h, FIELD_SYMBOL));
 	h->symbol = symbol_checked(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), h->is_lot ? "a contract" : "an asset");
-	if (h->is_lot != h->has_price || h->kind == HOLDING_ORDER)
+	if (h->is_lot != h->has_price)
 		refuse_kind(h);
 	holding_number(&h->quantity, field_value(h, FIELD_QUANTITY), "quantity", &h->symbol);
 	if (!h->is_lot)
 		leverage_of_balance(h);
+	if (h->kind == HOLDING_ORDER)
+		refuse_order_price(h);
 	holding_price(&h->price, field_value(h, FIELD_PRICE), "entry price", &h->symbol);
 	holding_leverage(&h->leverage, field_value(h, FIELD_LEVERAGE), &h->symbol);
 	elog(ERROR, "%s", holding_flaw(h));
@@ -560,7 +624,9 @@ margin_portfolio_accum(PG_FUNCTION_ARGS)
 
 	if (dec_is_zero(&holding.quantity))
 		PG_RETURN_POINTER(netting);
-	if (holding.is_lot)
+	if (unlikely(holding.kind == HOLDING_ORDER))
+		netting_add_order(netting, &holding.symbol, &holding.quantity, &holding.price, holding.has_leverage ? &holding.leverage : NULL);
+	else if (holding.is_lot)
 		netting_add_lot(netting, &holding.symbol, &holding.quantity, &holding.price, holding.has_leverage ? &holding.leverage : NULL);
 	else
 		netting_add_balance(netting, &holding.symbol, &holding.quantity);
@@ -587,7 +653,7 @@ margin_portfolio_combine(PG_FUNCTION_ARGS)
 			netting_add_balance(a, &balance->symbol, &balance->quantity);
 		}
 		for (int i = 0; i < b->positions.count; i++)
-			netting_add_position(a, symbol_table_record(&b->positions, i));
+			netting_add_position(a, netting_settled(b, i));
 	}
 	if (a == NULL)
 		PG_RETURN_NULL();

@@ -32,6 +32,9 @@ extern void netting_add_balance(Netting *netting, const Symbol *asset, const Dec
 extern void netting_add_position(Netting *netting, const Position *position);
 extern void netting_add_lot(Netting *netting, const Symbol *contract, const Decimal *quantity, const Decimal *price,
 							const Decimal *leverage);
+extern void netting_add_order(Netting *netting, const Symbol *contract, const Decimal *quantity, const Decimal *price,
+							  const Decimal *leverage);
+extern const Position *netting_settled(const Netting *netting, int number);
 extern Position *netting_position(Netting *netting, const Symbol *contract);
 extern struct varlena *netting_flatten(const Netting *netting);
 

@@ -15,7 +15,9 @@
  * Behind the varlena header, unaligned: version, number of balances, number of
  * positions.  A balance is a name (one byte of length) and a packed quantity;
  * a position is a name, a byte that says which of the parts below it has, and
- * those parts.
+ * those parts: for each side quantity, cost and margin quantity, and orders,
+ * two numbers of levels, of buys and of sells, then price, quantity and margin
+ * quantity of each.
  */
 #define HEADER_SIZE (sizeof(uint8) + 2 * sizeof(uint32))
 
@@ -23,7 +25,11 @@
 
 #define HAS_SIDE(side)		(1 << (side))
 #define HAS_MARGIN(side)	(4 << (side))
-#define HAS_ANY				0x0f
+#define HAS_ORDERS			0x10
+#define HAS_ANY				0x1f
+
+/* Three packed numbers. */
+#define SMALLEST_LEVEL		6
 
 /* ---------- reading ---------- */
 
@@ -66,6 +72,34 @@ read_side(PortfolioReader *reader, PositionSide *side, bool present, bool has_ma
 		side->quantity = side->cost = side->margin = DEC_ZERO;
 }
 
+static void
+read_orders(PortfolioReader *reader, Orders *orders)
+{
+	uint32		counts[2];
+
+	if (reader->end - reader->at < (int) sizeof(counts))
+		portfolio_corrupted();
+	memcpy(counts, reader->at, sizeof(counts));
+	reader->at += sizeof(counts);
+	/* so these numbers are safe to allocate by */
+	if (((uint64) counts[0] + counts[1]) * SMALLEST_LEVEL > (uint64) (reader->end - reader->at))
+		portfolio_corrupted();
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		OrderList  *list = &orders->sides[i];
+
+		list->count = list->settled = list->capacity = counts[i];
+		list->levels = MemoryContextAllocHuge(CurrentMemoryContext, Max(counts[i], 1) * sizeof(OrderLevel));
+		for (uint32 k = 0; k < counts[i]; k++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			portfolio_read_decimal(reader, &list->levels[k].price);
+			portfolio_read_decimal(reader, &list->levels[k].quantity);
+			portfolio_read_decimal(reader, &list->levels[k].margin);
+		}
+	}
+}
+
 /* The next position; balances come first. */
 void
 portfolio_read_position(PortfolioReader *reader, Position *position)
@@ -76,8 +110,16 @@ portfolio_read_position(PortfolioReader *reader, Position *position)
 	if (reader->at >= reader->end)
 		portfolio_corrupted();
 	parts = (uint8) *reader->at++;
+	if (unlikely((parts & ~HAS_ANY) != 0))
+		portfolio_corrupted();
 	read_side(reader, &position->sides[SIDE_LONG], parts & HAS_SIDE(SIDE_LONG), parts & HAS_MARGIN(SIDE_LONG));
 	read_side(reader, &position->sides[SIDE_SHORT], parts & HAS_SIDE(SIDE_SHORT), parts & HAS_MARGIN(SIDE_SHORT));
+	position->orders = NULL;
+	if (unlikely(parts & HAS_ORDERS))
+	{
+		position->orders = orders_create(CurrentMemoryContext);
+		read_orders(reader, position->orders);
+	}
 	reader->positions--;
 }
 
@@ -206,13 +248,97 @@ settle_side(const Symbol *symbol, PositionSide *side, int index)
 	return HAS_SIDE(index) | (dec_is_zero(&side->margin) ? 0 : HAS_MARGIN(index));
 }
 
-/* Positions in byte order, behind the balances; one without sides is left out. */
+static const char *const order_names[2] = {"buy order", "sell order"};
+
+/* Refuses a level that cannot be; "number" is the one that is wrong. */
+static pg_noreturn void
+report_level(const Symbol *symbol, const OrderLevel *level, int side, const char *what, const Decimal *number, const char *rule)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s of %s of \"%s\" at %s %s: %s", what, order_names[side], symbol_text(symbol),
+					dec_text(&level->price), rule, dec_text(number))));
+}
+
+/* A level's numbers checked and canonical; false if nothing is left of it. */
+static bool
+settle_level(const Symbol *symbol, OrderLevel *level, int side)
+{
+	settle_amount(&level->price, symbol, "order price", DEC_INPUT_DIGITS, DEC_INPUT_DIGITS);
+	settle_amount(&level->quantity, symbol, "order quantity", DEC_INPUT_DIGITS, DEC_INPUT_DIGITS);
+	settle_amount(&level->margin, symbol, "order margin quantity", 2 * DEC_INPUT_DIGITS, 18);
+	if (dec_sign(&level->price) <= 0)
+		report_level(symbol, level, side, "price", &level->price, "must be greater than 0");
+	if (dec_sign(&level->quantity) < 0)
+		report_level(symbol, level, side, "quantity", &level->quantity, "must not be negative");
+	if (dec_sign(&level->margin) < 0)
+		report_level(symbol, level, side, "margin quantity", &level->margin, "must not be negative");
+	if (!dec_is_zero(&level->quantity))
+		return true;
+	if (!dec_is_zero(&level->margin))
+		report_level(symbol, level, side, "margin quantity", &level->margin, "is left although its quantity is 0");
+	return false;
+}
+
+/* The same for all orders in a contract; returns how many bytes they take, 0 if there are none. */
+static Size
+settle_orders(const Symbol *symbol, Orders *orders)
+{
+	Size		size = 0;
+
+	if (orders == NULL)
+		return 0;
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		OrderList  *list = &orders->sides[i];
+		int			kept = 0;
+
+		Assert(list->settled == list->count);
+		for (int k = 0; k < list->count; k++)
+		{
+			OrderLevel *level = &list->levels[k];
+
+			CHECK_FOR_INTERRUPTS();
+			if (!settle_level(symbol, level, i))
+				continue;
+			size += dec_packed_size(&level->price) + dec_packed_size(&level->quantity) + dec_packed_size(&level->margin);
+			list->levels[kept++] = *level;
+		}
+		list->count = list->settled = kept;
+	}
+	return size == 0 ? 0 : size + 2 * sizeof(uint32);
+}
+
+static char *
+put_orders(char *to, const Orders *orders)
+{
+	uint32		counts[2] = {orders->sides[SIDE_LONG].count, orders->sides[SIDE_SHORT].count};
+
+	memcpy(to, counts, sizeof(counts));
+	to += sizeof(counts);
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		for (uint32 k = 0; k < counts[i]; k++)
+		{
+			const OrderLevel *level = &orders->sides[i].levels[k];
+
+			to = dec_pack(to, &level->price);
+			to = dec_pack(to, &level->quantity);
+			to = dec_pack(to, &level->margin);
+		}
+	}
+	return to;
+}
+
+/* Positions in byte order, behind the balances; one without sides and orders is left out. */
 void
 portfolio_put_position(PortfolioWriter *writer, Position *position)
 {
+	Size		orders_size = settle_orders(&position->symbol, position->orders);
 	uint8		parts = settle_side(&position->symbol, &position->sides[SIDE_LONG], SIDE_LONG) |
-		settle_side(&position->symbol, &position->sides[SIDE_SHORT], SIDE_SHORT);
-	Size		size = 2 + position->symbol.length;
+		settle_side(&position->symbol, &position->sides[SIDE_SHORT], SIDE_SHORT) |
+		(orders_size > 0 ? HAS_ORDERS : 0);
+	Size		size = 2 + position->symbol.length + orders_size;
 	char	   *to;
 
 	if (parts == 0)
@@ -232,6 +358,8 @@ portfolio_put_position(PortfolioWriter *writer, Position *position)
 		if (parts & HAS_MARGIN(i))
 			to = dec_pack(to, &position->sides[i].margin);
 	}
+	if (parts & HAS_ORDERS)
+		to = put_orders(to, position->orders);
 	writer->size = to - writer->data;
 	writer->positions++;
 }
@@ -320,6 +448,8 @@ merge_entries(PortfolioWriter *writer, PortfolioReader *ra, PortfolioReader *rb,
 			else
 				dec_add(r, r, &ENTRY_AMOUNTS(&b)[i]);
 		}
+		if (namounts == POSITION_AMOUNTS && order >= 0 && b.position.orders != NULL)
+			result.position.orders = orders_combine(result.position.orders, b.position.orders, subtract);
 		put_entry(writer, &result, namounts);
 		if (order <= 0)
 			has_a = next_entry(ra, &a, namounts);
@@ -365,6 +495,31 @@ margin_portfolio_subtract(PG_FUNCTION_ARGS)
 	return merge(fcinfo, true);
 }
 
+PG_FUNCTION_INFO_V1(margin_without_orders);
+
+/* without_orders(portfolio) */
+Datum
+margin_without_orders(PG_FUNCTION_ARGS)
+{
+	struct varlena *value = PG_GETARG_VARLENA_PP(0);
+	PortfolioReader reader;
+	PortfolioWriter writer;
+	Entry		entry;
+
+	portfolio_open(&reader, value);
+	portfolio_begin(&writer, VARSIZE_ANY(value));
+	while (next_entry(&reader, &entry, BALANCE_AMOUNTS))
+		put_entry(&writer, &entry, BALANCE_AMOUNTS);
+	while (next_entry(&reader, &entry, POSITION_AMOUNTS))
+	{
+		CHECK_FOR_INTERRUPTS();
+		entry.position.orders = NULL;
+		put_entry(&writer, &entry, POSITION_AMOUNTS);
+	}
+	portfolio_end(&reader);
+	PG_RETURN_POINTER(portfolio_finish(&writer));
+}
+
 /* ---------- comparison ---------- */
 
 /*
@@ -383,7 +538,16 @@ leg_only_reduces(PortfolioSide side, const PositionSide *before, const PositionS
 	return quantity < 0 || ((side == SIDE_LONG || cost >= 0) && dec_cmp(&after->margin, &before->margin) >= 0);
 }
 
-/* Whether no balance fell and no leg grew, in entries of one kind. */
+/* The orders of one side, none where there are none. */
+static const OrderList *
+orders_of(const Position *position, int side)
+{
+	static const OrderList none = {0, 0, 0, NULL};
+
+	return position->orders == NULL ? &none : &position->orders->sides[side];
+}
+
+/* Whether no balance fell, no leg grew and no order did, in entries of one kind. */
 static bool
 entries_only_reduce(PortfolioReader *rbefore, PortfolioReader *rafter, int namounts)
 {
@@ -406,7 +570,8 @@ entries_only_reduce(PortfolioReader *rbefore, PortfolioReader *rafter, int namou
 		else
 		{
 			for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
-				reduced &= leg_only_reduces(i, &b->position.sides[i], &a->position.sides[i]);
+				reduced &= leg_only_reduces(i, &b->position.sides[i], &a->position.sides[i]) &&
+					orders_only_reduce(orders_of(&b->position, i), orders_of(&a->position, i));
 		}
 		if (order <= 0)
 			has_before = next_entry(rbefore, &before, namounts);
@@ -416,7 +581,10 @@ entries_only_reduce(PortfolioReader *rbefore, PortfolioReader *rafter, int namou
 	return reduced;
 }
 
-/* Whether "after" has no balance below that of "before", no leg of a position above, and none entered on worse terms. */
+/*
+ * Whether "after" has no balance below that of "before", no leg of a position
+ * and no order above, and none on worse terms.
+ */
 bool
 portfolio_only_reduces(const struct varlena *before, const struct varlena *after)
 {

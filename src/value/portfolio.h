@@ -5,7 +5,7 @@
  * Per asset a balance (in the asset, may be negative, never 0); per contract
  * two sides, each with quantity (in contracts, > 0), entry cost (quantity *
  * price, in the settlement asset per unit of size, >= 0) and margin quantity
- * (quantity / leverage, at most 18 decimals, >= 0).
+ * (quantity / leverage, at most 18 decimals, >= 0), and open orders.
  *
  * A value is a sequence of entries in byte order of their symbols, balances
  * first, numbers packed: written by a PortfolioWriter, which is the type's one
@@ -16,6 +16,7 @@
 
 #include "base/decimal.h"
 #include "base/symbol.h"
+#include "value/orders.h"
 
 #define PORTFOLIO_VERSION 1
 
@@ -41,10 +42,12 @@ typedef struct PositionSide
 	Decimal		margin;
 } PositionSide;
 
+/* What is held, and what is ordered, in one contract. */
 typedef struct Position
 {
 	Symbol		symbol;
 	PositionSide sides[2];
+	Orders	   *orders;			/* NULL: none */
 } Position;
 
 typedef struct PortfolioReader

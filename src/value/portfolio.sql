@@ -32,7 +32,7 @@ CREATE TYPE margin.portfolio (
     STORAGE = extended
 );
 COMMENT ON TYPE margin.portfolio IS
-'netted holdings of one account: {"balances": {asset: quantity}, "positions": {contract: {long, long_cost, long_margin, short, short_cost, short_margin}}}';
+'netted holdings of one account: {"balances": {asset: quantity}, "orders": {contract: {"buy": {price: [quantity, margin]}, "sell": {...}}}, "positions": {contract: {long, long_cost, long_margin, short, short_cost, short_margin}}}';
 
 CREATE FUNCTION margin.portfolio_add(margin.portfolio, margin.portfolio) RETURNS margin.portfolio
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_portfolio_add';
@@ -53,6 +53,10 @@ CREATE OPERATOR margin.- (
 );
 COMMENT ON OPERATOR margin.- (margin.portfolio, margin.portfolio) IS
 'the first without the second: (a + b) - b = a. Balances may become negative; taking away more of a position than is held is an error';
+
+CREATE FUNCTION margin.without_orders(portfolio margin.portfolio) RETURNS margin.portfolio
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_without_orders';
+COMMENT ON FUNCTION margin.without_orders(margin.portfolio) IS 'the portfolio without its open orders; null for null';
 
 CREATE FUNCTION margin.portfolio_accum(internal, asset text, quantity numeric) RETURNS internal
     LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_portfolio_accum';
@@ -87,7 +91,7 @@ CREATE AGGREGATE margin.portfolio(symbol text, quantity numeric, entry_price num
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE margin.portfolio(text, numeric, numeric, numeric, margin.holding_kind) IS
-'nets holdings of the kind given: a balance must have neither entry price nor leverage, a position must have an entry price, an order is an error for now (0A000). Kind null: as portfolio(symbol, quantity, entry_price, leverage), as is the rest';
+'nets holdings of the kind given: a balance must have neither entry price nor leverage, a position must have an entry price, an order its limit price, above 0. Kind null: as portfolio(symbol, quantity, entry_price, leverage), as is the rest';
 
 CREATE AGGREGATE margin.portfolio(symbol text, quantity numeric, entry_price numeric, leverage numeric) (
     SFUNC = margin.portfolio_accum,

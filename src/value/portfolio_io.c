@@ -12,13 +12,17 @@
 #include "base/json.h"
 #include "value/netting.h"
 
-static const char *const section_names[] = {"balances", "positions", NULL};
+static const char *const section_names[] = {"balances", "orders", "positions", NULL};
 
 enum
 {
 	SECTION_BALANCES,
+	SECTION_ORDERS,
 	SECTION_POSITIONS
 };
+
+/* Sides of orders, by PortfolioSide. */
+static const char *const side_keys[] = {"buy", "sell", NULL};
 
 static const char *const amount_names[] = {
 	"long", "long_cost", "long_margin", "short", "short_cost", "short_margin", NULL
@@ -40,8 +44,11 @@ typedef struct PortfolioInput
 	Netting    *netting;
 	int			section;
 	uint32		seen_sections;
+	SymbolTable contracts[2];	/* named among positions; among orders */
 	Position   *position;
-	uint32		seen_amounts;
+	uint32		seen_keys;		/* of its object */
+	OrderList  *orders;			/* of one side of it */
+	OrderLevel	level;
 } PortfolioInput;
 
 /* A new record of a table by name; a second one of that name is an error. */
@@ -57,6 +64,27 @@ add_once(SymbolTable *table, const char *key, const char *what)
 	return record;
 }
 
+/*
+ * The position of a contract that has not been named in this section yet.
+ * Another section may have named it.
+ */
+static Position *
+contract_once(PortfolioInput *input, const char *key)
+{
+	Symbol		symbol = symbol_checked(key, strlen(key), "a contract");
+	SymbolTable *seen = &input->contracts[input->section == SECTION_ORDERS];
+	bool		found;
+	Position   *position;
+
+	symbol_table_add(seen, &symbol, &found);
+	if (found)
+		json_repeated("portfolio", key);
+	position = symbol_table_add(&input->netting->positions, &symbol, &found);
+	if (input->section == SECTION_ORDERS)
+		position->orders = orders_create(CurrentMemoryContext);
+	return position;
+}
+
 static void
 input_open(void *arg, int depth, const char *key)
 {
@@ -64,13 +92,24 @@ input_open(void *arg, int depth, const char *key)
 
 	if (depth == 1)
 		input->section = json_field("portfolio", section_names, key, &input->seen_sections);
-	else if (input->section == SECTION_POSITIONS)
+	else if (depth == 2 && input->section != SECTION_BALANCES)
 	{
-		input->position = add_once(&input->netting->positions, key, "a contract");
-		input->seen_amounts = 0;
+		input->position = contract_once(input, key);
+		input->seen_keys = 0;
 	}
+	else if (depth == 3 && input->section == SECTION_ORDERS)
+		input->orders = &input->position->orders->sides[json_field("portfolio", side_keys, key, &input->seen_keys)];
 	else
 		json_number(NULL, "portfolio", key, "an object", JSON_TOKEN_OBJECT_START);
+}
+
+static pg_noreturn void
+bad_order(const char *key)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+			 errmsg("invalid input syntax for type %s", "portfolio"),
+			 errdetail("The value of \"%s\" is not in place: an order is a price and a list of two numbers, quantity and margin quantity.", key)));
 }
 
 static void
@@ -78,9 +117,9 @@ input_value(void *arg, int depth, const char *key, const char *token, JsonTokenT
 {
 	PortfolioInput *input = arg;
 
-	if (depth == 3)
+	if (depth == 3 && input->section == SECTION_POSITIONS)
 	{
-		int			i = json_field("portfolio", amount_names, key, &input->seen_amounts);
+		int			i = json_field("portfolio", amount_names, key, &input->seen_keys);
 
 		json_number(position_amount(input->position, i), "portfolio", key, token, kind);
 	}
@@ -90,18 +129,71 @@ input_value(void *arg, int depth, const char *key, const char *token, JsonTokenT
 
 		json_number(&balance->quantity, "portfolio", key, token, kind);
 	}
+	else if (depth == 4)
+		bad_order(key);
 	else
 		json_not_object("portfolio", key);
+}
+
+/* One number of an order, whose key is its price. */
+static void
+input_element(void *arg, int depth, const char *key, int number, const char *token, JsonTokenType kind)
+{
+	PortfolioInput *input = arg;
+
+	if (depth != 4 || number > 1)
+		bad_order(key);
+	json_number(number == 0 ? &input->level.quantity : &input->level.margin, "portfolio", key, token, kind);
+}
+
+/* An order is complete. */
+static void
+input_order(void *arg, int depth, const char *key, int count)
+{
+	PortfolioInput *input = arg;
+
+	if (depth != 4 || count != 2)
+		bad_order(key);
+	if (!IsValidJsonNumber(key, strlen(key)) || !dec_parse(&input->level.price, key, strlen(key)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("invalid input syntax for type %s", "portfolio"),
+				 errdetail("The key of an order must be its price, not \"%.*s\".", pg_mbcliplen(key, strlen(key), 40), key)));
+	dec_normalize(&input->level.price);
+	orders_append(input->orders, &input->level, CurrentMemoryContext);
+}
+
+/* Puts orders in order; a price that is there twice is a repeated key, however it is written. */
+static void
+settle_prices(const PortfolioInput *input)
+{
+	for (int i = 0; i < input->netting->positions.count; i++)
+	{
+		Position   *position = symbol_table_record(&input->netting->positions, i);
+
+		for (int side = SIDE_LONG; position->orders != NULL && side <= SIDE_SHORT; side++)
+		{
+			OrderList  *list = &position->orders->sides[side];
+			const Decimal *repeated = orders_sort(list);
+
+			if (repeated != NULL)
+				json_repeated("portfolio", dec_text(repeated));
+			list->settled = list->count;
+		}
+	}
 }
 
 static struct varlena *
 portfolio_parse(char *text)
 {
 	PortfolioInput input = {0};
-	JsonReader	reader = {"portfolio", 3, &input, input_open, input_value};
+	JsonReader	reader = {"portfolio", 4, &input, input_open, input_value, input_element, input_order};
 
 	input.netting = netting_create(CurrentMemoryContext);
+	for (int i = 0; i < (int) lengthof(input.contracts); i++)
+		symbol_table_init(&input.contracts[i], CurrentMemoryContext, sizeof(Symbol));
 	json_read(&reader, text, strlen(text));
+	settle_prices(&input);
 	return netting_flatten(input.netting);
 }
 
@@ -134,6 +226,104 @@ append_position(StringInfo out, Position *position)
 	appendStringInfoChar(out, '}');
 }
 
+static void
+append_level(StringInfo out, const OrderLevel *level)
+{
+	appendStringInfoChar(out, '"');
+	dec_append(out, &level->price);
+	appendStringInfoString(out, "\": [");
+	dec_append(out, &level->quantity);
+	appendStringInfoString(out, ", ");
+	dec_append(out, &level->margin);
+	appendStringInfoChar(out, ']');
+}
+
+static void
+append_orders(StringInfo out, const Position *position)
+{
+	const char *separator = "{";
+
+	for (int side = SIDE_LONG; side <= SIDE_SHORT; side++)
+	{
+		const OrderList *list = &position->orders->sides[side];
+
+		if (list->count == 0)
+			continue;
+		appendStringInfo(out, "%s\"%s\": {", separator, side_keys[side]);
+		for (int i = 0; i < list->count; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (i > 0)
+				appendStringInfoString(out, ", ");
+			append_level(out, &list->levels[i]);
+		}
+		appendStringInfoChar(out, '}');
+		separator = ", ";
+	}
+	appendStringInfoChar(out, '}');
+}
+
+/* Opens a section behind those before it. */
+static void
+append_section(StringInfo out, int section)
+{
+	appendStringInfo(out, "%s\"%s\": {", out->len > 1 ? ", " : "", section_names[section]);
+}
+
+static void
+append_balances(StringInfo out, PortfolioReader *reader)
+{
+	if (reader->balances == 0)
+		return;
+	append_section(out, SECTION_BALANCES);
+	for (bool first = true; reader->balances > 0; first = false)
+	{
+		Balance		balance;
+
+		CHECK_FOR_INTERRUPTS();
+		portfolio_read_balance(reader, &balance);
+		append_key(out, first, &balance.symbol);
+		dec_append(out, &balance.quantity);
+	}
+	appendStringInfoChar(out, '}');
+}
+
+static bool
+has_part(const Position *position, int section)
+{
+	if (section == SECTION_ORDERS)
+		return position->orders != NULL;
+	return !dec_is_zero(&position->sides[SIDE_LONG].quantity) || !dec_is_zero(&position->sides[SIDE_SHORT].quantity);
+}
+
+/* The section of positions, or that of orders; left out where there are none. */
+static void
+append_positions(StringInfo out, PortfolioReader reader, int section)
+{
+	bool		first = true;
+
+	while (reader.positions > 0)
+	{
+		Position	position;
+
+		CHECK_FOR_INTERRUPTS();
+		portfolio_read_position(&reader, &position);
+		if (!has_part(&position, section))
+			continue;
+		if (first)
+			append_section(out, section);
+		append_key(out, first, &position.symbol);
+		if (section == SECTION_ORDERS)
+			append_orders(out, &position);
+		else
+			append_position(out, &position);
+		first = false;
+	}
+	portfolio_end(&reader);
+	if (!first)
+		appendStringInfoChar(out, '}');
+}
+
 static char *
 portfolio_text(const struct varlena *value)
 {
@@ -143,36 +333,10 @@ portfolio_text(const struct varlena *value)
 	portfolio_open(&reader, value);
 	initStringInfo(&out);
 	appendStringInfoChar(&out, '{');
-	if (reader.balances > 0)
-	{
-		appendStringInfoString(&out, "\"balances\": {");
-		for (bool first = true; reader.balances > 0; first = false)
-		{
-			Balance		balance;
-
-			CHECK_FOR_INTERRUPTS();
-			portfolio_read_balance(&reader, &balance);
-			append_key(&out, first, &balance.symbol);
-			dec_append(&out, &balance.quantity);
-		}
-		appendStringInfoString(&out, reader.positions > 0 ? "}, " : "}");
-	}
-	if (reader.positions > 0)
-	{
-		appendStringInfoString(&out, "\"positions\": {");
-		for (bool first = true; reader.positions > 0; first = false)
-		{
-			Position	position;
-
-			CHECK_FOR_INTERRUPTS();
-			portfolio_read_position(&reader, &position);
-			append_key(&out, first, &position.symbol);
-			append_position(&out, &position);
-		}
-		appendStringInfoChar(&out, '}');
-	}
+	append_balances(&out, &reader);
+	append_positions(&out, reader, SECTION_ORDERS);
+	append_positions(&out, reader, SECTION_POSITIONS);
 	appendStringInfoChar(&out, '}');
-	portfolio_end(&reader);
 	return out.data;
 }
 

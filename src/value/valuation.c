@@ -40,17 +40,6 @@ typedef struct UnknownLine
 	int			line;			/* 1 + line, 0 none yet */
 } UnknownLine;
 
-/* r = max(r, a); did it rise? */
-static inline bool
-raise_to(Decimal *r, const Decimal *a)
-{
-	bool		rises = dec_cmp(r, a) < 0;
-
-	if (rises)
-		*r = *a;
-	return rises;
-}
-
 /* ---------- what is missing ---------- */
 
 static void
@@ -90,182 +79,11 @@ sort_missing(Valuation *v)
 
 /* ---------- positions ---------- */
 
-/* req(N) = T(N) + f * N (SPEC 3.5) */
-static inline void
-requirement(Decimal *r, const Market *market, const MarketContract *contract, const Decimal *notional)
-{
-	schedule_apply(r, market_schedule(market, contract->requirement), notional);
-}
-
-/* max(req(N), I(N), m * M * margin quantity), and which of them it is (SPEC 3.7) */
-static InitialReason
-initial_requirement(Decimal *r, const Market *market, const MarketContract *contract, const Decimal *notional,
-					const Decimal *margin, const Decimal *required)
-{
-	InitialReason reason = INITIAL_BY_MAINTENANCE;
-	Decimal		buffer;
-	Decimal		other;
-
-	*r = *required;
-	if (contract->initial != 0)
-	{
-		schedule_apply(&other, market_schedule(market, contract->initial), notional);
-		if (raise_to(r, &other))
-			reason = INITIAL_BY_RATE;
-	}
-	if (!dec_is_zero(margin))
-	{
-		dec_mul(&other, dec_flat(&contract->unit_notional, market, &buffer), margin);
-		if (raise_to(r, &other))
-			reason = INITIAL_BY_LEVERAGE;
-	}
-	return reason;
-}
-
-/* Both requirements of a position whose legs stand for themselves or for the larger. */
-static void
-require_legs(const Work *work, PositionLine *line)
-{
-	const Market *market = work->market;
-	const MarketContract *contract = line->terms;
-	bool		sum = contract->netting == NETTING_LEG;
-
-	line->maintenance = DEC_ZERO;
-	line->initial = DEC_ZERO;
-	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
-	{
-		Decimal		required;
-		Decimal		initial = DEC_ZERO;
-
-		if (dec_is_zero(&line->position.sides[i].quantity))
-			continue;
-		requirement(&required, market, contract, &line->notional[i]);
-		if (work->margins)
-			initial_requirement(&initial, market, contract, &line->notional[i],
-								&line->position.sides[i].margin, &required);
-		if (sum)
-		{
-			dec_add(&line->maintenance, &line->maintenance, &required);
-			dec_add(&line->initial, &line->initial, &initial);
-		}
-		else
-		{
-			/* rates never fall, so the larger notional requires more */
-			raise_to(&line->maintenance, &required);
-			raise_to(&line->initial, &initial);
-		}
-	}
-}
-
-static inline PortfolioSide
-larger_side(const PositionSide *sides)
-{
-	return dec_cmp(&sides[SIDE_LONG].quantity, &sides[SIDE_SHORT].quantity) >= 0 ? SIDE_LONG : SIDE_SHORT;
-}
-
-/* Margin quantity of the difference of two sides: MX * |L - S| / X, rounded up at the 18th decimal (SPEC 3.7). */
-static void
-net_margin(Decimal *r, const PositionSide *sides, PortfolioSide larger)
-{
-	*r = DEC_ZERO;
-	if (dec_is_zero(&sides[larger].margin))
-		return;
-	dec_sub(r, &sides[larger].quantity, &sides[1 - larger].quantity);
-	dec_mul(r, r, &sides[larger].margin);
-	dec_div_ceil18(r, r, &sides[larger].quantity);
-}
-
-/* Both requirements of a position whose legs offset each other. */
-static void
-require_net(const Work *work, PositionLine *line)
-{
-	const Market *market = work->market;
-	const PositionSide *sides = line->position.sides;
-	PortfolioSide larger = larger_side(sides);
-	Decimal		notional;
-	Decimal		margin;
-
-	dec_sub(&notional, &line->notional[larger], &line->notional[1 - larger]);
-	requirement(&line->maintenance, market, line->terms, &notional);
-	line->initial = DEC_ZERO;
-	if (!work->margins)
-		return;
-	net_margin(&margin, sides, larger);
-	initial_requirement(&line->initial, market, line->terms, &notional, &margin, &line->maintenance);
-}
-
-/* What the two sides of a position that lacks nothing bring into its requirements, and which of them count. */
-void
-require_sides(SideRequirement legs[2], const PositionLine *line, const Market *market)
-{
-	const MarketContract *contract = line->terms;
-	const PositionSide *sides = line->position.sides;
-	PortfolioSide larger = larger_side(sides);
-
-	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
-	{
-		SideRequirement *leg = &legs[i];
-		Decimal		margin = sides[i].margin;
-
-		leg->notional = line->notional[i];
-		leg->maintains = leg->opens = !dec_is_zero(&sides[i].quantity);
-		if (contract->netting == NETTING_NET)
-		{
-			leg->maintains = leg->opens = i == (int) larger;
-			if (leg->opens)
-			{
-				dec_sub(&leg->notional, &leg->notional, &line->notional[1 - i]);
-				net_margin(&margin, sides, larger);
-			}
-		}
-		requirement(&leg->maintenance, market, contract, &leg->notional);
-		leg->reason = initial_requirement(&leg->initial, market, contract, &leg->notional, &margin, &leg->maintenance);
-	}
-	if (contract->netting == NETTING_LARGER)
-	{
-		int			m = dec_cmp(&legs[SIDE_LONG].maintenance, &legs[SIDE_SHORT].maintenance);
-		int			i = dec_cmp(&legs[SIDE_LONG].initial, &legs[SIDE_SHORT].initial);
-
-		/* of equals the larger side counts */
-		legs[SIDE_LONG].maintains = m > 0 || (m == 0 && larger == SIDE_LONG);
-		legs[SIDE_SHORT].maintains = !legs[SIDE_LONG].maintains;
-		legs[SIDE_LONG].opens = i > 0 || (i == 0 && larger == SIDE_LONG);
-		legs[SIDE_SHORT].opens = !legs[SIDE_LONG].opens;
-	}
-}
-
-/* Notionals and profit (SPEC 3.1, 3.5): m*M*(L - S) - m*(KL - KS), most positions having one side. */
-static void
-mark_position(PositionLine *line, const Market *market)
-{
-	Decimal		buffer;
-	const Decimal *unit = dec_flat(&line->terms->unit_notional, market, &buffer);
-
-	line->pnl = DEC_ZERO;
-	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
-	{
-		const PositionSide *side = &line->position.sides[i];
-		Decimal		pnl;
-
-		if (dec_is_zero(&side->quantity))
-		{
-			line->notional[i] = DEC_ZERO;
-			continue;
-		}
-		dec_mul(&line->notional[i], unit, &side->quantity);
-		side_gain(&pnl, i, &line->notional[i], &line->cost[i]);
-		if (i == SIDE_LONG)
-			line->pnl = pnl;
-		else
-			dec_add(&line->pnl, &line->pnl, &pnl);
-	}
-}
-
 /* Nothing valued yet: one sign of an equity leaves alone what the other sets. */
 static inline void
 clear_valued(AssetLine *line)
 {
-	line->net_value = line->collateral_value = line->liability = line->liability_maintenance = DEC_ZERO;
+	line->net_value = line->collateral_value = line->liability = line->liability_maintenance = line->initial_difference = DEC_ZERO;
 }
 
 /* Nothing settled yet. */
@@ -276,6 +94,8 @@ clear_settled(AssetLine *line)
 	line->pnl = DEC_ZERO;
 	line->maintenance = DEC_ZERO;
 	line->initial = DEC_ZERO;
+	line->order_margin = DEC_ZERO;
+	line->order_loss = DEC_ZERO;
 }
 
 /* Where the line of an asset that the market does not know is noted. */
@@ -310,6 +130,7 @@ asset_line(Work *work, int asset, const Symbol *symbol)
 	line->settles = false;
 	line->pnl_unknown = false;
 	line->counted = false;
+	line->ordered = false;
 	line->balance = DEC_ZERO;
 	if (work->lines)
 	{
@@ -351,6 +172,21 @@ bind_position(Work *work, PositionLine *line)
 		line->booked->settles = true;
 		clear_settled(line->booked);
 	}
+	line->booked->ordered |= line->position.orders != NULL;
+}
+
+/* What a position requires, and what of it is for its orders. */
+static void
+require(const Work *work, PositionLine *line, AssetLine *settle)
+{
+	bool		ordered = line->position.orders != NULL;
+	bool		judged = ordered && (work->market->orders_reduce_equity & REDUCE_MARGIN) != 0;
+
+	require_position(line, work->market, work->margins || judged);
+	dec_add(&settle->maintenance, &settle->maintenance, &line->maintenance);
+	dec_add(&settle->initial, &settle->initial, &line->initial);
+	if (unlikely(ordered))
+		dec_add(&settle->order_margin, &settle->order_margin, &line->order_margin);
 }
 
 /* Values a position as far as the market allows and books it on its settlement asset. */
@@ -378,33 +214,55 @@ value_position(Work *work, PositionLine *line)
 	{
 		mark_position(line, work->market);
 		dec_add(&settle->pnl, &settle->pnl, &line->pnl);
+		if (unlikely(line->position.orders != NULL))
+			dec_add(&settle->order_loss, &settle->order_loss, &line->order_loss);
 	}
 	else
 		settle->pnl_unknown = true;
-	if (line->missing || !work->maintenance)
-		return;
-	if (contract->netting == NETTING_NET)
-		require_net(work, line);
-	else
-		require_legs(work, line);
-	dec_add(&settle->maintenance, &settle->maintenance, &line->maintenance);
-	dec_add(&settle->initial, &settle->initial, &line->initial);
+	if (!line->missing && work->maintenance)
+		require(work, line, settle);
 }
 
 /* ---------- assets ---------- */
 
-/* Collateral value of an equity >= 0 (SPEC 3.3); net_value is price * equity. */
+/* Collateral value of an equity >= 0 at the price that it counts at (SPEC 3.3). */
 void
-value_collateral(Decimal *r, const Schedule *tiers, TierUnit tier_unit, const Decimal *price, const Decimal *equity,
-				 const Decimal *net_value)
+value_collateral(Decimal *r, const Schedule *tiers, TierUnit tier_unit, const Decimal *price, const Decimal *equity)
 {
 	if (tier_unit == TIERS_IN_VALUE)
-		schedule_apply(r, tiers, net_value);
+	{
+		dec_mul(r, price, equity);
+		schedule_apply(r, tiers, r);
+	}
 	else
 	{
 		schedule_apply(r, tiers, equity);
 		dec_mul(r, r, price);
 	}
+}
+
+/* What the tiers of an asset with a price are applied to: an equity >= 0, or its value at the low price. */
+void
+tiered_amount(Decimal *r, const AssetLine *line, const Market *market)
+{
+	Decimal		buffer;
+
+	if (line->terms->tier_unit == TIERS_IN_VALUE)
+		dec_mul(r, &line->equity, dec_flat(&line->terms->low, market, &buffer));
+	else
+		*r = line->equity;
+}
+
+/* Of a debt of an asset whose initial measure weighs it otherwise. */
+static void
+differ_debt(Work *work, AssetLine *line, const Decimal *debt)
+{
+	Decimal		buffer;
+	Decimal		liability;
+
+	dec_mul(&liability, dec_flat(&line->terms->initial_liability_price, work->market, &buffer), debt);
+	dec_sub(&line->initial_difference, &line->liability, &liability);
+	dec_add(&work->v->initial_difference, &work->v->initial_difference, &line->initial_difference);
 }
 
 /* A negative equity: a liability, and maintenance of its own (SPEC 3.3, 3.6). */
@@ -420,12 +278,47 @@ value_debt(Work *work, AssetLine *line)
 	dec_neg(&debt, &line->equity);
 	dec_mul(&line->liability, dec_flat(&terms->liability_price, market, &buffer), &debt);
 	dec_add(&v->liabilities, &v->liabilities, &line->liability);
+	if (terms->two_measures && work->margins)
+		differ_debt(work, line, &debt);
 	if (terms->liability_maintenance == 0 || !work->maintenance)
 		return;
 	schedule_apply(&line->liability_maintenance, market_schedule(market, terms->liability_maintenance), &debt);
-	dec_mul(&line->liability_maintenance, &line->liability_maintenance, dec_flat(&terms->price, market, &buffer));
-	dec_add(&v->maintenance_margin, &v->maintenance_margin, &line->liability_maintenance);
-	dec_add(&v->initial_margin, &v->initial_margin, &line->liability_maintenance);
+	dec_mul(&line->liability_maintenance, &line->liability_maintenance, dec_flat(&terms->high, market, &buffer));
+	dec_add(&v->debt_maintenance, &v->debt_maintenance, &line->liability_maintenance);
+}
+
+/* What is owned, at its ratios (SPEC 3.3); those of the initial measure may be others. */
+static void
+value_owned(Work *work, AssetLine *line)
+{
+	Valuation  *v = work->v;
+	const Market *market = work->market;
+	const MarketAsset *terms = line->terms;
+	Decimal		buffer;
+	const Decimal *low = dec_flat(&terms->low, market, &buffer);
+
+	if (line->counted)
+		dec_mul(&line->collateral_value, &line->counts, low);
+	else
+		value_collateral(&line->collateral_value, market_schedule(market, terms->tiers), terms->tier_unit, low, &line->equity);
+	dec_add(&v->collateral_value, &v->collateral_value, &line->collateral_value);
+	if (likely(terms->initial_tiers == 0) || !work->margins)
+		return;
+	value_collateral(&line->initial_difference, market_schedule(market, terms->initial_tiers), terms->tier_unit, low, &line->equity);
+	dec_sub(&line->initial_difference, &line->initial_difference, &line->collateral_value);
+	dec_add(&v->initial_difference, &v->initial_difference, &line->initial_difference);
+}
+
+/* What orders settled in an asset with a price require and would lose, in USD. */
+static void
+add_ordered(Work *work, const AssetLine *line)
+{
+	Valuation  *v = work->v;
+	const Market *market = work->market;
+	Decimal		buffer;
+
+	dec_add_product(&v->order_margin, dec_flat(&line->terms->requirement_price, market, &buffer), &line->order_margin);
+	dec_add_product(&v->order_loss, dec_flat(&line->terms->high, market, &buffer), &line->order_loss);
 }
 
 /* What positions settled in an asset with a price bring and require, in USD. */
@@ -442,8 +335,10 @@ add_settled(Work *work, const AssetLine *line)
 	{
 		const Decimal *price = dec_flat(&line->terms->requirement_price, market, &buffer);
 
-		dec_add_product(&v->maintenance_margin, price, &line->maintenance);
-		dec_add_product(&v->initial_margin, price, &line->initial);
+		dec_add_product(&v->position_maintenance, price, &line->maintenance);
+		dec_add_product(&v->position_initial, price, &line->initial);
+		if (unlikely(line->ordered))
+			add_ordered(work, line);
 	}
 }
 
@@ -452,26 +347,18 @@ static void
 value_equity(Work *work, AssetLine *line, int sign)
 {
 	Valuation  *v = work->v;
-	const Market *market = work->market;
-	const MarketAsset *terms = line->terms;
-	Decimal		buffer;
-	const Decimal *price = dec_flat(&terms->price, market, &buffer);
 
-	if (work->worth || terms->tier_unit == TIERS_IN_VALUE)
-		dec_mul(&line->net_value, price, &line->equity);
 	if (work->worth)
+	{
+		Decimal		buffer;
+
+		dec_mul(&line->net_value, dec_flat(&line->terms->price, work->market, &buffer), &line->equity);
 		dec_add(&v->net_asset_value, &v->net_asset_value, &line->net_value);
+	}
 	if (sign < 0)
 		value_debt(work, line);
-	else if (terms->tiers != 0)
-	{
-		if (line->counted)
-			dec_mul(&line->collateral_value, &line->counts, price);
-		else
-			value_collateral(&line->collateral_value, market_schedule(market, terms->tiers), terms->tier_unit,
-							 price, &line->equity, &line->net_value);
-		dec_add(&v->collateral_value, &v->collateral_value, &line->collateral_value);
-	}
+	else if (line->terms->tiers != 0)
+		value_owned(work, line);
 }
 
 static inline int
@@ -505,6 +392,29 @@ value_asset(Work *work, AssetLine *line)
 
 /* ---------- totals ---------- */
 
+/* A requirement of positions and one of debts, by the rule of the market. */
+static inline void
+apply_liability_rule(Decimal *r, const Decimal *positions, const Decimal *debts, const Market *market)
+{
+	if (likely(market->liability_rule == LIABILITY_SUM))
+		dec_add(r, positions, debts);
+	else
+		*r = dec_cmp(positions, debts) >= 0 ? *positions : *debts;
+}
+
+/* Equity less what open orders take of it before it is judged (SPEC 2, 3.10). */
+static inline void
+take_orders(Valuation *v, const Market *market)
+{
+	v->judged_equity = v->equity;
+	if (likely(market->orders_reduce_equity == REDUCE_NOTHING))
+		return;
+	if (market->orders_reduce_equity & REDUCE_LOSS)
+		dec_sub(&v->judged_equity, &v->judged_equity, &v->order_loss);
+	if (market->orders_reduce_equity & REDUCE_MARGIN)
+		dec_sub(&v->judged_equity, &v->judged_equity, &v->order_margin);
+}
+
 /* The level, decided without the quotient (SPEC 3.10). */
 static Level
 judge(const Valuation *v, const Market *market)
@@ -519,7 +429,7 @@ judge(const Valuation *v, const Market *market)
 		Decimal		buffer;
 		Decimal		bound;
 
-		dec_mul(&bound, dec_flat(&market->thresholds[i], market, &buffer), &v->equity);
+		dec_mul(&bound, dec_flat(&market->thresholds[i], market, &buffer), &v->judged_equity);
 		if (dec_cmp(&v->maintenance_margin, &bound) < 0)
 			return LEVEL_HEALTHY + i;
 	}
@@ -530,13 +440,15 @@ judge(const Valuation *v, const Market *market)
 static void
 value_margins(Valuation *v)
 {
-	dec_sub(&v->available_margin, &v->equity, &v->initial_margin);
+	dec_add(&v->initial_equity, &v->equity, &v->initial_difference);
+	dec_sub(&v->available_margin, &v->initial_equity, &v->initial_margin);
+	dec_sub(&v->available_margin, &v->available_margin, &v->order_loss);
 	v->shortfall = DEC_ZERO;
 	if (dec_cmp(&v->maintenance_margin, &v->equity) > 0)
 		dec_sub(&v->shortfall, &v->maintenance_margin, &v->equity);
-	v->has_ratio = dec_sign(&v->equity) > 0;
+	v->has_ratio = dec_sign(&v->judged_equity) > 0;
 	if (v->has_ratio)
-		dec_div_round8(&v->margin_ratio, &v->maintenance_margin, &v->equity);
+		dec_div_round8(&v->margin_ratio, &v->maintenance_margin, &v->judged_equity);
 }
 
 /* ---------- the whole ---------- */
@@ -552,8 +464,12 @@ clear_totals(Valuation *v)
 	v->liabilities = DEC_ZERO;
 	v->net_asset_value = DEC_ZERO;
 	v->unrealized_pnl = DEC_ZERO;
-	v->initial_margin = DEC_ZERO;
-	v->maintenance_margin = DEC_ZERO;
+	v->position_maintenance = DEC_ZERO;
+	v->position_initial = DEC_ZERO;
+	v->debt_maintenance = DEC_ZERO;
+	v->initial_difference = DEC_ZERO;
+	v->order_margin = DEC_ZERO;
+	v->order_loss = DEC_ZERO;
 }
 
 static void
@@ -639,7 +555,7 @@ add_netting(Work *work, const Netting *netting)
 		PositionLine *line = next_position(work, &scrap);
 
 		CHECK_FOR_INTERRUPTS();
-		line->position = *(const Position *) symbol_table_record(&netting->positions, i);
+		line->position = *netting_settled(netting, i);
 		add_position(work, line);
 	}
 }
@@ -675,7 +591,12 @@ conclude(Work *work)
 	if (work->worth)
 		dec_sub(&v->haircut, &v->net_asset_value, &v->equity);
 	if (work->maintenance)
+	{
+		apply_liability_rule(&v->maintenance_margin, &v->position_maintenance, &v->debt_maintenance, work->market);
+		apply_liability_rule(&v->initial_margin, &v->position_initial, &v->debt_maintenance, work->market);
+		take_orders(v, work->market);
 		v->level = judge(v, work->market);
+	}
 	if (work->margins)
 		value_margins(v);
 }
@@ -785,8 +706,8 @@ bound_revalue(BoundPortfolio *work, AssetLine *line, const Decimal *balance)
 	Assert(work->lines && v->nmissing == 0 && line->terms->priced);
 	dec_sub(&v->collateral_value, &v->collateral_value, &line->collateral_value);
 	dec_sub(&v->liabilities, &v->liabilities, &line->liability);
-	dec_sub(&v->maintenance_margin, &v->maintenance_margin, &line->liability_maintenance);
-	dec_sub(&v->initial_margin, &v->initial_margin, &line->liability_maintenance);
+	dec_sub(&v->debt_maintenance, &v->debt_maintenance, &line->liability_maintenance);
+	dec_sub(&v->initial_difference, &v->initial_difference, &line->initial_difference);
 	if (work->worth)
 		dec_sub(&v->net_asset_value, &v->net_asset_value, &line->net_value);
 	clear_valued(line);

@@ -12,6 +12,7 @@
 #include "value/market.h"
 #include "value/netting.h"
 #include "value/portfolio.h"
+#include "value/position.h"
 
 typedef enum Level
 {
@@ -36,6 +37,7 @@ typedef struct AssetLine
 	bool		settles;		/* some position settles in it */
 	bool		pnl_unknown;	/* and has no mark */
 	bool		counted;		/* is "counts" known beforehand? */
+	bool		ordered;		/* some order settles in it */
 
 	/* in units of the asset */
 	Decimal		balance;
@@ -43,50 +45,17 @@ typedef struct AssetLine
 	Decimal		equity;
 	Decimal		pnl;			/* of the positions settled in it, as are the next two */
 	Decimal		maintenance;
-	Decimal		initial;
+	Decimal		initial;		/* with orders */
+	Decimal		order_margin;	/* what of it is for them; of an asset that is ordered, as is the next */
+	Decimal		order_loss;
 
 	/* in USD; 0 without a price */
 	Decimal		net_value;
 	Decimal		collateral_value;
 	Decimal		liability;
 	Decimal		liability_maintenance;
+	Decimal		initial_difference; /* what the initial measure adds to its value */
 } AssetLine;
-
-/* One contract with a position; amounts in its settlement asset. */
-typedef struct PositionLine
-{
-	Position	position;		/* first: its symbol is */
-	int			contract;		/* its number in the market, -1: unknown */
-	AssetLine  *booked;			/* line of its settlement asset; NULL: unknown contract */
-	const MarketContract *terms;	/* NULL: the market does not know it */
-	const MarketAsset *settle;	/* NULL: nor its settlement asset */
-	bool		missing;		/* unknown, without mark or without maintenance */
-	bool		settle_missing; /* settlement asset unknown or without price */
-	Decimal		cost[2];		/* by PortfolioSide, of sides with quantity: size * entry cost */
-	Decimal		notional[2];	/* these need a mark */
-	Decimal		pnl;
-	Decimal		maintenance;	/* these the maintenance schedule too */
-	Decimal		initial;
-} PositionLine;
-
-/* What an initial requirement is: the largest of these, of equals the first. */
-typedef enum InitialReason
-{
-	INITIAL_BY_MAINTENANCE,
-	INITIAL_BY_RATE,
-	INITIAL_BY_LEVERAGE
-} InitialReason;
-
-/* What one side of a position requires, amounts in the settlement asset (SPEC 3.5, 3.7). */
-typedef struct SideRequirement
-{
-	Decimal		notional;		/* netting "net": what the other side leaves of the larger one */
-	Decimal		maintenance;
-	Decimal		initial;
-	InitialReason reason;
-	bool		maintains;		/* does its maintenance count, or does the netting leave it out? */
-	bool		opens;			/* and its initial requirement? */
-} SideRequirement;
 
 typedef struct Valuation
 {
@@ -104,6 +73,16 @@ typedef struct Valuation
 	Decimal		available_margin;
 	Decimal		shortfall;
 	Decimal		margin_ratio;
+	Decimal		initial_equity;
+	Decimal		order_margin;
+	Decimal		order_loss;
+	Decimal		judged_equity;	/* equity, less what orders take of it before it is judged */
+
+	/* what the margins are made of, by the market's liability rule */
+	Decimal		position_maintenance;
+	Decimal		position_initial;
+	Decimal		debt_maintenance;
+	Decimal		initial_difference; /* initial_equity - equity */
 
 	int			nmissing;		/* in byte order, each once */
 	Symbol	   *missing;
@@ -121,26 +100,6 @@ typedef struct Valuation
 #define VALUE_MAINTENANCE 0x08	/* of these only the maintenance margin, and the level */
 #define VALUE_ALL		0x03
 #define VALUE_LINES		0x04	/* the lines of assets and positions, complete */
-
-/* Profit of one side: what it is worth at a price, less what it cost, all in the settlement asset. */
-static inline void
-side_gain(Decimal *r, PortfolioSide side, const Decimal *notional, const Decimal *cost)
-{
-	if (side == SIDE_LONG)
-		dec_sub(r, notional, cost);
-	else
-		dec_sub(r, cost, notional);
-}
-
-/* The same from its entry cost (SPEC 3.1). */
-static inline void
-side_profit(Decimal *r, PortfolioSide side, const Decimal *notional, const Decimal *size, const Decimal *entry_cost)
-{
-	Decimal		cost;
-
-	dec_mul(&cost, size, entry_cost);
-	side_gain(r, side, notional, &cost);
-}
 
 extern void value_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted);
 
@@ -161,8 +120,7 @@ extern void bound_set_side(const BoundPortfolio *bound, PositionLine *line, Port
 
 extern bool valuation_passes(const Valuation *v);
 extern void sort_lines(Valuation *v);
-extern void require_sides(SideRequirement legs[2], const PositionLine *line, const Market *market);
-extern void value_collateral(Decimal *r, const Schedule *tiers, TierUnit tier_unit, const Decimal *price, const Decimal *equity,
-							 const Decimal *net_value);
+extern void value_collateral(Decimal *r, const Schedule *tiers, TierUnit tier_unit, const Decimal *price, const Decimal *equity);
+extern void tiered_amount(Decimal *r, const AssetLine *line, const Market *market);
 
 #endif							/* MARGIN_VALUATION_H */

@@ -22,7 +22,10 @@ CREATE TYPE margin.valuation AS (
     shortfall numeric,
     margin_ratio numeric,
     level margin.level,
-    missing text[]
+    missing text[],
+    initial_equity numeric,
+    order_margin numeric,
+    order_loss numeric
 );
 COMMENT ON TYPE margin.valuation IS 'result of evaluate(portfolio, market); amounts in USD, exact, all null if a price or parameter is missing';
 COMMENT ON COLUMN margin.valuation.equity IS 'collateral_value - liabilities, USD';
@@ -31,13 +34,16 @@ COMMENT ON COLUMN margin.valuation.liabilities IS 'negative asset equities at th
 COMMENT ON COLUMN margin.valuation.net_asset_value IS 'asset equities at index price, without ratios and weights, USD';
 COMMENT ON COLUMN margin.valuation.haircut IS 'net_asset_value - equity, USD';
 COMMENT ON COLUMN margin.valuation.unrealized_pnl IS 'profit and loss of all positions at mark, at the index price of their settlement asset, USD';
-COMMENT ON COLUMN margin.valuation.initial_margin IS 'what is required to open the positions and debts, USD';
+COMMENT ON COLUMN margin.valuation.initial_margin IS 'what is required to open the positions, orders and debts, USD';
 COMMENT ON COLUMN margin.valuation.maintenance_margin IS 'what is required to keep them, USD';
-COMMENT ON COLUMN margin.valuation.available_margin IS 'equity - initial_margin, USD; may be negative';
+COMMENT ON COLUMN margin.valuation.available_margin IS 'initial_equity - initial_margin - order_loss, USD; may be negative';
 COMMENT ON COLUMN margin.valuation.shortfall IS 'max(0, maintenance_margin - equity), USD';
-COMMENT ON COLUMN margin.valuation.margin_ratio IS 'maintenance_margin / equity, rounded half away from zero to 8 decimals; null unless equity > 0';
+COMMENT ON COLUMN margin.valuation.margin_ratio IS 'maintenance_margin / judged_equity, which is equity unless the market''s orders_reduce_equity takes something of it, rounded half away from zero to 8 decimals; null unless that is > 0';
 COMMENT ON COLUMN margin.valuation.level IS 'decided on the exact amounts, not on the rounded ratio';
 COMMENT ON COLUMN margin.valuation.missing IS 'symbols that lack a price or parameter, in byte order; null if none does';
+COMMENT ON COLUMN margin.valuation.initial_equity IS 'equity by the initial tiers and weights, by which orders and withdrawals are judged, USD';
+COMMENT ON COLUMN margin.valuation.order_margin IS 'what of initial_margin is there for open orders, USD, >= 0';
+COMMENT ON COLUMN margin.valuation.order_loss IS 'what open orders would lose if they filled at their prices now: buys above the mark, sells below it, USD, >= 0';
 
 CREATE FUNCTION margin.evaluate(portfolio margin.portfolio, market margin.market) RETURNS margin.valuation
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50 AS 'MODULE_PATHNAME', 'margin_evaluate';
@@ -71,6 +77,11 @@ BEGIN
 END
 $do$;
 
+CREATE FUNCTION margin.judged_equity(portfolio margin.portfolio, market margin.market) RETURNS numeric
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50 AS 'MODULE_PATHNAME', 'margin_judged_equity';
+COMMENT ON FUNCTION margin.judged_equity(margin.portfolio, margin.market) IS
+'equity, USD, less what the market''s rule orders_reduce_equity takes of it for open orders: what margin_ratio, levels and release ratios are taken of (SPEC 3.10); null for an unpriced account';
+
 CREATE FUNCTION margin.passes(portfolio margin.portfolio, market margin.market) RETURNS boolean
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50 AS 'MODULE_PATHNAME', 'margin_passes';
 COMMENT ON FUNCTION margin.passes(margin.portfolio, margin.market) IS
@@ -90,11 +101,23 @@ CREATE FUNCTION margin.positions(
     portfolio margin.portfolio, market margin.market,
     OUT contract text, OUT settle text, OUT long numeric, OUT short numeric, OUT mark numeric,
     OUT long_notional numeric, OUT short_notional numeric, OUT pnl numeric,
-    OUT pnl_usd numeric, OUT maintenance_margin numeric, OUT initial_margin numeric, OUT missing text[]
+    OUT pnl_usd numeric, OUT maintenance_margin numeric, OUT initial_margin numeric, OUT order_margin numeric, OUT missing text[]
 ) RETURNS SETOF record
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10 AS 'MODULE_PATHNAME', 'margin_positions';
 COMMENT ON FUNCTION margin.positions(margin.portfolio, margin.market) IS
-'the valuation by contract, in byte order: long and short in contracts; mark, notionals and pnl in the settlement asset; the rest in USD, summing exactly to evaluate() except that its margins include those of debts. An amount that cannot be computed is null; missing says why. No row for null';
+'the valuation by contract, in byte order: long and short in contracts; mark, notionals and pnl in the settlement asset; the rest in USD: initial_margin of what is held, order_margin of open orders apart; both sum exactly to initial_margin of evaluate(), except that its margins include those of debts. An amount that cannot be computed is null; missing says why. No row for null';
+
+CREATE TYPE margin.order_side AS ENUM ('buy', 'sell');
+COMMENT ON TYPE margin.order_side IS 'side of an open order';
+
+CREATE FUNCTION margin.orders(
+    portfolio margin.portfolio, market margin.market,
+    OUT contract text, OUT side margin.order_side, OUT price numeric, OUT quantity numeric, OUT margin_quantity numeric,
+    OUT value numeric, OUT order_loss numeric
+) RETURNS SETOF record
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10 AS 'MODULE_PATHNAME', 'margin_orders';
+COMMENT ON FUNCTION margin.orders(margin.portfolio, margin.market) IS
+'open orders by contract, side and limit price: quantity left to fill and margin quantity in contracts; price and value (a sell counts at the mark if that is higher) in the settlement asset, order_loss in USD, summing exactly to that of evaluate(). Value and order_loss are null where a price is missing. No row for null';
 
 CREATE FUNCTION margin.tiered_value(quantity numeric, price numeric, tiers margin.schedule, tier_unit margin.tier_unit DEFAULT 'quantity')
 RETURNS numeric

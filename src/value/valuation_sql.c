@@ -9,6 +9,7 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/expandedrecord.h"
 
@@ -81,6 +82,9 @@ enum
 	COLUMN_MARGIN_RATIO,
 	COLUMN_LEVEL,
 	COLUMN_MISSING,
+	COLUMN_INITIAL_EQUITY,
+	COLUMN_ORDER_MARGIN,
+	COLUMN_ORDER_LOSS,
 	COLUMNS
 };
 
@@ -115,7 +119,8 @@ valuation_fields(const Valuation *v, const CallSite *site, Datum *values, bool *
 	values[COLUMN_LEVEL] = ObjectIdGetDatum(site->levels[v->level]);
 	if (v->level == LEVEL_UNPRICED)
 	{
-		memset(nulls, true, COLUMN_LEVEL * sizeof(bool));
+		memset(nulls, true, COLUMNS * sizeof(bool));
+		nulls[COLUMN_LEVEL] = nulls[COLUMN_MISSING] = false;
 		values[COLUMN_MISSING] = symbol_array(v->missing, v->nmissing);
 		return;
 	}
@@ -133,6 +138,9 @@ valuation_fields(const Valuation *v, const CallSite *site, Datum *values, bool *
 	if (v->has_ratio)
 		values[COLUMN_MARGIN_RATIO] = dec_datum(&v->margin_ratio, 8);
 	nulls[COLUMN_MISSING] = true;
+	values[COLUMN_INITIAL_EQUITY] = amount(&v->initial_equity);
+	values[COLUMN_ORDER_MARGIN] = amount(&v->order_margin);
+	values[COLUMN_ORDER_LOSS] = amount(&v->order_loss);
 }
 
 /*
@@ -261,6 +269,10 @@ ACCESSOR(initial_margin, VALUE_MARGINS)
 ACCESSOR(maintenance_margin, VALUE_MAINTENANCE)
 ACCESSOR(available_margin, VALUE_MARGINS)
 ACCESSOR(shortfall, VALUE_MARGINS)
+ACCESSOR(initial_equity, VALUE_MARGINS)
+ACCESSOR(order_margin, VALUE_MARGINS)
+ACCESSOR(order_loss, VALUE_MAINTENANCE)
+ACCESSOR(judged_equity, VALUE_MAINTENANCE)
 
 PG_FUNCTION_INFO_V1(margin_margin_ratio);
 
@@ -447,6 +459,7 @@ enum
 	POSITION_PNL_USD,
 	POSITION_MAINTENANCE_MARGIN,
 	POSITION_INITIAL_MARGIN,
+	POSITION_ORDER_MARGIN,
 	POSITION_MISSING,
 	POSITION_COLUMNS
 };
@@ -487,11 +500,16 @@ put_position_line(ReturnSetInfo *result, const PositionLine *line, const Market 
 			values[POSITION_PNL_USD] = in_usd(&line->pnl, &line->settle->price, market);
 	}
 
-	nulls[POSITION_MAINTENANCE_MARGIN] = nulls[POSITION_INITIAL_MARGIN] = !required;
+	nulls[POSITION_MAINTENANCE_MARGIN] = nulls[POSITION_INITIAL_MARGIN] = nulls[POSITION_ORDER_MARGIN] = !required;
 	if (required)
 	{
+		Decimal		ordered = line->position.orders == NULL ? DEC_ZERO : line->order_margin;
+		Decimal		held;
+
+		dec_sub(&held, &line->initial, &ordered);
 		values[POSITION_MAINTENANCE_MARGIN] = in_usd(&line->maintenance, &line->settle->requirement_price, market);
-		values[POSITION_INITIAL_MARGIN] = in_usd(&line->initial, &line->settle->requirement_price, market);
+		values[POSITION_INITIAL_MARGIN] = in_usd(&held, &line->settle->requirement_price, market);
+		values[POSITION_ORDER_MARGIN] = in_usd(&ordered, &line->settle->requirement_price, market);
 	}
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
@@ -513,6 +531,77 @@ margin_positions(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* Columns of orders(), in order. */
+enum
+{
+	ORDER_CONTRACT,
+	ORDER_SIDE,
+	ORDER_PRICE,
+	ORDER_QUANTITY,
+	ORDER_MARGIN_QUANTITY,
+	ORDER_VALUE,
+	ORDER_LOSS,
+	ORDER_COLUMNS
+};
+
+static const char *const order_side_names[] = {"buy", "sell"};
+
+static void
+put_order(ReturnSetInfo *result, const PositionLine *line, PortfolioSide side, const OrderLevel *level, const Market *market)
+{
+	bool		marked = line->terms != NULL && line->terms->marked;
+	Datum		values[ORDER_COLUMNS] = {0};
+	bool		nulls[ORDER_COLUMNS] = {0};
+	Decimal		number;
+
+	values[ORDER_CONTRACT] = symbol_datum(&line->position.symbol);
+	values[ORDER_SIDE] = ObjectIdGetDatum(option_to_enum(TupleDescAttr(result->setDesc, ORDER_SIDE)->atttypid, order_side_names[side]));
+	values[ORDER_PRICE] = amount(&level->price);
+	values[ORDER_QUANTITY] = amount(&level->quantity);
+	values[ORDER_MARGIN_QUANTITY] = amount(&level->margin);
+	nulls[ORDER_VALUE] = !marked;
+	nulls[ORDER_LOSS] = !marked || line->settle_missing;
+	if (marked)
+	{
+		order_value(&number, level, side, line->terms, market);
+		values[ORDER_VALUE] = amount(&number);
+		order_loss(&number, level, side, line->terms, market);
+		if (!line->settle_missing)
+			values[ORDER_LOSS] = in_usd(&number, &line->settle->high, market);
+	}
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+PG_FUNCTION_INFO_V1(margin_orders);
+
+/* orders(portfolio, market): one row per contract, side and price */
+Datum
+margin_orders(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = begin_rows(fcinfo);
+	const Market *market = market_from_datum(PG_GETARG_DATUM(1));
+	Valuation	v;
+
+	value_portfolio(&v, PG_GETARG_DATUM(0), market, VALUE_ALL | VALUE_LINES);
+	sort_lines(&v);
+	for (int i = 0; i < v.npositions; i++)
+	{
+		const PositionLine *line = &v.positions[i];
+
+		for (int side = SIDE_LONG; line->position.orders != NULL && side <= SIDE_SHORT; side++)
+		{
+			const OrderList *list = &line->position.orders->sides[side];
+
+			for (int k = 0; k < list->count; k++)
+			{
+				CHECK_FOR_INTERRUPTS();
+				put_order(result, line, side, &list->levels[k], market);
+			}
+		}
+	}
+	return (Datum) 0;
+}
+
 /* ---------- one asset by itself ---------- */
 
 PG_FUNCTION_INFO_V1(margin_tiered_value);
@@ -525,7 +614,6 @@ margin_tiered_value(PG_FUNCTION_ARGS)
 	TierUnit	tier_unit = option_from_enum(PG_GETARG_OID(3), tier_unit_names);
 	Decimal		quantity;
 	Decimal		price;
-	Decimal		net_value;
 	Decimal		value;
 
 	if (!dec_from_input(&quantity, PG_GETARG_DATUM(0)))
@@ -542,7 +630,6 @@ margin_tiered_value(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("price must be greater than 0: %s", dec_text(&price))));
 	schedule_check_ratios(tiers, "collateral ratio");
-	dec_mul(&net_value, &price, &quantity);
-	value_collateral(&value, tiers, tier_unit, &price, &quantity, &net_value);
+	value_collateral(&value, tiers, tier_unit, &price, &quantity);
 	PG_RETURN_NUMERIC(dec_to_numeric(&value));
 }

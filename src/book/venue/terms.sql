@@ -167,15 +167,15 @@ BEGIN
             -- A market of nothing else: what a schedule may be, its type knows.
             CASE TG_TABLE_NAME
                 WHEN 'collateral_tier' THEN
-                    PERFORM margin.market(array_agg(ROW(edited.symbol, NULL, t.tiers, NULL, NULL, NULL, NULL)::margin.asset_terms), NULL)
+                    PERFORM margin.market(array_agg(ROW(edited.symbol, NULL, t.tiers, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::margin.asset_terms), NULL)
                        FROM (SELECT margin.schedule(lower_bound, ratio) AS tiers FROM collateral_tier
                               WHERE asset = edited.symbol AND valid_from = edited.valid_from) AS t;
                 WHEN 'liability_tier' THEN
-                    PERFORM margin.market(array_agg(ROW(edited.symbol, NULL, NULL, NULL, NULL, NULL, t.tiers)::margin.asset_terms), NULL)
+                    PERFORM margin.market(array_agg(ROW(edited.symbol, NULL, NULL, NULL, NULL, NULL, t.tiers, NULL, NULL, NULL, NULL)::margin.asset_terms), NULL)
                        FROM (SELECT margin.schedule(lower_bound, maintenance_rate) AS tiers FROM liability_tier
                               WHERE asset = edited.symbol AND valid_from = edited.valid_from) AS t;
                 ELSE
-                    PERFORM margin.market(NULL, array_agg(ROW(edited.symbol, edited.symbol, NULL, 1, NULL, t.maintenance, t.initial, NULL, NULL)::margin.contract_terms))
+                    PERFORM margin.market(NULL, array_agg(ROW(edited.symbol, edited.symbol, NULL, 1, NULL, t.maintenance, t.initial, NULL, NULL, NULL, NULL, NULL)::margin.contract_terms))
                        FROM (SELECT margin.schedule(r.lower_bound, r.maintenance_rate) AS maintenance,
                                     margin.schedule(r.lower_bound, r.initial_rate) FILTER (WHERE r.initial_rate IS NOT NULL OR r.some) AS initial
                                FROM (SELECT *, bool_or(initial_rate IS NOT NULL) OVER () AS some FROM risk_tier
