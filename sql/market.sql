@@ -65,16 +65,16 @@ SELECT '{"levels": {"healthy": 0.1}}'::market;
 SELECT '{"levels": {"warning": {}}}'::market;
 SELECT '{"levels": 1}'::market;
 SELECT market(ARRAY[NULL]::asset_terms[], NULL);
-SELECT market(ARRAY[ROW('A', 'NaN', NULL, NULL, NULL, NULL, NULL)]::asset_terms[], NULL);
-SELECT market(ARRAY[ROW('A', 1, NULL, NULL, NULL, NULL, NULL), ROW('A', 2, NULL, NULL, NULL, NULL, NULL)]::asset_terms[], NULL);
-SELECT market(NULL, ARRAY[ROW('C', NULL, NULL, 1, NULL, NULL, NULL, NULL, NULL)]::contract_terms[]);
-SELECT market(NULL, ARRAY[ROW('C', 'A', NULL, NULL, NULL, NULL, NULL, NULL, NULL)]::contract_terms[]);
+SELECT market(ARRAY[ROW('A', 'NaN', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)]::asset_terms[], NULL);
+SELECT market(ARRAY[ROW('A', 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), ROW('A', 2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)]::asset_terms[], NULL);
+SELECT market(NULL, ARRAY[ROW('C', NULL, NULL, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)]::contract_terms[]);
+SELECT market(NULL, ARRAY[ROW('C', 'A', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)]::contract_terms[]);
 SELECT market(NULL, NULL, 'Infinity');
 SELECT market(NULL, NULL, 0.7, 0.6);
 
 -- many symbols, found one by one: every asset is worth its own number
 SELECT count(*) AS wrong
-  FROM (SELECT market(array_agg(ROW('SYMBOL_' || i, i, '{0: 1}', NULL, NULL, NULL, NULL)::asset_terms), NULL) AS m
+  FROM (SELECT market(array_agg(ROW('SYMBOL_' || i, i, '{0: 1}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::asset_terms), NULL) AS m
           FROM generate_series(1, 3000) i) x, generate_series(1, 3000) i
  WHERE equity(format('{"balances": {"SYMBOL_%s": 2}}', i)::portfolio, m) IS DISTINCT FROM 2 * i;
 
@@ -82,3 +82,31 @@ SELECT count(*) AS wrong
 CREATE TEMP TABLE stored AS SELECT :'m'::market AS m;
 SELECT m = :'m'::market AS same FROM stored;
 SELECT count(*) FROM (SELECT m FROM stored UNION SELECT :'m'::market) u;
+
+-- doubtful prices, the initial measure, fees on opening, tiers by contracts, rules
+SELECT '{"assets": {"A": {"price": 2, "low": 1.9, "high": 2.1, "tiers": "{0: 0.9}", "initial_tiers": "{0: 0.8}", "initial_liability_weight": 1.5, "liability_weight": 1.1}},
+         "contracts": {"C": {"settle": "A", "contract_size": 1, "tier_unit": "contracts", "order_maintenance": true, "opening_fee": 0.001}},
+         "rules": {"orders_reduce_equity": "both", "liability_rule": "larger"}}'::market AS m \gset
+SELECT :'m'::market;
+SELECT * FROM assets(:'m');
+SELECT * FROM contracts(:'m');
+SELECT * FROM rules(:'m');
+SELECT * FROM rules('{}');
+SELECT market(ARRAY(SELECT a FROM assets(:'m') AS a), ARRAY(SELECT c FROM contracts(:'m') AS c), NULL, NULL, NULL, 'both', 'larger') = :'m'::market AS same;
+-- what says the default is left out
+SELECT '{"assets": {"A": {"price": 2, "low": 2.0, "high": 2, "tiers": "{0: 0.9}", "initial_tiers": "{0: 0.90}", "initial_liability_weight": 1.1, "liability_weight": 1.10}},
+         "contracts": {"C": {"settle": "A", "contract_size": 1, "tier_unit": "notional", "order_maintenance": false, "opening_fee": 0}},
+         "rules": {"orders_reduce_equity": "nothing", "liability_rule": "sum"}}'::market;
+SELECT '{"assets": {"A": {"price": 2, "low": 2.1}}}'::market;
+SELECT '{"assets": {"A": {"price": 2, "high": 1.9}}}'::market;
+SELECT '{"assets": {"A": {"price": 2, "low": 0}}}'::market;
+SELECT '{"assets": {"A": {"high": 1}}}'::market;
+SELECT '{"assets": {"A": {"initial_tiers": "{0: 1}"}}}'::market;
+SELECT '{"assets": {"A": {"tiers": "{0: 1}", "initial_tiers": "{0: 0.5, 1: 0.6}"}}}'::market;
+SELECT '{"assets": {"A": {"initial_liability_weight": 0.9}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "A", "contract_size": 1, "opening_fee": -1}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "A", "contract_size": 1, "tier_unit": "quantity"}}}'::market;
+SELECT '{"contracts": {"C": {"settle": "A", "contract_size": 1, "order_maintenance": 1}}}'::market;
+SELECT '{"rules": {"orders_reduce_equity": "all"}}'::market;
+SELECT '{"rules": {"liability_rule": {}}}'::market;
+SELECT '{"rules": {"rule": "sum"}}'::market;

@@ -149,7 +149,7 @@ SELECT id, after.p, liabilities(after.p, m) AS owed,
 -- many assets and debts, in either order: each row's level is that of the account after it
 WITH RECURSIVE many (m) AS (
     SELECT market(array_agg(ROW('A' || i, 1 + i % 7 + i * 0.01, '{0: 0.9, 40: 0.5}', CASE WHEN i % 5 = 0 THEN 'value' END,
-                                1 + (i % 3) * 0.1, NULL, CASE WHEN i % 4 = 0 THEN '{0: 0.1, 5: 0.3}' END)::asset_terms), NULL)
+                                1 + (i % 3) * 0.1, NULL, CASE WHEN i % 4 = 0 THEN '{0: 0.1, 5: 0.3}' END, NULL, NULL, NULL, NULL)::asset_terms), NULL)
       FROM generate_series(1, 60) AS i
 ), rule (rules) AS (
     SELECT array_agg(ROW('A' || i, nullif(i % 4, 0), 1 - (i % 3) * 0.2, NULL, NULL)::repayment_rule) FROM generate_series(1, 60, 2) AS i

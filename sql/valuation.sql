@@ -131,7 +131,7 @@ SELECT maintenance_margin('{"positions": {"C": {"long": 1, "long_cost": 1}}}',
 -- a stored market, fetched once per statement, follows its updates
 CREATE TEMP TABLE past (n int, m market);
 INSERT INTO past
-SELECT n, market(array_agg(ROW('S' || i, n, '{0: 1}', NULL, NULL, NULL, NULL)::asset_terms), NULL)
+SELECT n, market(array_agg(ROW('S' || i, n, '{0: 1}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::asset_terms), NULL)
   FROM generate_series(1, 3) n, generate_series(1, 200) i GROUP BY n;
 SELECT n, equity('{"balances": {"S7": 10}}', m) FROM past, generate_series(1, 2) ORDER BY n;
 UPDATE past SET m = (SELECT p.m FROM past p WHERE p.n = 4 - past.n);

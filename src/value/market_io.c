@@ -78,7 +78,9 @@ input_open(void *arg, int depth, const char *key)
 		input->section = json_field("market", section_names, key, &input->seen_sections);
 		return;
 	}
-	if (input->section >= SECTION_LEVELS)
+	if (input->section == SECTION_RULES)
+		json_string("market", key, "an object", JSON_TOKEN_OBJECT_START);
+	if (input->section == SECTION_LEVELS)
 		json_number(NULL, "market", key, "an object", JSON_TOKEN_OBJECT_START);
 	symbol = symbol_checked(key, strlen(key), input->section == SECTION_ASSETS ? "an asset" : "a contract");
 	if (input->section == SECTION_ASSETS)
