@@ -237,6 +237,7 @@ void
 position_legs(LegRequirement legs[2], const PositionLine *line, const Market *market, bool with_orders)
 {
 	const MarketContract *contract = line->terms;
+	PortfolioSide larger = larger_side(line->position.sides);
 	Leg			held[2];
 	Leg			ordered[2];
 
@@ -251,7 +252,9 @@ position_legs(LegRequirement legs[2], const PositionLine *line, const Market *ma
 		leg->leg = with_orders ? ordered[i] : held[i];
 		leg->maintenance = leg->initial = DEC_ZERO;
 		leg->reason = INITIAL_BY_MAINTENANCE;
-		leg->maintains = leg->opens = leg->leg.present;
+		/* of sides that net to nothing the nothing counts */
+		leg->maintains = leg->opens = leg->leg.present ||
+			(contract->netting == NETTING_NET && i == (int) larger && !dec_is_zero(&line->position.sides[i].quantity));
 		if (!leg->leg.present)
 		{
 			leg->leg.notional = leg->leg.contracts = leg->leg.leverage = DEC_ZERO;
@@ -261,5 +264,5 @@ position_legs(LegRequirement legs[2], const PositionLine *line, const Market *ma
 		leg->reason = leg_initial(&leg->initial, contract, market, &leg->leg, &leg->maintenance);
 	}
 	if (contract->netting == NETTING_LARGER || (with_orders && contract->netting == NETTING_NET))
-		leave_smaller(legs, larger_side(line->position.sides));
+		leave_smaller(legs, larger);
 }
