@@ -441,7 +441,7 @@ mantissa_to_numeric(int128 mantissa, int scale, int dscale)
 	int			remainder = -1;
 	int			ngroups = 0;
 	int			weight = 0;
-	char	   *result = palloc(VARHDRSZ + sizeof(uint16) + MOST_OUTPUT_GROUPS * sizeof(int16));
+	char	   *result = palloc(VARHDRSZ + sizeof(uint16) + (m == 0 ? 0 : MOST_OUTPUT_GROUPS * sizeof(int16)));
 	int16	   *groups = (int16 *) (result + VARHDRSZ + sizeof(uint16));
 	uint16		head;
 

@@ -6,35 +6,6 @@
 
 #include "value/position.h"
 
-/* Notionals, profit (SPEC 3.1, 3.5) and the loss of orders: m*M*(L - S) - m*(KL - KS), most positions having one side. */
-void
-mark_position(PositionLine *line, const Market *market)
-{
-	Decimal		buffer;
-	const Decimal *unit = dec_flat(&line->terms->unit_notional, market, &buffer);
-
-	line->pnl = DEC_ZERO;
-	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
-	{
-		const PositionSide *side = &line->position.sides[i];
-		Decimal		pnl;
-
-		if (dec_is_zero(&side->quantity))
-		{
-			line->notional[i] = DEC_ZERO;
-			continue;
-		}
-		dec_mul(&line->notional[i], unit, &side->quantity);
-		side_gain(&pnl, i, &line->notional[i], &line->cost[i]);
-		if (i == SIDE_LONG)
-			line->pnl = pnl;
-		else
-			dec_add(&line->pnl, &line->pnl, &pnl);
-	}
-	if (unlikely(line->position.orders != NULL))
-		orders_loss(&line->order_loss, line->position.orders, line->terms, market);
-}
-
 /* ---------- legs ---------- */
 
 /* Margin quantity of the difference of two sides: MX * |L - S| / X, rounded up at the 18th decimal (SPEC 3.7). */
@@ -58,35 +29,44 @@ net_leg(Leg *leg, const PositionLine *line, PortfolioSide larger, Decimal *margi
 		net_margin(margin, sides, larger, &leg->contracts);
 }
 
-/* What is held, as legs; their leverage amounts only if they are asked for. */
-static void
-held_legs(Leg legs[2], const PositionLine *line, const Market *market, bool margins)
+/* What is held on one side, as a leg, unless netting leaves nothing of it; its leverage amount only if it is asked for. */
+static inline bool
+held_leg(Leg *leg, const PositionLine *line, const Market *market, PortfolioSide side, PortfolioSide larger, bool margins)
 {
 	const PositionSide *sides = line->position.sides;
 	bool		nets = line->terms->netting == NETTING_NET;
-	PortfolioSide larger = nets ? larger_side(sides) : SIDE_LONG;
+	Decimal		margin = sides[side].margin;
+	Decimal		buffer;
 
-	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	leg->present = !dec_is_zero(&sides[side].quantity) && (!nets || side == larger);
+	if (!leg->present)
+		return false;
+	if (nets && !dec_is_zero(&sides[1 - side].quantity))
+		net_leg(leg, line, side, &margin);
+	else
 	{
-		Leg		   *leg = &legs[i];
-		Decimal		margin = sides[i].margin;
-		Decimal		buffer;
-
-		leg->present = !dec_is_zero(&sides[i].quantity) && (!nets || i == (int) larger);
-		if (!leg->present)
-			continue;
-		if (nets && !dec_is_zero(&sides[1 - i].quantity))
-			net_leg(leg, line, larger, &margin);
-		else
-		{
-			leg->notional = line->notional[i];
-			leg->contracts = sides[i].quantity;
-		}
-		if (margins && !dec_is_zero(&margin))
-			dec_mul(&leg->leverage, dec_flat(&line->terms->unit_notional, market, &buffer), &margin);
-		else
-			leg->leverage = DEC_ZERO;
+		leg->notional = line->notional[side];
+		leg->contracts = sides[side].quantity;
 	}
+	if (margins && !dec_is_zero(&margin))
+		dec_mul(&leg->leverage, dec_flat(&line->terms->unit_notional, market, &buffer), &margin);
+	else
+		leg->leverage = DEC_ZERO;
+	return leg->present;
+}
+
+/* The side that netting "net" leaves something of. */
+static inline PortfolioSide
+netted_side(const PositionLine *line)
+{
+	return line->terms->netting == NETTING_NET ? larger_side(line->position.sides) : SIDE_LONG;
+}
+
+static void
+held_legs(Leg legs[2], const PositionLine *line, const Market *market)
+{
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+		held_leg(&legs[i], line, market, i, netted_side(line), true);
 }
 
 /* ---------- requirements ---------- */
@@ -162,56 +142,72 @@ put_together(Decimal *r, const Decimal *other, const MarketContract *contract)
 		raise_to(r, other);
 }
 
-static void
-require_legs(Decimal *maintenance, Decimal *initial, const Leg legs[2], const MarketContract *contract, const Market *market, bool margins)
+/* Adds what a leg requires to what the one before it does, if there was one. */
+static inline void
+require_leg(Decimal *maintenance, Decimal *initial, const Leg *leg, const MarketContract *contract, const Market *market, bool margins,
+			bool first)
 {
-	bool		first = true;
+	Decimal		required;
+	Decimal		opened;
 
-	*maintenance = *initial = DEC_ZERO;
-	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
-	{
-		Decimal		required;
-		Decimal		opened = DEC_ZERO;
-
-		if (!legs[i].present)
-			continue;
-		leg_maintenance(&required, contract, market, &legs[i]);
-		if (margins)
-			leg_initial(&opened, contract, market, &legs[i], &required);
-		if (first)
-		{
-			*maintenance = required;
-			*initial = opened;
-		}
-		else
-		{
-			put_together(maintenance, &required, contract);
-			put_together(initial, &opened, contract);
-		}
-		first = false;
-	}
+	leg_maintenance(first ? maintenance : &required, contract, market, leg);
+	if (margins)
+		leg_initial(first ? initial : &opened, contract, market, leg, first ? maintenance : &required);
+	if (first)
+		return;
+	put_together(maintenance, &required, contract);
+	if (margins)
+		put_together(initial, &opened, contract);
 }
 
-/* Both requirements of a position with a mark and a maintenance schedule, with what its orders add. */
-void
-require_position(PositionLine *line, const Market *market, bool margins)
+/* What orders add to both requirements. */
+static pg_noinline void
+require_orders(PositionLine *line, const Market *market)
 {
+	const MarketContract *contract = line->terms;
 	Leg			held[2];
 	Leg			ordered[2];
-	Decimal		maintenance;
-	Decimal		initial;
+	Decimal		maintenance = DEC_ZERO;
+	Decimal		initial = DEC_ZERO;
+	bool		first = true;
 
-	held_legs(held, line, market, margins);
-	require_legs(&line->maintenance, &line->initial, held, line->terms, market, margins);
-	if (likely(line->position.orders == NULL))
-		return;
+	held_legs(held, line, market);
 	ordered_legs(ordered, held, line, market);
-	require_legs(&maintenance, &initial, ordered, line->terms, market, margins);
-	if (line->terms->order_maintenance)
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		if (!ordered[i].present)
+			continue;
+		require_leg(&maintenance, &initial, &ordered[i], contract, market, true, first);
+		first = false;
+	}
+	if (contract->order_maintenance)
 		line->maintenance = maintenance;
 	dec_sub(&line->order_margin, &initial, &line->initial);
 	line->initial = initial;
-	Assert(dec_sign(&line->order_margin) >= 0);
+}
+
+/*
+ * Both requirements of a position with a mark and a maintenance schedule, with
+ * what its orders add; the initial requirement only with "margins".
+ */
+void
+require_position(PositionLine *line, const Market *market, bool margins)
+{
+	PortfolioSide larger = netted_side(line);
+	bool		first = true;
+
+	line->maintenance = line->initial = DEC_ZERO;
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		Leg			leg;
+
+		if (!held_leg(&leg, line, market, i, larger, margins))
+			continue;
+		require_leg(&line->maintenance, &line->initial, &leg, line->terms, market, margins, first);
+		first = false;
+	}
+	if (unlikely(line->position.orders != NULL) && (margins || line->terms->order_maintenance))
+		require_orders(line, market);
 }
 
 /* ---------- the legs by themselves ---------- */
@@ -241,7 +237,7 @@ position_legs(LegRequirement legs[2], const PositionLine *line, const Market *ma
 	Leg			held[2];
 	Leg			ordered[2];
 
-	held_legs(held, line, market, true);
+	held_legs(held, line, market);
 	with_orders &= line->position.orders != NULL;
 	if (with_orders)
 		ordered_legs(ordered, held, line, market);

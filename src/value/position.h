@@ -86,7 +86,6 @@ larger_side(const PositionSide *sides)
 	return dec_cmp(&sides[SIDE_LONG].quantity, &sides[SIDE_SHORT].quantity) >= 0 ? SIDE_LONG : SIDE_SHORT;
 }
 
-extern void mark_position(PositionLine *line, const Market *market);
 extern void require_position(PositionLine *line, const Market *market, bool margins);
 extern void position_legs(LegRequirement legs[2], const PositionLine *line, const Market *market, bool with_orders);
 
@@ -95,5 +94,34 @@ extern void ordered_legs(Leg legs[2], const Leg held[2], const PositionLine *lin
 extern void order_value(Decimal *r, const OrderLevel *level, PortfolioSide side, const MarketContract *contract, const Market *market);
 extern void order_loss(Decimal *r, const OrderLevel *level, PortfolioSide side, const MarketContract *contract, const Market *market);
 extern void orders_loss(Decimal *r, const Orders *orders, const MarketContract *contract, const Market *market);
+
+/* Notionals, profit (SPEC 3.1, 3.5) and the loss of orders: m*M*(L - S) - m*(KL - KS), most positions having one side. */
+static inline void
+mark_position(PositionLine *line, const Market *market)
+{
+	Decimal		buffer;
+	const Decimal *unit = dec_flat(&line->terms->unit_notional, market, &buffer);
+
+	line->pnl = DEC_ZERO;
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		const PositionSide *side = &line->position.sides[i];
+		Decimal		pnl;
+
+		if (dec_is_zero(&side->quantity))
+		{
+			line->notional[i] = DEC_ZERO;
+			continue;
+		}
+		dec_mul(&line->notional[i], unit, &side->quantity);
+		side_gain(&pnl, i, &line->notional[i], &line->cost[i]);
+		if (i == SIDE_LONG)
+			line->pnl = pnl;
+		else
+			dec_add(&line->pnl, &line->pnl, &pnl);
+	}
+	if (unlikely(line->position.orders != NULL))
+		orders_loss(&line->order_loss, line->position.orders, line->terms, market);
+}
 
 #endif							/* MARGIN_POSITION_H */

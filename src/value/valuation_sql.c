@@ -11,6 +11,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
+#include "utils/datum.h"
 #include "utils/expandedrecord.h"
 
 #include "value/market.h"
@@ -138,7 +139,9 @@ valuation_fields(const Valuation *v, const CallSite *site, Datum *values, bool *
 	if (v->has_ratio)
 		values[COLUMN_MARGIN_RATIO] = dec_datum(&v->margin_ratio, 8);
 	nulls[COLUMN_MISSING] = true;
-	values[COLUMN_INITIAL_EQUITY] = amount(&v->initial_equity);
+	/* nearly always the equity: a copy costs less than its digits */
+	values[COLUMN_INITIAL_EQUITY] = dec_is_zero(&v->initial_difference) ? datumCopy(values[COLUMN_EQUITY], false, -1) :
+		amount(&v->initial_equity);
 	values[COLUMN_ORDER_MARGIN] = amount(&v->order_margin);
 	values[COLUMN_ORDER_LOSS] = amount(&v->order_loss);
 }
