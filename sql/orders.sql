@@ -130,3 +130,8 @@ SELECT * FROM orders('{"orders": {"C": {"buy": {"1": [1, 0]}}, "D": {"sell": {"1
 SELECT contract, settle, long, short, mark, initial_margin, order_margin, missing FROM positions('{"orders": {"C": {"buy": {"90": [2, 0.5]}}, "D": {"sell": {"1": [1, 0]}}}}', pg_temp.at('net', 100));
 SELECT * FROM orders('{"orders": {"C": {"buy": {"90": [2, 0.5], "120": [1, 0]}, "sell": {"90": [2, 1], "110": [1, 0]}}}}', pg_temp.at('net', 100));
 SELECT orders(NULL, '{}'), without_orders(NULL) IS NULL;
+
+-- MEXC's documentation of its futures interface, "Get the user's current holding position": one contract ETH_USDT of 0.01 ETH entered
+-- at 1217.3 with leverage 100 has an initial margin of 0.1290338, 0.12173 and the taker's fee of 0.06 % on 12.173
+SELECT initial_margin FROM evaluate('{"balances": {"USDT": 1}, "positions": {"ETH_USDT": {"long": 1, "long_cost": 1217.3, "long_margin": 0.01}}}',
+       '{"assets": {"USDT": {"price": 1, "tiers": "{0: 1}"}}, "contracts": {"ETH_USDT": {"settle": "USDT", "contract_size": 0.01, "mark": 1217.3, "maintenance": "{0: 0.005}", "opening_fee": 0.0006}}}');
