@@ -63,9 +63,10 @@ CREATE FUNCTION margin_internal.level_sources(holding regclass) RETURNS text
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
-    -- its plan is kept by the session, as that of an SQL function is not
+    -- its plan is kept by the session, as that of an SQL function is not; to make it takes longer than all else that a tick does
     RETURN (
     WITH read (relation) AS MATERIALIZED (
         SELECT r FROM unnest(margin_internal.view_reads(holding)) AS r
