@@ -96,7 +96,9 @@ BEGIN
               FROM (SELECT to_level, count(*) AS accounts FROM moved GROUP BY to_level) AS level
         ), entry AS (
             SELECT text, row_number() OVER w AS n, sum(octet_length(text) + 2) OVER w AS bytes
-              FROM (SELECT format('%s: "%s"', to_json(account), to_level) AS text, to_level, account FROM moved) AS e
+              FROM (SELECT format('%s: "%s"', to_json(account), to_level) AS text, to_level, account
+                      -- no entry is shorter than 16 bytes, so these are more than fit
+                      FROM (SELECT * FROM moved ORDER BY to_level DESC, account COLLATE "C" LIMIT 500) AS first) AS e
             WINDOW w AS (ORDER BY to_level DESC, account COLLATE "C" ROWS UNBOUNDED PRECEDING)
         )
         SELECT format('%s"accounts": {%s}, "truncated": %s}', head.text, string_agg(entry.text, ', ' ORDER BY n),
