@@ -14,7 +14,7 @@
 #
 #     market (market_id, market margin.market)
 #     account (account_id, market_id, portfolio margin.portfolio, story)
-#     holding (account_id, symbol, quantity, entry_price, leverage)
+#     holding (account_id, symbol, quantity, entry_price, leverage, kind)
 #
 # where the holdings are what the portfolios were made of.  See random_book().
 #
@@ -127,6 +127,24 @@ sub ascending
 	return map { $by_value{$_} } sort keys %by_value;
 }
 
+# Exact sum of decimals with or without a minus.
+sub total
+{
+	my $scale = 0;
+	my $total = Math::BigInt->bzero;
+	for (@_)
+	{
+		my $digits = /\.(\d*)/ ? length $1 : 0;
+		$scale = $digits if $digits > $scale;
+	}
+	for (@_)
+	{
+		my ($sign, $whole, $fraction) = /^(-?)(\d*)\.?(\d*)$/;
+		$total->badd($sign . $whole . $fraction . '0' x ($scale - length $fraction));
+	}
+	return ($total->is_neg ? '-' : '') . point($total->babs->bstr, $scale);
+}
+
 # ---------------------------------------------------------------------------
 # Random markets and accounts, as rows of the tables of test/reference.sql.
 # ---------------------------------------------------------------------------
@@ -165,58 +183,110 @@ my @levels = (
 	{ margin_call => '0.70', liquidation => '0.7' },
 	{ warning => '0.01', margin_call => '0.0200', liquidation => 3 });
 
-# A random schedule.  Its bounds are random quantities times unit; the
-# quantities are returned, so that holdings can be put exactly at a bound.
+sub put_schedule
+{
+	my ($market, $kind, $symbol, $method, $bound, $rate) = @_;
+	row('schedule', $market, $kind, $symbol, $method);
+	row('tier', $market, $kind, $symbol, $bound->[$_], $rate->[$_]) for 0 .. $#$bound;
+}
+
+# Random bounds and rates.  The bounds are random quantities times unit; the
+# quantities are given first, so that holdings can be put exactly at a bound.
+sub tiers
+{
+	my ($profile, $greatest, $unit) = @_;
+	my @quantity = ascending(map { decimal($profile) } 2 .. pick(1, 1, 2, 3, 4, 6));
+	my @bound = (0, map { defined $unit ? product($_, $unit) : $_ } @quantity);
+	my @rate = ascending(map { rate($greatest) } @bound);
+	push @rate, $rate[-1] while @rate < @bound;
+	return (\@quantity, \@bound, \@rate);
+}
+
+# A schedule whose rates rise; returns the quantities at its bounds.
 sub add_schedule
 {
 	my ($market, $kind, $symbol, $profile, $unit) = @_;
-	my @quantity = ascending(map { decimal($profile) } 2 .. pick(1, 1, 2, 3, 4, 6));
-	my @bound = (0, map { defined $unit ? product($_, $unit) : $_ } @quantity);
-	my @rate = ascending(map { rate($kind eq 'collateral' ? 1 : 2) } @bound);
-	push @rate, $rate[-1] while @rate < @bound;
-	if ($kind eq 'collateral')
-	{
-		@rate = reverse @rate;
-		$rate[-1] = 0 if chance(0.2);
-	}
-	row('schedule', $market, $kind, $symbol,
-		$kind eq 'collateral' ? 'marginal' : pick(qw(marginal whole)));
-	row('tier', $market, $kind, $symbol, $bound[$_], $rate[$_]) for 0 .. $#bound;
-	return @quantity;
+	my ($quantity, $bound, $rate) = tiers($profile, 2, $unit);
+	put_schedule($market, $kind, $symbol, pick(qw(marginal whole)), $bound, $rate);
+	return @$quantity;
+}
+
+# Collateral ratios; with rules at times others for the initial measure: the
+# same once more, lower ones, or any.  Returns the quantities at the bounds.
+sub add_ratios
+{
+	my ($market, $symbol, $profile, $unit, $rules) = @_;
+	my $fresh = sub {
+		my ($quantity, $bound, $rate) = tiers($profile, 1, $unit);
+		my @falling = reverse @$rate;
+		$falling[-1] = 0 if chance(0.2);
+		return ($quantity, $bound, \@falling);
+	};
+	my ($quantity, $bound, $rate) = $fresh->();
+	put_schedule($market, 'collateral', $symbol, 'marginal', $bound, $rate);
+	return @$quantity unless $rules && chance(0.5);
+
+	my $kind = pick(qw(same lower lower any));
+	my $factor = pick('0.5', '0.9', '0.' . digits(6));
+	my @at_first = @$quantity;
+	if ($kind eq 'lower') { $rate = [ map { product($_, $factor) } @$rate ] }
+	elsif ($kind eq 'any') { (my $others, $bound, $rate) = $fresh->(); push @at_first, @$others }
+	put_schedule($market, 'initial_collateral', $symbol, 'marginal', $bound, $rate);
+	return @at_first;
+}
+
+# Bounds of a price in doubt: none, the price itself, or beside it.
+sub doubt
+{
+	my ($profile, $price) = @_;
+	my ($whole) = split /\./, $price;
+	my ($low, $high) =
+	  $profile eq 'vast'
+	  ? ($whole, '9' x length($whole) . '.' . '9' x 1000)
+	  : (product($price, pick('0.5', '0.9', '0.' . digits(6) . '1')), product($price, pick('1.1', 2, '1.' . digits(9))));
+	return (pick(undef, $price, $low, $low), pick(undef, $price, $high, $high));
 }
 
 # Collects a market whose numbers are of one profile (see %number).  Returns its
 # assets and contracts: what its accounts draw from.
+#
+#     rules => 1       with doubtful prices, an initial measure, opening fees,
+#                      tiers by contracts, maintenance of orders, and rules
+#     orders => 0.5    the part of its accounts that have open orders
 sub add_market
 {
-	my ($market, $profile) = @_;
+	my ($market, $profile, %with) = @_;
+	my $rules = $with{rules};
 	my (%asset, %contract);
 
-	row('market', $market);
+	row('market', $market,
+		$rules ? pick(qw(nothing loss margin both)) : 'nothing',
+		$rules ? pick(qw(sum larger)) : 'sum');
 	my $levels = pick(@levels);
 	row('level_threshold', $market, $_, $levels->{$_}) for sort keys %$levels;
 
 	# Cash counts at par with either sign, and a dial requires its quantity
 	# in cash: together they take an account to any equity and requirement.
-	row('asset', $market, 'CASH', 1, 'quantity', 1, 1);
-	row('schedule', $market, 'collateral', 'CASH', 'marginal');
-	row('tier', $market, 'collateral', 'CASH', 0, 1);
-	row('contract', $market, 'DIAL', 'CASH', undef, 1, 1, 'leg', 0);
-	row('schedule', $market, 'maintenance', 'DIAL', 'marginal');
-	row('tier', $market, 'maintenance', 'DIAL', 0, 1);
+	row('asset', $market, 'CASH', 1, 'quantity', 1, 1, undef, undef, undef);
+	put_schedule($market, 'collateral', 'CASH', 'marginal', [0], [1]);
+	row('contract', $market, 'DIAL', 'CASH', undef, 1, 1, 'leg', 0, 0, 'notional', 'f');
+	put_schedule($market, 'maintenance', 'DIAL', 'marginal', [0], [1]);
 	$asset{CASH} = { price => 1, bounds => [] };
 
 	for my $name ((shuffle @asset_names)[ 0 .. between(4, 9) ])
 	{
 		my $price = chance(0.08) ? undef : decimal($profile);
 		my $tier_unit = pick(qw(quantity value));
-		my $unit = $profile eq 'vast' || $tier_unit eq 'quantity' ? undef : $price;
+		my $weight = chance(0.5) ? 1 : pick('1.1', '1.250', 2, '1.' . digits(18), decimal('huge'));
+		my ($low, $high) = $rules && defined $price && chance(0.4) ? doubt($profile, $price) : ();
+		# by value the bounds are met at the price that counts
+		my $unit = $profile eq 'vast' || $tier_unit eq 'quantity' ? undef : $low // $price;
 		my @bounds;
-		row('asset', $market, $name, $price, $tier_unit,
-			chance(0.5) ? 1 : pick('1.1', '1.250', 2, '1.' . digits(18), decimal('huge')),
-			chance(0.5) ? 1 : pick('0.5', '1.3', 2, decimal($profile)));
+		row('asset', $market, $name, $price, $tier_unit, $weight,
+			chance(0.5) ? 1 : pick('0.5', '1.3', 2, decimal($profile)),
+			$low, $high, $rules && chance(0.5) ? pick(1, $weight, '1.05', 3, '1.' . digits(18)) : undef);
 		my $tiers = chance(0.85);
-		push @bounds, add_schedule($market, 'collateral', $name, $profile, $unit) if $tiers;
+		push @bounds, add_ratios($market, $name, $profile, $unit, $rules) if $tiers;
 		push @bounds, add_schedule($market, 'liability', $name, $profile) if chance(0.5);
 		$asset{$name} = { price => $price, tiers => $tiers, bounds => \@bounds };
 	}
@@ -226,11 +296,13 @@ sub add_market
 		my $settle = chance(0.06) ? pick(@unknown_names) : pick(sort keys %asset);
 		my $mark = chance(0.06) ? undef : decimal($profile);
 		my $size = pick(1, '0.0001', decimal($profile));
-		my $unit = defined $mark && $profile ne 'vast' ? product($size, $mark) : undef;
+		my $tier_unit = $rules && chance(0.3) ? 'contracts' : 'notional';
+		my $unit = defined $mark && $profile ne 'vast' && $tier_unit eq 'notional' ? product($size, $mark) : undef;
 		my $maintenance = chance(0.94);
 		my @bounds;
 		row('contract', $market, $name, $settle, chance(0.5) ? undef : 'BTC', $size, $mark,
-			pick(qw(leg larger net)), chance(0.5) ? 0 : pick('0.00075', '0.' . digits(18), decimal($profile)));
+			pick(qw(leg larger net)), fee($profile),
+			$rules ? fee($profile) : 0, $tier_unit, $rules && chance(0.5) ? 't' : 'f');
 		push @bounds, add_schedule($market, 'maintenance', $name, $profile, $unit) if $maintenance;
 		push @bounds, add_schedule($market, 'initial', $name, $profile, $unit) if chance(0.6);
 		$contract{$name} = {
@@ -239,7 +311,13 @@ sub add_market
 			priced => defined $mark && $maintenance && exists $asset{$settle} && defined $asset{$settle}{price}
 		};
 	}
-	return { profile => $profile, asset => \%asset, contract => \%contract };
+	return { profile => $profile, asset => \%asset, contract => \%contract, orders => $with{orders} // 0 };
+}
+
+sub fee
+{
+	my ($profile) = @_;
+	return chance(0.5) ? 0 : pick('0.00075', '0.' . digits(18), decimal($profile));
 }
 
 sub quantity
@@ -249,6 +327,20 @@ sub quantity
 	return pick(@$bounds) if @$bounds && chance(0.4);
 	return decimal($market->{profile});
 }
+
+sub leverage
+{
+	my ($market) = @_;
+	return chance(0.4) ? undef : pick(1, 3, 7, 20, 125, '0.3', '2.50', decimal($market->{profile}));
+}
+
+# As many digits as a row may have.
+sub fits { return $_[0] =~ /^-?\d{1,1000}(\.\d{1,1000})?$/ }
+
+# The kind of balances and positions may be left out.
+sub put_balance { my ($case, $name, $quantity) = @_; row('holding', $case, $name, $quantity, undef, undef, pick(undef, 'balance')) }
+sub put_lot { row('holding', @_, pick(undef, 'position')) }
+sub put_order { row('holding', @_, 'order') }
 
 sub add_balances
 {
@@ -262,26 +354,28 @@ sub add_balances
 		my $asset = $assets->{$name};
 		my $quantity = quantity($market, $asset->{bounds});
 		my $sign = chance(0.3) && !($clean && !defined $asset->{price}) ? '-' : '';
-		row('holding', $case, $name, $sign . $quantity, undef, undef);
-		row('holding', $case, $name, ($sign ? '' : '-') . $quantity, undef, undef) if chance(0.06);
-		row('holding', $case, $name, decimal($market->{profile}), undef, undef) if chance(0.15);
+		put_balance($case, $name, $sign . $quantity);
+		put_balance($case, $name, ($sign ? '' : '-') . $quantity) if chance(0.06);
+		put_balance($case, $name, decimal($market->{profile})) if chance(0.15);
 	}
 	if (!$clean && chance(0.25))
 	{
-		row('holding', $case, pick(@unknown_names), pick('', '-') . decimal($market->{profile}), undef, undef);
+		put_balance($case, pick(@unknown_names), pick('', '-') . decimal($market->{profile}));
 	}
 	if (chance(0.1))    # nets to nothing, so nobody asks what it is
 	{
 		my $quantity = decimal($market->{profile});
 		my $name = pick(@unknown_names);
-		row('holding', $case, $name, $_ . $quantity, undef, undef) for shuffle '', '-';
+		put_balance($case, $name, $_ . $quantity) for shuffle '', '-';
 	}
 }
 
+# Returns by contract how many are held, short ones subtracted.
 sub add_lots
 {
 	my ($case, $market, $clean) = @_;
 	my $contracts = $market->{contract};
+	my %net;
 	my @names = grep { !$clean || $contracts->{$_}{priced} } sort keys %$contracts;
 
 	for my $name ((shuffle @names)[ 0 .. between(0, 3) ])
@@ -295,17 +389,73 @@ sub add_lots
 			my $entry = chance(0.03) ? 0
 			  : chance(0.4) && defined $contract->{mark} ? $contract->{mark}
 			  : decimal($market->{profile});
-			my $leverage = chance(0.4) ? undef : pick(1, 3, 7, 20, 125, '0.3', '2.50', decimal($market->{profile}));
-			row('holding', $case, $name, $lot, $entry, $leverage);
+			put_lot($case, $name, $lot, $entry, leverage($market));
 		}
+		$net{$name} = total(@lots);
 	}
 	if (!$clean && chance(0.2))
 	{
 		my $name = pick(@unknown_names);
-		row('holding', $case, $name, pick('', '-') . decimal('plain'), decimal('plain'), undef);
-		row('holding', $case, $name, decimal('plain'), undef, undef) if chance(0.3);
+		put_lot($case, $name, pick('', '-') . decimal('plain'), decimal('plain'), undef);
+		put_balance($case, $name, decimal('plain')) if chance(0.3);
 	}
-	row('holding', $case, pick(@unknown_names), 0, decimal('plain'), pick(undef, 2)) if chance(0.05);
+	put_lot($case, pick(@unknown_names), 0, decimal('plain'), pick(undef, 2)) if chance(0.05);
+	return \%net;
+}
+
+# Below, at or above the mark.
+sub limit_price
+{
+	my ($market, $contract) = @_;
+	my ($profile, $mark) = ($market->{profile}, $contract->{mark});
+	return decimal($profile) if !defined $mark || chance(0.15);
+	return $mark if $profile eq 'vast' || chance(0.25);
+	return product($mark, pick('0.5', '0.9', '0.999', '1.001', '1.1', 2, '0.' . digits(8) . '1', '1.' . digits(8)));
+}
+
+# Quantities that close a position of so many contracts: to a part, exactly,
+# exactly in two, or flip it.
+sub closing
+{
+	my ($market, $held) = @_;
+	return chance(0.5) ? $held : ($held, decimal('vast')) if $market->{profile} eq 'vast';
+	return map { product($held, $_) } pick(['0.3'], [1], [ '0.3', '0.7' ], [ 1, '0.1' ], ['1.7'], [ '0.3', '2.0001' ])->@*;
+}
+
+sub add_orders
+{
+	my ($case, $market, $clean, $net) = @_;
+	my $contracts = $market->{contract};
+	my @names = grep { !$clean || $contracts->{$_}{priced} } sort keys %$contracts;
+	my @held = grep { $net->{$_} =~ /[1-9]/ } sort keys %$net;
+
+	@names = shuffle(@names);
+	unshift @names, shuffle(@held) if chance(0.7);
+	for my $name (@names[ 0 .. pick(0, 0, 1, 2) ])
+	{
+		next unless defined $name;
+		my $contract = $contracts->{$name};
+		my $held = $net->{$name} // '0';
+		if ($held =~ /[1-9]/ && fits($held) && chance(0.6))
+		{
+			my $side = $held =~ /^-/ ? '' : '-';
+			put_order($case, $name, $side . $_, limit_price($market, $contract), leverage($market))
+			  for closing($market, $held =~ s/^-//r);
+		}
+		next if chance(0.3);
+		for (1 .. pick(1, 1, 2, 4))
+		{
+			my $side = pick('', '-');
+			my $price = limit_price($market, $contract);
+			put_order($case, $name, $side . quantity($market, $contract->{bounds}), $price, leverage($market))
+			  for 1 .. pick(1, 1, 1, 2);
+		}
+	}
+	if (!$clean && chance(0.2))
+	{
+		put_order($case, pick(@unknown_names), pick('', '-') . decimal('plain'), decimal('plain'), undef);
+	}
+	put_order($case, pick(@unknown_names), 0, decimal('plain'), pick(undef, 2)) if chance(0.05);
 }
 
 # Collects an account in a market that add_market() returned; a clean one lacks
@@ -318,9 +468,10 @@ sub add_account
 
 	row('account', $case, $market_id, $story);
 	add_balances($case, $market, $clean) if $what ne 'lots';
-	add_lots($case, $market, $clean) if $what ne 'balances';
+	my $net = $what ne 'balances' ? add_lots($case, $market, $clean) : {};
+	add_orders($case, $market, $clean, $net) if chance($market->{orders});
 	# most accounts with lots also have something to carry them
-	row('holding', $case, 'CASH', decimal($market->{profile}), undef, undef) if chance(0.3);
+	put_balance($case, 'CASH', decimal($market->{profile})) if chance(0.3);
 }
 
 # ---------------------------------------------------------------------------
@@ -360,17 +511,21 @@ sub market_text
 		  json_text(($method eq 'whole' ? 'whole ' : '') . '{' . join(', ', @{ $tiers{ $kind, $symbol } }) . '}');
 	}
 	my @assets = map {
-		my (undef, $name, $price, $tier_unit, $liability_weight, $requirement_weight) = @$_;
+		my (undef, $name, $price, $tier_unit, $liability_weight, $requirement_weight, $low, $high, $initial_liability_weight) = @$_;
 		$name => json_object(
 			price => $price,
+			low => $low,
+			high => $high,
 			tiers => $schedule{collateral}{$name},
+			initial_tiers => $schedule{initial_collateral}{$name},
 			tier_unit => json_text($tier_unit),
 			liability_weight => $liability_weight,
+			initial_liability_weight => $initial_liability_weight,
 			requirement_weight => $requirement_weight,
 			liability_maintenance => $schedule{liability}{$name})
 	} rows_of_market('asset', $market);
 	my @contracts = map {
-		my (undef, $name, $settle, $base, $size, $mark, $netting, $closing_fee) = @$_;
+		my (undef, $name, $settle, $base, $size, $mark, $netting, $closing_fee, $opening_fee, $tier_unit, $order_maintenance) = @$_;
 		$name => json_object(
 			settle => json_text($settle),
 			base => defined $base ? json_text($base) : undef,
@@ -379,12 +534,20 @@ sub market_text
 			maintenance => $schedule{maintenance}{$name},
 			initial => $schedule{initial}{$name},
 			netting => json_text($netting),
-			closing_fee => $closing_fee)
+			closing_fee => $closing_fee,
+			opening_fee => $opening_fee || undef,
+			tier_unit => $tier_unit ne 'notional' ? json_text($tier_unit) : undef,
+			order_maintenance => $order_maintenance eq 't' ? 'true' : undef)
 	} rows_of_market('contract', $market);
+	my ($reduction, $liability_rule) = map { @$_[ 1, 2 ] } rows_of_market('market', $market);
+	my @rules = (
+		orders_reduce_equity => $reduction ne 'nothing' ? json_text($reduction) : undef,
+		liability_rule => $liability_rule ne 'sum' ? json_text($liability_rule) : undef);
 	return json_object(
 		assets => json_object(@assets),
 		contracts => json_object(@contracts),
-		levels => json_object(map { @$_[ 1, 2 ] } rows_of_market('level_threshold', $market)));
+		levels => json_object(map { @$_[ 1, 2 ] } rows_of_market('level_threshold', $market)),
+		rules => $rules[1] || $rules[3] ? json_object(@rules) : undef);
 }
 
 # SQL that makes the schema "random" (see the top) and fills it.
@@ -393,11 +556,13 @@ sub market_text
 #     profiles => [qw(plain token)]     what sizes of numbers, see %number;
 #                                       repeat one to make it more frequent
 #     clean => 0.75                     the part of accounts that lack nothing
+#     rules => 1, orders => 0.5         see add_market(); without them there is
+#                                       neither
 #     aimed => 1                        see below
 #
 # Random accounts are mostly far from where anything is decided.  So each
 # priced account n that has a requirement gets a sibling 1000000 + n, whose
-# equity is a given multiple of its maintenance margin, at times exactly 1:
+# (judged) equity is a given multiple of its maintenance margin, at times exactly 1:
 # the account's holdings and an amount of CASH, an asset of every market that
 # counts at par with either sign.  In every market the contract DIAL, settled
 # in CASH, contract size and mark 1, requires exactly its quantity.
@@ -416,7 +581,7 @@ sub random_book
 	%rows = ();
 	for my $id (1 .. $wanted{markets})
 	{
-		my $market = add_market($id, pick(@{ $wanted{profiles} }));
+		my $market = add_market($id, pick(@{ $wanted{profiles} }), rules => $wanted{rules}, orders => $wanted{orders});
 		push @markets, $id;
 		add_account(++$account, $id, $market, $wanted{clean}, 'random') for 1 .. $wanted{accounts};
 	}
@@ -425,7 +590,8 @@ sub random_book
 	my $sql = q{
 CREATE SCHEMA random;
 CREATE TABLE random.market (market_id integer PRIMARY KEY, market margin.market NOT NULL);
-CREATE TABLE random.holding (account_id integer, symbol text, quantity numeric, entry_price numeric, leverage numeric);
+CREATE TABLE random.holding (account_id integer, symbol text, quantity numeric, entry_price numeric, leverage numeric,
+							 kind margin.holding_kind);
 CREATE TABLE random.account (account_id integer PRIMARY KEY, market_id integer REFERENCES random.market,
 							 portfolio margin.portfolio, story text);
 };
@@ -440,24 +606,26 @@ INSERT INTO random.holding
 	FROM random.account
 	JOIN random.market USING (market_id)
 	CROSS JOIN LATERAL (
-		SELECT margin.evaluate(margin.portfolio(symbol, quantity, entry_price, leverage), market) AS v
-		FROM random.holding WHERE holding.account_id = account.account_id) AS valued
+		SELECT held, margin.evaluate(held, market) AS v
+		FROM (SELECT margin.portfolio(symbol, quantity, entry_price, leverage, kind)
+			  FROM random.holding WHERE holding.account_id = account.account_id) AS netted (held)) AS valued
 	CROSS JOIN LATERAL (
-		SELECT symbol, quantity, entry_price, leverage
+		SELECT symbol, quantity, entry_price, leverage, kind
 		FROM random.holding WHERE holding.account_id = account.account_id
 		UNION ALL
 		SELECT 'CASH', (v).maintenance_margin
 					   * ('{0,0.5,0.9,1,1.00000001,1.01,1.1,1.25,1.5,2,3,10,100}'::numeric[])[1 + account_id % 13]
-					   - (v).equity, NULL, NULL) AS sibling
+					   - EQUITY, NULL, NULL, NULL) AS sibling
 	WHERE (v).maintenance_margin > 0;
 INSERT INTO random.account (account_id, market_id, story)
 	SELECT 1000000 + account_id, market_id, 'aimed'
 	FROM random.account WHERE 1000000 + account_id IN (SELECT account_id FROM random.holding);
 };
-	$sql .= $aim if $wanted{aimed};
+	my $equity = $wanted{rules} ? 'margin.judged_equity(held, market)' : '(v).equity';
+	$sql .= $aim =~ s/EQUITY/$equity/r if $wanted{aimed};
 	$sql .= q{
 UPDATE random.account
-	SET portfolio = coalesce((SELECT margin.portfolio(symbol, quantity, entry_price, leverage)
+	SET portfolio = coalesce((SELECT margin.portfolio(symbol, quantity, entry_price, leverage, kind)
 							  FROM random.holding WHERE holding.account_id = account.account_id),
 							 '{}');
 ANALYZE random.market, random.account, random.holding;

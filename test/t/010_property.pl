@@ -33,7 +33,8 @@ my $case = 1000;    # below: the cases worked by hand
 for my $market_id (1 .. MARKETS + VAST_MARKETS)
 {
 	my $vast = $market_id > MARKETS;
-	my $market = add_market($market_id, $vast ? 'vast' : pick(qw(plain plain plain token token tiny huge boundary mixed)));
+	my $market = add_market($market_id, $vast ? 'vast' : pick(qw(plain plain plain token token tiny huge boundary mixed)),
+		rules => 1, orders => 0.5);
 	for (1 .. ($vast ? CASES_PER_VAST_MARKET : CASES_PER_MARKET))
 	{
 		add_account(++$case, $market_id, $market, $vast ? 0.9 : 0.75, $vast ? 'vast' : 'random');
@@ -77,7 +78,7 @@ sub none_wrong
 sql(slurp_file("$FindBin::Bin/../reference.sql"));
 pass('the reference agrees with the examples worked by hand');
 
-my %columns = (holding => ' (case_id, symbol, quantity, entry_price, leverage)');
+my %columns = (holding => ' (case_id, symbol, quantity, entry_price, leverage, kind)');
 for my $table (qw(market level_threshold asset contract schedule tier account holding))
 {
 	sql("COPY reference.$table" . ($columns{$table} // '') . " FROM STDIN;\n" . copy_rows($table));
@@ -85,10 +86,12 @@ for my $table (qw(market level_threshold asset contract schedule tier account ho
 
 # ---------------------------------------------------------------------------
 # Second generation: what decides, met exactly.  Cash moves equity by its
-# quantity, the dial moves the requirement by its quantity (see add_market).
-# An aim gives the wanted equity and the requirement to add, from the
-# requirement mm, the initial margin im and a threshold t.  The nudge is
-# small against mm, and all is multiplication, hence exact.
+# quantity, the dial moves the requirement by its quantity (see add_market),
+# and where debts count only if they require more than contracts, by what it
+# lifts these above.  An aim gives the wanted equity, judged equity or available
+# margin, and the requirement of contracts, from the requirement mm, what
+# contracts have of it, and a threshold t.  The nudge is small against mm, and
+# all is multiplication, hence exact.
 # ---------------------------------------------------------------------------
 
 sql(q{
@@ -100,7 +103,7 @@ INSERT INTO property.aim (story, level, nudge)
 	FROM unnest('{warning,margin_call,liquidation}'::text[]) AS level, generate_series(-1, 1) AS nudge
 	UNION ALL
 	SELECT story, NULL, nudge
-	FROM unnest('{no equity,half a digit,no margin available}'::text[]) AS story, generate_series(-1, 1) AS nudge;
+	FROM unnest('{no equity,no judged equity,half a digit,no margin available}'::text[]) AS story, generate_series(-1, 1) AS nudge;
 
 CREATE TABLE property.aimed AS
 	WITH threshold AS (
@@ -110,19 +113,25 @@ CREATE TABLE property.aimed AS
 		LEFT JOIN reference.level_threshold USING (market_id, level)
 	),
 	candidate AS (
-		SELECT case_id, market_id, equity, maintenance_margin AS mm, initial_margin AS im,
+		SELECT case_id, market_id, equity, judged_equity, available_margin, maintenance_margin AS mm,
+			   CASE liability_rule WHEN 'sum' THEN maintenance_margin
+								   WHEN 'larger' THEN coalesce(contracts, 0) END AS lifted,
 			   1 + row_number() OVER (ORDER BY case_id) % (SELECT count(*) FROM property.aim) AS aim
 		FROM reference.valuation
 		JOIN reference.account USING (case_id)
+		JOIN reference.market USING (market_id)
+		LEFT JOIN (SELECT case_id, sum(maintenance_margin) AS contracts
+				   FROM reference.position GROUP BY case_id) AS required USING (case_id)
 		WHERE story = 'random' AND maintenance_margin > 0
 	)
 	SELECT 100000 + case_id AS case_id, case_id AS original, market_id, aim, t,
-		   mm * 1e-20 * nudge - equity + CASE story
-				WHEN 'threshold' THEN 100 * mm		-- 100 t >= 1
-				WHEN 'no equity' THEN 0
-				WHEN 'half a digit' THEN 512 * mm	-- 1 / 512 = 0.001953125
-				WHEN 'no margin available' THEN im END AS cash,
-		   CASE story WHEN 'threshold' THEN 100 * t * mm - mm ELSE 0 END AS dial
+		   mm * 1e-20 * nudge + CASE story
+				WHEN 'threshold' THEN 100 * mm - judged_equity		-- 100 t >= 1
+				WHEN 'no equity' THEN - equity
+				WHEN 'no judged equity' THEN - judged_equity
+				WHEN 'half a digit' THEN 512 * mm - judged_equity	-- 1 / 512 = 0.001953125
+				WHEN 'no margin available' THEN - available_margin END AS cash,
+		   CASE story WHEN 'threshold' THEN 100 * t * mm - lifted ELSE 0 END AS dial
 	FROM candidate
 	JOIN property.aim USING (aim)
 	LEFT JOIN threshold USING (market_id, level);
@@ -130,20 +139,21 @@ CREATE TABLE property.aimed AS
 INSERT INTO reference.account
 	SELECT case_id, market_id, 'aimed'
 	FROM property.aimed;
-INSERT INTO reference.holding (case_id, symbol, quantity, entry_price, leverage)
-	SELECT aimed.case_id, symbol, quantity, entry_price, leverage
+INSERT INTO reference.holding (case_id, symbol, quantity, entry_price, leverage, kind)
+	SELECT aimed.case_id, symbol, quantity, entry_price, leverage, kind
 	FROM property.aimed
 	JOIN reference.holding ON holding.case_id = original
 	UNION ALL
-	SELECT case_id, 'CASH', cash, NULL, NULL FROM property.aimed
+	SELECT case_id, 'CASH', cash, NULL, NULL, NULL FROM property.aimed
 	UNION ALL
-	SELECT case_id, 'DIAL', dial, 1, NULL FROM property.aimed;
+	SELECT case_id, 'DIAL', dial, 1, NULL, NULL FROM property.aimed;
 ANALYZE;
 
 CREATE TABLE property.expected AS TABLE reference.valuation;
 ALTER TABLE property.expected ADD PRIMARY KEY (case_id);
 CREATE TABLE property.expected_position AS TABLE reference.position;
 CREATE TABLE property.expected_collateral AS TABLE reference.collateral;
+CREATE TABLE property.expected_order AS TABLE reference.standing;
 ANALYZE;
 });
 
@@ -159,10 +169,14 @@ none_wrong(q{
 	WHERE CASE story
 		WHEN 'threshold' THEN
 			reached <> (nudge <= 0)
-			OR (nudge = 0) <> (maintenance_margin = t * equity)
+			OR (nudge = 0) <> (maintenance_margin = t * judged_equity)
 		WHEN 'no equity' THEN
 			sign(equity) <> nudge
 			OR expected.level <> CASE nudge WHEN -1 THEN 'bankrupt' ELSE 'liquidation' END
+		WHEN 'no judged equity' THEN
+			sign(judged_equity) <> nudge
+			OR (margin_ratio IS NULL) <> (nudge <= 0)
+			OR expected.level <> CASE WHEN equity < 0 THEN 'bankrupt' ELSE 'liquidation' END
 		WHEN 'half a digit' THEN
 			margin_ratio <> CASE nudge WHEN 1 THEN 0.00195312 ELSE 0.00195313 END
 		WHEN 'no margin available' THEN
@@ -194,7 +208,8 @@ UNION ALL
 SELECT 'above 1e25', count(*) FROM property.expected WHERE abs(equity) > 1e25
 UNION ALL
 -- priced positions by netting, sides and what their contract has
-SELECT 'netting ' || netting || CASE WHEN long = short THEN ', hedged'
+SELECT 'netting ' || netting || CASE WHEN long = 0 AND short = 0 THEN ', orders alone'
+									 WHEN long = short THEN ', hedged'
 									 WHEN long > 0 AND short > 0 THEN ', both sides'
 									 ELSE ', one side' END, count(*)
 FROM property.expected_position
@@ -203,16 +218,17 @@ JOIN reference.contract USING (market_id, contract)
 WHERE level <> 'unpriced'
 GROUP BY 1
 UNION ALL
-SELECT kind || ' ' || method || CASE WHEN at_bound THEN ', at a bound' ELSE '' END, count(*)
-FROM (SELECT case_id, market_id, 'maintenance' AS kind, contract AS symbol, long_notional AS x
+SELECT named || ' ' || method || CASE WHEN at_bound THEN ', at a bound' ELSE '' END, count(*)
+FROM (SELECT case_id, market_id, CASE tier_unit WHEN 'notional' THEN kind WHEN 'contracts' THEN kind || ' by contracts' END, kind, contract, x
 	  FROM property.expected_position
+	  JOIN reference.contract USING (market_id, contract)
+	  CROSS JOIN LATERAL (VALUES
+		('maintenance', CASE tier_unit WHEN 'notional' THEN long_notional WHEN 'contracts' THEN long END),
+		('initial', CASE tier_unit WHEN 'notional' THEN short_notional WHEN 'contracts' THEN short END)) AS leg (kind, x)
 	  UNION ALL
-	  SELECT case_id, market_id, 'initial', contract, short_notional
-	  FROM property.expected_position
-	  UNION ALL
-	  SELECT case_id, market_id, 'liability', asset, -asset_equity
+	  SELECT case_id, market_id, 'liability', 'liability', asset, -asset_equity
 	  FROM property.expected_collateral
-	  WHERE asset_equity < 0) AS charged
+	  WHERE asset_equity < 0) AS charged (case_id, market_id, named, kind, symbol, x)
 JOIN property.expected USING (case_id)
 JOIN reference.schedule USING (market_id, kind, symbol)
 CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM reference.tier
@@ -251,7 +267,7 @@ LEFT JOIN (SELECT market_id, symbol AS asset, kind AS tiers
 CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM reference.tier
 								   WHERE tier.market_id = collateral.market_id AND tier.kind = 'collateral'
 									 AND tier.symbol = collateral.asset AND lower_bound > 0
-									 AND lower_bound = CASE tier_unit WHEN 'value' THEN collateral.price ELSE 1 END
+									 AND lower_bound = CASE tier_unit WHEN 'value' THEN coalesce(low, collateral.price) ELSE 1 END
 													   * asset_equity)) AS meets (at_bound)
 WHERE level <> 'unpriced'
 GROUP BY 1
@@ -310,6 +326,121 @@ UNION ALL
 SELECT 'margin quantity rounded', count(*) FROM reference.holding
 WHERE leverage IS NOT NULL AND quantity <> 0
   AND reference.quotient_rounded_up(abs(quantity), leverage) * leverage <> abs(quantity)
+UNION ALL
+-- orders of priced accounts
+SELECT 'no orders', count(*) FROM property.expected
+WHERE level <> 'unpriced' AND case_id NOT IN (SELECT case_id FROM property.expected_order)
+UNION ALL
+SELECT side || CASE sign(price - mark) WHEN -1 THEN ' below' WHEN 0 THEN ' at' ELSE ' above' END || ' the mark', count(*)
+FROM property.expected_order
+JOIN property.expected USING (case_id)
+JOIN reference.contract USING (market_id, contract)
+WHERE level <> 'unpriced'
+GROUP BY 1
+UNION ALL
+SELECT 'order ' || CASE WHEN closing = 0 THEN 'opens'
+						WHEN remaining = 0 AND before + quantity = closing THEN 'ends a close'
+						WHEN remaining = 0 THEN 'closes'
+						WHEN before >= closing THEN 'comes after a close'
+						ELSE 'closes and flips' END || ' a ' || CASE side WHEN 'buy' THEN 'short' ELSE 'long' END, count(*)
+FROM property.expected_order JOIN property.expected USING (case_id)
+WHERE netting = 'net' AND level <> 'unpriced'
+GROUP BY 1
+UNION ALL
+SELECT 'what remains of an order has its margin quantity rounded', count(*)
+FROM property.expected_order JOIN property.expected USING (case_id)
+WHERE level <> 'unpriced' AND remaining > 0
+  AND remaining_leverage_amount * quantity <> value_of_one * margin_quantity * remaining
+UNION ALL
+SELECT 'one price, several leverages', count(*)
+FROM (SELECT case_id FROM reference.holding WHERE kind = 'order'
+	  GROUP BY case_id, symbol, sign(quantity), entry_price
+	  HAVING count(DISTINCT coalesce(leverage, 0)) > 1) AS mixed
+UNION ALL
+SELECT 'several prices', count(*)
+FROM (SELECT case_id FROM property.expected_order GROUP BY case_id, contract, side HAVING count(*) > 1) AS several
+UNION ALL
+SELECT 'orders by ' || netting || ' cost ' || CASE WHEN expected_position.order_margin > 0 THEN 'something' ELSE 'nothing' END, count(*)
+FROM property.expected_position
+JOIN property.expected USING (case_id)
+JOIN reference.contract USING (market_id, contract)
+WHERE has_orders AND level <> 'unpriced'
+GROUP BY netting, expected_position.order_margin > 0
+UNION ALL
+SELECT 'orders by ' || netting || ' require maintenance', count(*)
+FROM property.expected_position
+JOIN property.expected USING (case_id)
+JOIN reference.contract USING (market_id, contract)
+WHERE has_orders AND order_maintenance AND level <> 'unpriced'
+GROUP BY netting
+UNION ALL
+SELECT 'orders by contracts', count(*)
+FROM property.expected_position
+JOIN property.expected USING (case_id)
+JOIN reference.contract USING (market_id, contract)
+WHERE has_orders AND tier_unit = 'contracts' AND level <> 'unpriced'
+UNION ALL
+SELECT 'opening fee', count(*)
+FROM property.expected_position
+JOIN property.expected USING (case_id)
+JOIN reference.contract USING (market_id, contract)
+WHERE opening_fee > closing_fee AND initial_margin_alone > 0 AND level <> 'unpriced'
+UNION ALL
+-- rules
+SELECT 'equity less ' || orders_reduce_equity, count(*)
+FROM property.expected
+JOIN reference.account USING (case_id)
+JOIN reference.market USING (market_id)
+WHERE order_margin > 0 AND order_loss > 0
+GROUP BY 1
+UNION ALL
+SELECT 'worse for its orders alone', count(*) FROM property.expected
+WHERE level IN ('warning', 'margin_call', 'liquidation') AND maintenance_margin < 0.01 * equity
+UNION ALL
+SELECT 'healthy with no judged equity', count(*) FROM property.expected
+WHERE level = 'healthy' AND equity > 0 AND judged_equity <= 0
+UNION ALL
+SELECT 'larger: ' || CASE WHEN contracts > debts THEN 'contracts' ELSE 'debts' END, count(*)
+FROM property.expected
+JOIN reference.account USING (case_id)
+JOIN reference.market USING (market_id)
+JOIN (SELECT case_id, sum(maintenance_margin) AS contracts FROM property.expected_position GROUP BY case_id) AS c USING (case_id)
+JOIN (SELECT case_id, sum(maintenance_margin) AS debts FROM property.expected_collateral GROUP BY case_id) AS d USING (case_id)
+WHERE liability_rule = 'larger' AND least(contracts, debts) > 0 AND level <> 'unpriced'
+GROUP BY 1
+UNION ALL
+-- two measures, doubtful prices
+SELECT 'initial measure ' || CASE sign(initial_collateral_value - expected_collateral.collateral_value)
+							 WHEN -1 THEN 'lower' WHEN 0 THEN 'equal' ELSE 'higher' END, count(*)
+FROM property.expected_collateral
+JOIN property.expected USING (case_id)
+WHERE expected_collateral.collateral_value > 0 AND level <> 'unpriced'
+  AND EXISTS (SELECT FROM reference.schedule
+			  WHERE schedule.market_id = expected_collateral.market_id
+				AND schedule.symbol = asset AND kind = 'initial_collateral')
+GROUP BY 1
+UNION ALL
+SELECT 'debt ' || CASE sign(initial_liability - liability) WHEN -1 THEN 'lighter' WHEN 0 THEN 'as heavy' ELSE 'heavier' END || ' at first', count(*)
+FROM property.expected_collateral
+JOIN property.expected USING (case_id)
+JOIN reference.asset USING (market_id, asset)
+WHERE liability > 0 AND initial_liability_weight IS NOT NULL AND level <> 'unpriced'
+GROUP BY 1
+UNION ALL
+SELECT 'doubtful price, ' || tier_unit || CASE WHEN asset_equity > 0 THEN ' owned' ELSE ' owed' END, count(*)
+FROM property.expected_collateral
+JOIN property.expected USING (case_id)
+JOIN reference.asset USING (market_id, asset)
+WHERE CASE WHEN asset_equity > 0 THEN low < asset.price AND expected_collateral.collateral_value > 0
+		   WHEN asset_equity < 0 THEN high > asset.price END
+  AND level <> 'unpriced'
+GROUP BY 1
+UNION ALL
+SELECT 'doubtful price, settled', count(*)
+FROM property.expected_position
+JOIN property.expected USING (case_id)
+JOIN reference.asset ON asset.market_id = expected_position.market_id AND asset.asset = settle
+WHERE high > price AND expected_position.maintenance_margin > 0 AND level <> 'unpriced'
 });
 my %coverage = map { /(.*)\|(\d+)/ ? ($1 => $2) : () } split /\n/, $coverage;
 
@@ -342,7 +473,29 @@ my %required = (
 	'one name missing as asset and contract' => 2,
 	'one name held as asset and contract' => 10,
 	'nets to nothing' => 50,
-	'own levels' => 500);
+	'own levels' => 500,
+	'no orders' => 500,
+	(map { ("$_ below the mark" => 100, "$_ at the mark" => 50, "$_ above the mark" => 100) } qw(buy sell)),
+	(map { ("order opens a $_" => 100, "order closes a $_" => 20, "order ends a close a $_" => 10, "order comes after a close a $_" => 20, "order closes and flips a $_" => 20) } qw(long short)),
+	'what remains of an order has its margin quantity rounded' => 20,
+	'one price, several leverages' => 50,
+	'several prices' => 200,
+	(map { ("orders by $_ cost something" => 100, "orders by $_ require maintenance" => 50) } qw(leg larger net)),
+	'orders by net cost nothing' => 20,
+	'orders by larger cost nothing' => 5,
+	'orders by contracts' => 100,
+	'opening fee' => 100,
+	(map { ("equity less $_" => 50) } qw(nothing loss margin both)),
+	'worse for its orders alone' => 20,
+	'healthy with no judged equity' => 5,
+	(map { ("larger: $_" => 10) } qw(contracts debts)),
+	(map { ("initial measure $_" => 50) } qw(lower equal higher)),
+	(map { ("debt $_ at first" => 20) } 'lighter', 'as heavy', 'heavier'),
+	(map { ("doubtful price, $_ owned" => 30, "doubtful price, $_ owed" => 30) } qw(quantity value)),
+	'doubtful price, settled' => 50,
+	(map { ("maintenance by contracts $_" => 30, "initial by contracts $_" => 15) } qw(marginal whole)),
+	(map { ("maintenance by contracts $_, at a bound" => 3, "initial by contracts $_, at a bound" => 1) } qw(marginal whole)),
+	(map { ("netting $_, orders alone" => 30) } qw(leg larger net)));
 
 for my $situation (sort keys %required)
 {
@@ -374,7 +527,7 @@ $$;
 
 CREATE FUNCTION property.schedule(of_market integer, of_kind text, of_symbol text) RETURNS margin.schedule
 STABLE LANGUAGE sql AS $$
-	SELECT CASE of_kind WHEN 'collateral' THEN margin.schedule(lower_bound, rate)
+	SELECT CASE WHEN of_kind IN ('collateral', 'initial_collateral') THEN margin.schedule(lower_bound, rate)
 						ELSE margin.schedule(lower_bound, rate, method::margin.tier_method) END
 	FROM reference.schedule
 	JOIN reference.tier USING (market_id, kind, symbol)
@@ -391,6 +544,11 @@ IMMUTABLE LANGUAGE sql AS $$ SELECT CASE WHEN NOT left_out THEN to_json(name) ||
 CREATE FUNCTION property.market_text(of_market integer, terse boolean) RETURNS text
 STABLE LANGUAGE sql AS $$
 	SELECT property.object(
+		property.member('rules', (
+			SELECT property.object(
+				property.member('orders_reduce_equity', to_json(orders_reduce_equity)::text, terse AND orders_reduce_equity = 'nothing'),
+				property.member('liability_rule', to_json(liability_rule)::text, terse AND liability_rule = 'sum'))
+			FROM reference.market WHERE market_id = of_market)),
 		property.member('levels', (
 			SELECT property.object(VARIADIC array_agg(property.member(level, coalesce(margin_ratio, usual)::text,
 																	  terse AND margin_ratio IS NULL)))
@@ -405,15 +563,23 @@ STABLE LANGUAGE sql AS $$
 				property.member('maintenance', to_json(property.schedule_text(market_id, 'maintenance', contract))::text),
 				property.member('initial', to_json(property.schedule_text(market_id, 'initial', contract))::text),
 				property.member('netting', to_json(netting)::text, terse AND netting = 'leg'),
-				property.member('closing_fee', closing_fee::text, terse AND closing_fee = 0)))))
+				property.member('closing_fee', closing_fee::text, terse AND closing_fee = 0),
+				property.member('opening_fee', opening_fee::text, terse AND opening_fee = 0),
+				property.member('tier_unit', to_json(tier_unit)::text, terse AND tier_unit = 'notional'),
+				property.member('order_maintenance', to_json(order_maintenance)::text, terse AND NOT order_maintenance)))))
 			FROM reference.contract WHERE market_id = of_market)),
 		property.member('assets', (
 			SELECT property.object(VARIADIC array_agg(property.member(asset, property.object(
 				property.member('price', price::text),
+				property.member('low', coalesce(low, price)::text, terse AND low IS NULL),
+				property.member('high', coalesce(high, price)::text, terse AND high IS NULL),
 				property.member('tiers', to_json(property.schedule_text(market_id, 'collateral', asset))::text),
+				property.member('initial_tiers', to_json(property.schedule_text(market_id, 'initial_collateral', asset))::text),
 				property.member('tier_unit', to_json(tier_unit)::text, terse AND tier_unit = 'quantity'),
 				property.member('liability_weight', liability_weight::text, terse AND liability_weight = 1),
 				property.member('requirement_weight', requirement_weight::text, terse AND requirement_weight = 1),
+				property.member('initial_liability_weight', coalesce(initial_liability_weight, liability_weight)::text,
+								terse AND initial_liability_weight IS NULL),
 				property.member('liability_maintenance',
 								to_json(property.schedule_text(market_id, 'liability', asset))::text)))))
 			FROM reference.asset WHERE market_id = of_market)))
@@ -424,16 +590,21 @@ STABLE LANGUAGE sql AS $$
 	SELECT margin.market(
 		ARRAY(SELECT (asset, price, property.schedule(market_id, 'collateral', asset), tier_unit,
 					  nullif(liability_weight, 1), requirement_weight,
-					  property.schedule(market_id, 'liability', asset))::margin.asset_terms
+					  property.schedule(market_id, 'liability', asset),
+					  low, high, property.schedule(market_id, 'initial_collateral', asset),
+					  initial_liability_weight)::margin.asset_terms
 			  FROM reference.asset WHERE market_id = of_market ORDER BY price),
 		ARRAY(SELECT (contract, settle, base, contract_size, mark,
 					  property.schedule(market_id, 'maintenance', contract),
 					  property.schedule(market_id, 'initial', contract), netting,
-					  nullif(closing_fee, 0))::margin.contract_terms
+					  nullif(closing_fee, 0), nullif(opening_fee, 0), nullif(tier_unit, 'notional'),
+					  nullif(order_maintenance, false))::margin.contract_terms
 			  FROM reference.contract WHERE market_id = of_market ORDER BY contract_size),
 		(SELECT margin_ratio FROM reference.level_threshold WHERE market_id = of_market AND level = 'warning'),
 		(SELECT margin_ratio FROM reference.level_threshold WHERE market_id = of_market AND level = 'margin_call'),
-		(SELECT margin_ratio FROM reference.level_threshold WHERE market_id = of_market AND level = 'liquidation'))
+		(SELECT margin_ratio FROM reference.level_threshold WHERE market_id = of_market AND level = 'liquidation'),
+		(SELECT nullif(orders_reduce_equity, 'nothing')::margin.order_reduction FROM reference.market WHERE market_id = of_market),
+		(SELECT nullif(liability_rule, 'sum')::margin.liability_rule FROM reference.market WHERE market_id = of_market))
 $$;
 
 CREATE TABLE property.market AS
@@ -445,7 +616,7 @@ CREATE TABLE property.market AS
 
 CREATE TABLE property.subject AS
 	SELECT case_id, portfolio, market, margin.evaluate(portfolio, market) AS valuation
-	FROM (SELECT case_id, market_id, margin.portfolio(symbol, quantity, entry_price, leverage) AS portfolio
+	FROM (SELECT case_id, market_id, margin.portfolio(symbol, quantity, entry_price, leverage, kind::margin.holding_kind) AS portfolio
 		  FROM reference.account
 		  JOIN reference.holding USING (case_id)
 		  GROUP BY case_id) AS held
@@ -472,8 +643,18 @@ none_wrong(q{
 			ARRAY(SELECT terms FROM margin.contracts(from_rows) AS terms),
 			(SELECT margin_ratio FROM reference.level_threshold AS t WHERE t.market_id = market.market_id AND level = 'warning'),
 			(SELECT margin_ratio FROM reference.level_threshold AS t WHERE t.market_id = market.market_id AND level = 'margin_call'),
-			(SELECT margin_ratio FROM reference.level_threshold AS t WHERE t.market_id = market.market_id AND level = 'liquidation'))
-	}, 'assets() and contracts() give back the rows of a market');
+			(SELECT margin_ratio FROM reference.level_threshold AS t WHERE t.market_id = market.market_id AND level = 'liquidation'),
+			(SELECT value::margin.order_reduction FROM margin.rules(from_rows) WHERE rule = 'orders_reduce_equity'),
+			(SELECT value::margin.liability_rule FROM margin.rules(from_rows) WHERE rule = 'liability_rule'))
+	}, 'assets(), contracts() and rules() give back the rows of a market');
+
+none_wrong(q{
+	SELECT market_id, given.*
+	FROM property.market
+	JOIN reference.market AS expected USING (market_id)
+	CROSS JOIN LATERAL (SELECT array_agg(rule || ' ' || value ORDER BY rule) FROM margin.rules(from_rows)) AS given (rules)
+	WHERE rules IS DISTINCT FROM ARRAY['liability_rule ' || liability_rule, 'orders_reduce_equity ' || orders_reduce_equity]
+	}, 'rules() gives both rules');
 
 # ---------------------------------------------------------------------------
 # Evaluation, column by column.
@@ -485,13 +666,14 @@ diag "cases: $compared";
 
 my @amounts = qw(equity collateral_value liabilities net_asset_value haircut unrealized_pnl initial_margin
   maintenance_margin available_margin shortfall margin_ratio);
+my @later = qw(initial_equity order_margin order_loss);
 
 is(sql(q{SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute
 		 WHERE attrelid = 'margin.valuation'::regclass AND attnum > 0}),
-	"@amounts level missing", 'a valuation has the columns compared here');
+	"@amounts level missing @later", 'a valuation has the columns compared here');
 
 my $shown = 0;
-for my $column (@amounts, 'level', 'missing')
+for my $column (@amounts, 'level', 'missing', @later)
 {
 	my $cast = $column eq 'level' ? '::text' : '';
 	my $differs = "(valuation).$column$cast IS DISTINCT FROM expected.$column";
@@ -510,7 +692,7 @@ for my $column (@amounts, 'level', 'missing')
 		LIMIT 1});
 }
 
-for my $amount (@amounts)
+for my $amount (@amounts, @later)
 {
 	none_wrong(qq{
 		SELECT case_id, (valuation).$amount, margin.$amount(portfolio, market) AS accessor
@@ -518,6 +700,12 @@ for my $amount (@amounts)
 		WHERE margin.$amount(portfolio, market) IS DISTINCT FROM (valuation).$amount
 		}, "accessor: $amount()");
 }
+
+none_wrong(q{
+	SELECT case_id, portfolio, market, judged_equity
+	FROM property.subject JOIN property.expected USING (case_id)
+	WHERE margin.judged_equity(portfolio, market) IS DISTINCT FROM judged_equity
+	}, 'judged_equity()');
 
 none_wrong(q{
 	SELECT case_id, passes, valuation
@@ -547,29 +735,42 @@ CREATE TABLE property.collateral AS
 	SELECT case_id, collateral.* FROM property.subject, margin.collateral(portfolio, market);
 CREATE TABLE property.position AS
 	SELECT case_id, positions.* FROM property.subject, margin.positions(portfolio, market);
-ANALYZE property.collateral, property.position;
+CREATE TABLE property.open_order AS
+	SELECT case_id, orders.* FROM property.subject, margin.orders(portfolio, market);
+CREATE INDEX ON property.collateral (case_id);
+CREATE INDEX ON property.position (case_id);
+CREATE INDEX ON property.open_order (case_id);
+ANALYZE property.collateral, property.position, property.open_order;
 });
 
 none_wrong(q{
 	SELECT case_id, valuation, assets.*, contracts.*
 	FROM property.subject
-	LEFT JOIN (SELECT case_id, sum(collateral_value) AS collateral_value, sum(liability) AS liability,
-					  sum(net_asset_value) AS net_asset_value, sum(haircut) AS haircut,
-					  sum(maintenance_margin) AS liability_maintenance
-			   FROM property.collateral GROUP BY case_id) AS assets USING (case_id)
-	LEFT JOIN (SELECT case_id, sum(pnl_usd) AS unrealized_pnl, sum(initial_margin) AS initial_margin,
-					  sum(maintenance_margin) AS maintenance_margin
-			   FROM property.position GROUP BY case_id) AS contracts USING (case_id)
+	JOIN reference.account USING (case_id)
+	JOIN reference.market AS ruled USING (market_id)
+	CROSS JOIN LATERAL (
+		SELECT coalesce(sum(collateral_value), 0) AS collateral_value, coalesce(sum(liability), 0) AS liability,
+			   coalesce(sum(net_asset_value), 0) AS net_asset_value, coalesce(sum(haircut), 0) AS haircut,
+			   coalesce(sum(maintenance_margin), 0) AS liability_maintenance
+		FROM property.collateral WHERE collateral.case_id = subject.case_id) AS assets
+	CROSS JOIN LATERAL (
+		SELECT coalesce(sum(pnl_usd), 0) AS unrealized_pnl, coalesce(sum(initial_margin), 0) AS initial_margin,
+			   coalesce(sum(order_margin), 0) AS order_margin, coalesce(sum(maintenance_margin), 0) AS maintenance_margin
+		FROM property.position WHERE position.case_id = subject.case_id) AS contracts
+	CROSS JOIN LATERAL (
+		SELECT coalesce(sum(order_loss), 0) AS order_loss
+		FROM property.open_order WHERE open_order.case_id = subject.case_id) AS orders
 	WHERE (valuation).level <> 'unpriced'
 	  AND ((valuation).collateral_value, (valuation).liabilities, (valuation).net_asset_value,
-		   (valuation).haircut, (valuation).unrealized_pnl, (valuation).initial_margin,
-		   (valuation).maintenance_margin)
+		   (valuation).haircut, (valuation).unrealized_pnl, (valuation).order_margin, (valuation).order_loss,
+		   (valuation).initial_margin, (valuation).maintenance_margin)
 		  IS DISTINCT FROM
-		  (coalesce(collateral_value, 0), coalesce(liability, 0), coalesce(net_asset_value, 0),
-		   coalesce(haircut, 0), coalesce(unrealized_pnl, 0),
-		   coalesce(initial_margin, 0) + coalesce(liability_maintenance, 0),
-		   coalesce(maintenance_margin, 0) + coalesce(liability_maintenance, 0))
-	}, 'rows of collateral() and positions() sum to the valuation');
+		  (collateral_value, liability, net_asset_value, haircut, unrealized_pnl, order_margin, order_loss,
+		   CASE liability_rule WHEN 'sum' THEN initial_margin + order_margin + liability_maintenance
+							   ELSE greatest(initial_margin + order_margin, liability_maintenance) END,
+		   CASE liability_rule WHEN 'sum' THEN maintenance_margin + liability_maintenance
+							   ELSE greatest(maintenance_margin, liability_maintenance) END)
+	}, 'rows of collateral(), positions() and orders() sum to the valuation');
 
 none_wrong(q{
 	SELECT case_id, (valuation).missing, listed
@@ -609,12 +810,24 @@ none_wrong(q{
 	WHERE valued.level <> 'unpriced'
 	  AND (expected.settle, expected.long, expected.short, expected.mark,
 		   expected.long_notional, expected.short_notional, expected.pnl,
-		   expected.pnl_usd, expected.maintenance_margin, expected.initial_margin)
+		   expected.pnl_usd, expected.maintenance_margin, expected.initial_margin_alone, expected.order_margin)
 		  IS DISTINCT FROM
 		  (given.settle, given.long, given.short, given.mark,
 		   given.long_notional, given.short_notional, given.pnl,
-		   given.pnl_usd, given.maintenance_margin, given.initial_margin)
+		   given.pnl_usd, given.maintenance_margin, given.initial_margin, given.order_margin)
 	}, 'positions(), row by row');
+
+none_wrong(q{
+	SELECT case_id, contract, side, price, row_to_json(expected) AS expected, row_to_json(given) AS given
+	FROM (SELECT *, settle_high * loss_of_one * quantity AS loss FROM property.expected_order) AS expected
+	FULL JOIN (SELECT case_id, contract, side::text AS side, price, quantity, margin_quantity, value, order_loss
+			   FROM property.open_order) AS given USING (case_id, contract, side, price)
+	JOIN property.expected AS valued USING (case_id)
+	WHERE valued.level <> 'unpriced'
+	  AND (expected.quantity, expected.margin_quantity, expected.value, expected.loss)
+		  IS DISTINCT FROM
+		  (given.quantity, given.margin_quantity, given.value, given.order_loss)
+	}, 'orders(), row by row');
 
 # ---------------------------------------------------------------------------
 # Algebra: however the holdings are split, the parts add up to the portfolio.
@@ -627,7 +840,7 @@ CREATE TABLE property.split AS
 				 margin.rollup(portfolio) FILTER (WHERE part >= 2) AS b,
 				 margin.rollup(portfolio) AS in_parts
 		  FROM (SELECT case_id, holding_id * 7 % 5 AS part,
-					   margin.portfolio(symbol, quantity, entry_price, leverage ORDER BY holding_id DESC) AS portfolio
+					   margin.portfolio(symbol, quantity, entry_price, leverage, kind::margin.holding_kind ORDER BY holding_id DESC) AS portfolio
 				FROM reference.holding
 				GROUP BY case_id, part) AS part
 		  GROUP BY case_id) AS parts;
@@ -670,14 +883,26 @@ none_wrong(q{
 	}, 'portfolio(asset, quantity)');
 
 none_wrong(q{
-	SELECT case_id, portfolio, five
+	SELECT case_id, without, four
 	FROM property.subject
-	JOIN (SELECT case_id, margin.portfolio(symbol, quantity, entry_price, leverage,
-										   CASE WHEN entry_price IS NULL THEN 'balance' ELSE 'position' END::margin.holding_kind) AS five
+	CROSS JOIN margin.without_orders(portfolio) AS without
+	JOIN (SELECT case_id, coalesce(margin.portfolio(symbol, quantity, entry_price, leverage)
+								   FILTER (WHERE kind IS DISTINCT FROM 'order'), '{}') AS four
 		  FROM reference.holding
 		  GROUP BY case_id) AS kinds USING (case_id)
-	WHERE five IS DISTINCT FROM portfolio
-	}, 'portfolio(symbol, quantity, entry_price, leverage, kind)');
+	WHERE four IS DISTINCT FROM without
+	   OR without::text <> four::text
+	}, 'without_orders() is portfolio(symbol, quantity, entry_price, leverage) of the rest');
+
+none_wrong(q{
+	SELECT case_id, portfolio, of_kinds
+	FROM property.subject
+	JOIN (SELECT case_id, margin.portfolio(symbol, quantity, entry_price, leverage,
+										   coalesce(kind, CASE WHEN entry_price IS NULL THEN 'balance' ELSE 'position' END)::margin.holding_kind) AS of_kinds
+		  FROM reference.holding
+		  GROUP BY case_id) AS kinds USING (case_id)
+	WHERE of_kinds IS DISTINCT FROM portfolio
+	}, 'a kind that is left out is that of a balance or position');
 
 # ---------------------------------------------------------------------------
 # Schedules by themselves: at each bound, beside it, and beyond the last.
@@ -711,7 +936,7 @@ none_wrong(q{
 	JOIN reference.asset ON asset.market_id = schedule.market_id AND asset.asset = schedule.symbol
 	CROSS JOIN LATERAL reference.apply(schedule.market_id, kind, symbol, x) AS in_quantity
 	CROSS JOIN LATERAL reference.apply(schedule.market_id, kind, symbol, price * x) AS in_value
-	WHERE kind = 'collateral' AND price IS NOT NULL
+	WHERE kind IN ('collateral', 'initial_collateral') AND price IS NOT NULL
 	  AND (margin.tiered_value(x, price, of_rows) IS DISTINCT FROM price * in_quantity.amount
 		   OR margin.tiered_value(x, price, of_rows, 'quantity') IS DISTINCT FROM price * in_quantity.amount
 		   OR margin.tiered_value(x, price, of_rows, 'value') IS DISTINCT FROM in_value.amount)
