@@ -14,7 +14,7 @@ SQL_PARTS = $(addprefix src/,$(addsuffix .sql, margin \
 	report/progress report/liquidation_map report/page_html report/snapshots report/page report/runs))
 # What create_venue() and create_book() run.
 FACTS_PARTS = src/book/book/facts.sql
-VENUE_PARTS = $(addprefix src/book/venue/,$(addsuffix .sql, terms changes prices thresholds scenarios repayment_rules market))
+VENUE_PARTS = $(addprefix src/book/venue/,$(addsuffix .sql, terms changes prices price_checks thresholds rules scenarios repayment_rules market))
 BOOK_PARTS = $(addprefix src/book/book/,$(addsuffix .sql, accounts margin levels kept explain stress guard repay)) \
 	$(addprefix src/report/book/,$(addsuffix .sql, snapshots reports))
 DATA_built = margin--1.0.sql

@@ -66,8 +66,9 @@ static const struct
 	const char *name;
 	Channel		channel;
 }			sources[MARKET_SOURCES] = {
-	{"asset", TERMS}, {"asset_change", TERMS}, {"collateral_tier", TERMS}, {"liability_tier", TERMS}, {"index_price", QUOTES},
-	{"contract", TERMS}, {"contract_change", TERMS}, {"risk_tier", TERMS}, {"mark_price", QUOTES}, {"level_threshold", TERMS}
+	{"asset", TERMS}, {"asset_change", TERMS}, {"collateral_tier", TERMS}, {"initial_collateral_tier", TERMS}, {"liability_tier", TERMS},
+	{"index_price", QUOTES}, {"contract", TERMS}, {"contract_change", TERMS}, {"risk_tier", TERMS}, {"mark_price", QUOTES},
+	{"level_threshold", TERMS}, {"venue_rule", TERMS}
 };
 
 /* The lock of somebody who wrote, and that by which he is found: weak, so that it costs next to nothing. */

@@ -11,7 +11,7 @@
 #include "utils/snapshot.h"
 
 /* Tables of a venue that its market is made of. */
-#define MARKET_SOURCES 10
+#define MARKET_SOURCES 12
 
 /* What is told apart: prices change by the second, terms hardly by the day. */
 typedef enum Channel

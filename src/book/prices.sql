@@ -83,10 +83,32 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION margin_internal.given_prices(text, text[], text[], text[]) IS 'a batch of prices as numbers, and for each that cannot be set a line that says why';
 
+-- Bounds as texts, parallel to the symbols that were given; their prices are known
+-- to be numbers.
+CREATE FUNCTION margin_internal.given_bounds(symbols text[], lows text[], highs text[], good text[], prices numeric[])
+RETURNS TABLE (symbol text, price numeric, low numeric, high numeric, flaw text)
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT b.symbol, b.price, b.low, b.high,
+           'asset ' || left(b.symbol, 255) || ': ' ||
+           CASE WHEN b.low_written IS NOT NULL AND (margin.is_amount(b.low) AND b.low > 0::numeric AND b.low <= b.price) IS NOT TRUE
+                THEN 'low is ' || left(b.low_written, 60) || CASE WHEN b.low IS NULL THEN ', not a number' WHEN b.low > b.price THEN ', above the price' ELSE '' END
+                WHEN b.high_written IS NOT NULL AND (margin.is_amount(b.high) AND b.high >= b.price) IS NOT TRUE
+                THEN 'high is ' || left(b.high_written, 60) || CASE WHEN b.high IS NULL THEN ', not a number' WHEN b.high < b.price THEN ', below the price' ELSE '' END
+           END
+      FROM (SELECT g.symbol, g.price, g.n, u.low AS low_written, u.high AS high_written,
+                   margin_internal.number_of(u.low) AS low, margin_internal.number_of(u.high) AS high
+              FROM unnest(good, prices) WITH ORDINALITY AS g (symbol, price, n)
+              JOIN unnest(symbols, lows, highs) AS u (symbol, low, high) ON u.symbol = g.symbol) AS b
+     ORDER BY b.n;
+END;
+COMMENT ON FUNCTION margin_internal.given_bounds(text[], text[], text[], text[], numeric[]) IS
+'the prices of a batch that can be set with their bounds, of which there may be none, and for each whose bounds cannot be set a line that says why';
+
 -- A price that was dated ahead by hand would stand in the way of all others
 -- until then, so it counts for less than any that is of now or before.
 CREATE FUNCTION margin_internal.apply_index_prices(
-    assets text[], prices numeric[], at timestamptz, force boolean, OUT applied text[], OUT older text[]
+    assets text[], prices numeric[], lows numeric[], highs numeric[], at timestamptz, force boolean, OUT applied text[], OUT older text[]
 ) RETURNS record
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS $$
@@ -97,26 +119,26 @@ DECLARE
 BEGIN
     -- in one order, which is everybody's
     WITH done AS (
-        INSERT INTO index_price AS p (asset, price, updated_at)
-        SELECT g.symbol, g.price, at FROM unnest(assets, prices) AS g (symbol, price) ORDER BY g.symbol COLLATE "C"
-            ON CONFLICT (asset) DO UPDATE SET price = excluded.price, updated_at = excluded.updated_at
+        INSERT INTO index_price AS p (asset, price, updated_at, low, high)
+        SELECT g.symbol, g.price, at, g.low, g.high FROM unnest(assets, prices, lows, highs) AS g (symbol, price, low, high) ORDER BY g.symbol COLLATE "C"
+            ON CONFLICT (asset) DO UPDATE SET price = excluded.price, updated_at = excluded.updated_at, low = excluded.low, high = excluded.high
          WHERE (excluded.updated_at >= p.updated_at OR force OR p.updated_at > horizon)
-           AND (excluded.price, excluded.updated_at) IS DISTINCT FROM (p.price, p.updated_at)
+           AND (excluded.price, excluded.updated_at, excluded.low, excluded.high) IS DISTINCT FROM (p.price, p.updated_at, p.low, p.high)
         RETURNING p.asset
     )
     SELECT coalesce(array_agg(d.asset), '{}') INTO applied FROM done AS d;
     -- The rows were locked, so they are what they were compared with.
     older := ARRAY(SELECT format('asset %s: older than the stored price of %s', p.asset, p.updated_at)
-                     FROM unnest(assets, prices) WITH ORDINALITY AS g (symbol, price, n) JOIN index_price AS p ON p.asset = g.symbol
-                    WHERE p.asset <> ALL (applied) AND (p.price, p.updated_at) IS DISTINCT FROM (g.price, at)
+                     FROM unnest(assets, prices, lows, highs) WITH ORDINALITY AS g (symbol, price, low, high, n) JOIN index_price AS p ON p.asset = g.symbol
+                    WHERE p.asset <> ALL (applied) AND (p.price, p.updated_at, p.low, p.high) IS DISTINCT FROM (g.price, at, g.low, g.high)
                     ORDER BY g.n);
     FOR replaced IN SELECT j.key, j.value FROM jsonb_each_text(ahead) AS j WHERE j.key = ANY (applied) LOOP
         RAISE WARNING USING MESSAGE = format('the price of asset "%s" was dated ahead, %s, and has been replaced by one of %s', replaced.key, replaced.value::timestamptz, at);
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.apply_index_prices(text[], numeric[], timestamptz, boolean) IS
-'writes index prices that are new and not older than what is stored, or forced; a price stored as of the future gives way, with a warning. Their assets, and a line for each that is older';
+COMMENT ON FUNCTION margin_internal.apply_index_prices(text[], numeric[], numeric[], numeric[], timestamptz, boolean) IS
+'writes index prices with their bounds that are new and not older than what is stored, or forced; a price stored as of the future gives way, with a warning. Their assets, and a line for each that is older';
 
 CREATE FUNCTION margin_internal.apply_mark_prices(
     contracts text[], prices numeric[], at timestamptz, force boolean, OUT applied text[], OUT older text[]
@@ -197,8 +219,9 @@ COMMENT ON FUNCTION margin_internal.refresh_books(name) IS
 'refreshes the levels of all books of a venue that keep levels, in order of their names; a book whose owner is not admitted, or whose refresh fails, is named with the reason';
 
 CREATE FUNCTION margin_internal.apply_prices(
-    venue name, assets text[], asset_prices text[], contracts text[], marks text[], at timestamptz, force boolean, refresh boolean, strict boolean,
-    OUT applied integer, OUT ignored integer, OUT level_changes integer, OUT not_refreshed text[], OUT rejected text[]
+    venue name, assets text[], asset_prices text[], lows text[], highs text[], contracts text[], marks text[],
+    at timestamptz, force boolean, refresh boolean, strict boolean,
+    OUT applied integer, OUT ignored integer, OUT level_changes integer, OUT not_refreshed text[], OUT rejected text[], OUT held text[]
 ) RETURNS record
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -209,6 +232,7 @@ DECLARE
     given_contracts record;
     done_assets record;
     done_contracts record;
+    doubted record;
 BEGIN
     IF NOT isfinite(observed_at) OR observed_at > clock_timestamp() + interval '5 s' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -224,9 +248,16 @@ BEGIN
 
     -- Everything is checked before anything is written.
     SELECT coalesce(array_agg(g.symbol) FILTER (WHERE g.flaw IS NULL), '{}') AS symbols, array_agg(g.price) FILTER (WHERE g.flaw IS NULL) AS prices,
-           coalesce(array_agg(g.flaw) FILTER (WHERE g.flaw IS NOT NULL), '{}') AS flaws
+           NULL::numeric[] AS lows, NULL::numeric[] AS highs, coalesce(array_agg(g.flaw) FILTER (WHERE g.flaw IS NOT NULL), '{}') AS flaws
       INTO given_assets
       FROM margin_internal.given_prices('asset', assets, asset_prices, ARRAY(SELECT a.asset FROM asset AS a WHERE a.asset = ANY (assets))) AS g;
+    IF lows IS NOT NULL THEN
+        SELECT coalesce(array_agg(g.symbol) FILTER (WHERE g.flaw IS NULL), '{}') AS symbols, array_agg(g.price) FILTER (WHERE g.flaw IS NULL) AS prices,
+               array_agg(g.low) FILTER (WHERE g.flaw IS NULL) AS lows, array_agg(g.high) FILTER (WHERE g.flaw IS NULL) AS highs,
+               given_assets.flaws || coalesce(array_agg(g.flaw) FILTER (WHERE g.flaw IS NOT NULL), '{}') AS flaws
+          INTO given_assets
+          FROM margin_internal.given_bounds(assets, lows, highs, given_assets.symbols, given_assets.prices) AS g;
+    END IF;
     SELECT coalesce(array_agg(g.symbol) FILTER (WHERE g.flaw IS NULL), '{}') AS symbols, array_agg(g.price) FILTER (WHERE g.flaw IS NULL) AS prices,
            coalesce(array_agg(g.flaw) FILTER (WHERE g.flaw IS NOT NULL), '{}') AS flaws
       INTO given_contracts
@@ -235,13 +266,36 @@ BEGIN
     IF strict AND cardinality(rejected) > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'prices are refused: ' || array_to_string(rejected[:3], '; ') || CASE WHEN cardinality(rejected) > 3 THEN format('; and %s more', cardinality(rejected) - 3) ELSE '' END,
-            DETAIL = 'A symbol stands in the table asset or contract of the venue and is given once. A price is above 0, finite, and has at most 1,000 digits on each side of the point.';
+            DETAIL = 'A symbol stands in the table asset or contract of the venue and is given once. A price is above 0, finite, and has at most 1,000 digits on each side of the point; it lies between its low and high.';
     END IF;
 
-    SELECT a.applied, a.older INTO done_assets FROM margin_internal.apply_index_prices(given_assets.symbols, given_assets.prices, observed_at, coalesce(force, false)) AS a;
+    -- its size is asked of a table that whoever sets prices may not read
+    IF pg_relation_size('price_check'::regclass) > 0 THEN
+        SELECT array_agg(h.symbol) FILTER (WHERE h.kind = 'asset') AS assets, array_agg(h.symbol) FILTER (WHERE h.kind = 'contract') AS contracts,
+               array_agg(format('%s %s: %s', h.kind, h.symbol, h.why) ORDER BY h.kind, h.symbol COLLATE "C") AS lines
+          INTO doubted
+          FROM hold_prices(given_assets.symbols, given_assets.prices, given_assets.lows, given_assets.highs,
+                           given_contracts.symbols, given_contracts.prices, observed_at, coalesce(force, false)) AS h;
+        held := doubted.lines;
+        IF doubted.assets IS NOT NULL THEN
+            SELECT coalesce(array_agg(g.symbol), '{}') AS symbols, array_agg(g.price) AS prices, array_agg(g.low) AS lows, array_agg(g.high) AS highs, given_assets.flaws AS flaws
+              INTO given_assets
+              FROM unnest(given_assets.symbols, given_assets.prices, given_assets.lows, given_assets.highs) AS g (symbol, price, low, high)
+             WHERE g.symbol <> ALL (doubted.assets);
+        END IF;
+        IF doubted.contracts IS NOT NULL THEN
+            SELECT coalesce(array_agg(g.symbol), '{}') AS symbols, array_agg(g.price) AS prices, given_contracts.flaws AS flaws
+              INTO given_contracts
+              FROM unnest(given_contracts.symbols, given_contracts.prices) AS g (symbol, price)
+             WHERE g.symbol <> ALL (doubted.contracts);
+        END IF;
+    END IF;
+
+    SELECT a.applied, a.older INTO done_assets
+      FROM margin_internal.apply_index_prices(given_assets.symbols, given_assets.prices, given_assets.lows, given_assets.highs, observed_at, coalesce(force, false)) AS a;
     SELECT a.applied, a.older INTO done_contracts FROM margin_internal.apply_mark_prices(given_contracts.symbols, given_contracts.prices, observed_at, coalesce(force, false)) AS a;
     applied := cardinality(done_assets.applied) + cardinality(done_contracts.applied);
-    ignored := coalesce(cardinality(assets), 0) + coalesce(cardinality(contracts), 0) - applied;
+    ignored := coalesce(cardinality(assets), 0) + coalesce(cardinality(contracts), 0) - applied - coalesce(cardinality(held), 0);
     rejected := nullif(rejected || done_assets.older || done_contracts.older, '{}');
 
     IF refresh AND applied = 0 THEN
@@ -252,37 +306,37 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.apply_prices(name, text[], text[], text[], text[], timestamptz, boolean, boolean, boolean) IS 'set_prices(), of prices as texts';
+COMMENT ON FUNCTION margin_internal.apply_prices(name, text[], text[], text[], text[], text[], text[], timestamptz, boolean, boolean, boolean) IS 'set_prices(), of prices as texts; lows null: no price has bounds';
 
 CREATE FUNCTION margin.set_prices(
     venue name, assets text[], asset_prices numeric[], contracts text[] DEFAULT '{}', marks numeric[] DEFAULT '{}',
     at timestamptz DEFAULT NULL, force boolean DEFAULT false, refresh boolean DEFAULT false, strict boolean DEFAULT false,
-    OUT applied integer, OUT ignored integer, OUT level_changes integer, OUT not_refreshed text[], OUT rejected text[]
+    OUT applied integer, OUT ignored integer, OUT level_changes integer, OUT not_refreshed text[], OUT rejected text[], OUT held text[]
 ) RETURNS record
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    SELECT s.* INTO applied, ignored, level_changes, not_refreshed, rejected
-      FROM margin_internal.apply_prices(venue, assets, asset_prices::text[], contracts, marks::text[], at, force, refresh, strict) AS s;
+    SELECT s.* INTO applied, ignored, level_changes, not_refreshed, rejected, held
+      FROM margin_internal.apply_prices(venue, assets, asset_prices::text[], NULL, NULL, contracts, marks::text[], at, force, refresh, strict) AS s;
 END
 $$;
 COMMENT ON FUNCTION margin.set_prices(name, text[], numeric[], text[], numeric[], timestamptz, boolean, boolean, boolean) IS
-'sets index prices (USD per unit) and mark prices (settlement asset per unit of the underlying) observed at an instant (null: now): how many were applied, how many not, and rejected says which of those and why, unless they are stored already; with refresh also level_changes of the venue''s books, and which books could not be refreshed. An error, and nothing set, for arrays of different length, an instant more than 5 s ahead, and with strict for any price that cannot be set';
+'sets index prices (USD per unit) and mark prices (settlement asset per unit of the underlying) observed at an instant (null: now): how many were applied, how many not, and rejected says which of those and why, unless they are stored already; held says which failed their price_check and why, which are in neither number and in held_price; with refresh also level_changes of the venue''s books, and which books could not be refreshed. An error, and nothing set, for arrays of different length, an instant more than 5 s ahead, and with strict for any price that cannot be set';
 
 -- An untyped literal prefers text, so that those of arrays come here.  With no
 -- function of text, whether '{BTC}' is an array or JSON could not be decided.
 CREATE FUNCTION margin.set_prices(
     venue name, assets text, asset_prices text, contracts text DEFAULT '{}', marks text DEFAULT '{}',
     at timestamptz DEFAULT NULL, force boolean DEFAULT false, refresh boolean DEFAULT false, strict boolean DEFAULT false,
-    OUT applied integer, OUT ignored integer, OUT level_changes integer, OUT not_refreshed text[], OUT rejected text[]
+    OUT applied integer, OUT ignored integer, OUT level_changes integer, OUT not_refreshed text[], OUT rejected text[], OUT held text[]
 ) RETURNS record
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    SELECT s.* INTO applied, ignored, level_changes, not_refreshed, rejected
-      FROM margin_internal.apply_prices(venue, assets::text[], asset_prices::text[], contracts::text[], marks::text[], at, force, refresh, strict) AS s;
+    SELECT s.* INTO applied, ignored, level_changes, not_refreshed, rejected, held
+      FROM margin_internal.apply_prices(venue, assets::text[], asset_prices::text[], NULL, NULL, contracts::text[], marks::text[], at, force, refresh, strict) AS s;
 END
 $$;
 COMMENT ON FUNCTION margin.set_prices(name, text, text, text, text, timestamptz, boolean, boolean, boolean) IS
@@ -303,6 +357,19 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin_internal.check_price_part(text, json, text[]) IS 'an error unless a member of a JSON text of prices is one that set_prices() knows, given once';
+
+-- What is no object of just these keys stays a text, which is no number.
+CREATE FUNCTION margin_internal.unpack_prices(prices json) RETURNS TABLE (symbol text, price text, low text, high text)
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT j.key, CASE WHEN o.bounded THEN j.value ->> 'price' ELSE j.value #>> '{}' END,
+           CASE WHEN o.bounded THEN j.value ->> 'low' END, CASE WHEN o.bounded THEN j.value ->> 'high' END
+      FROM json_each(prices) AS j,
+           LATERAL (SELECT CASE json_typeof(j.value) WHEN 'object' THEN
+                           (SELECT count(*) = count(DISTINCT k) AND bool_and(k IN ('price', 'low', 'high')) AND bool_or(k = 'price') FROM json_object_keys(j.value) AS k)
+                           ELSE false END AS bounded) AS o;
+END;
+COMMENT ON FUNCTION margin_internal.unpack_prices(json) IS 'index prices of a JSON text by symbol, each a number or text, or {"price": ..., "low": ..., "high": ...}, bounds optional';
 
 CREATE FUNCTION margin_internal.instant_of(value json) RETURNS timestamptz
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
@@ -332,7 +399,7 @@ COMMENT ON FUNCTION margin_internal.instant_of(json) IS
 
 CREATE FUNCTION margin.set_prices(
     venue name, prices json, force boolean DEFAULT false, refresh boolean DEFAULT false, strict boolean DEFAULT false,
-    OUT applied integer, OUT ignored integer, OUT level_changes integer, OUT not_refreshed text[], OUT rejected text[]
+    OUT applied integer, OUT ignored integer, OUT level_changes integer, OUT not_refreshed text[], OUT rejected text[], OUT held text[]
 ) RETURNS record
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -354,13 +421,197 @@ BEGIN
         PERFORM margin_internal.check_price_part(part.key, part.value, seen);
         seen := seen || part.key;
     END LOOP;
-    SELECT array_agg(j.key) AS symbols, array_agg(j.value) AS prices INTO assets FROM json_each_text(prices -> 'assets') AS j;
+    IF strpos(substr(prices ->> 'assets', 2), '{') > 0 THEN
+        SELECT array_agg(u.symbol) AS symbols, array_agg(u.price) AS prices, array_agg(u.low) AS lows, array_agg(u.high) AS highs
+          INTO assets FROM margin_internal.unpack_prices(prices -> 'assets') AS u;
+    ELSE
+        SELECT array_agg(j.key) AS symbols, array_agg(j.value) AS prices, NULL::text[] AS lows, NULL::text[] AS highs
+          INTO assets FROM json_each_text(prices -> 'assets') AS j;
+    END IF;
     SELECT array_agg(j.key) AS symbols, array_agg(j.value) AS prices INTO contracts FROM json_each_text(prices -> 'contracts') AS j;
-    SELECT s.* INTO applied, ignored, level_changes, not_refreshed, rejected
-      FROM margin_internal.apply_prices(venue, assets.symbols, assets.prices, contracts.symbols, contracts.prices,
+    SELECT s.* INTO applied, ignored, level_changes, not_refreshed, rejected, held
+      FROM margin_internal.apply_prices(venue, assets.symbols, assets.prices, assets.lows, assets.highs, contracts.symbols, contracts.prices,
                                         margin_internal.instant_of(prices -> 'at'),
                                         force, refresh, strict) AS s;
 END
 $$;
 COMMENT ON FUNCTION margin.set_prices(name, json, boolean, boolean, boolean) IS
-'the same of one JSON text, {"assets": {"BTC": 68000}, "contracts": {"BTC_USDT": "68010.5"}, "at": 1767225600000}, each part optional: prices are numbers or texts that are numbers, all digits count; at is a timestamp, or milliseconds since 1970 (below 100,000,000,000 seconds). Repeated and unknown keys at the top are errors';
+'the same of one JSON text, {"assets": {"BTC": 68000}, "contracts": {"BTC_USDT": "68010.5"}, "at": 1767225600000}, each part optional: prices are numbers or texts that are numbers, all digits count; an index price in doubt is {"price": 68000, "low": 67000, "high": 68500}, a price without removes its bounds; at is a timestamp, or milliseconds since 1970 (below 100,000,000,000 seconds). Repeated and unknown keys at the top are errors';
+
+-- ---------------------------------------------------------------------------
+-- Doubtful prices
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION margin_internal.unset_bounds() RETURNS trigger
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'margin_unset_bounds';
+COMMENT ON FUNCTION margin_internal.unset_bounds() IS 'trigger before an UPDATE of index_price: low and high become null where the UPDATE does not name them';
+
+-- An offer that would be ignored, as it is older or what is stored, is not in doubt.
+-- The prices that a jump is measured from are those since the last one that
+-- somebody confirmed: what came before that is no measure of what follows.
+CREATE FUNCTION margin_internal.hold_prices(
+    venue anyelement, assets text[], prices numeric[], lows numeric[], highs numeric[], contracts text[], marks numeric[], at timestamptz, force boolean
+) RETURNS TABLE (kind text, symbol text, why text)
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    horizon CONSTANT timestamptz := clock_timestamp() + interval '5 s';
+BEGIN
+    PERFORM margin_internal.enter(t.typrelid) FROM pg_type AS t WHERE t.oid = pg_typeof(venue);
+    IF NOT EXISTS (SELECT FROM price_check AS c WHERE c.symbol = ANY (CASE c.kind WHEN 'asset' THEN hold_prices.assets ELSE hold_prices.contracts END)) THEN
+        RETURN;
+    END IF;
+    -- in the order in which they will be written
+    PERFORM FROM index_price AS p WHERE p.asset = ANY (hold_prices.assets) ORDER BY p.asset COLLATE "C" FOR NO KEY UPDATE;
+    PERFORM FROM mark_price AS p WHERE p.contract = ANY (hold_prices.contracts) ORDER BY p.contract COLLATE "C" FOR NO KEY UPDATE;
+    RETURN QUERY
+    WITH stored AS (
+        SELECT 'asset' AS kind, p.asset AS symbol, p.price, p.low, p.high, p.updated_at FROM index_price AS p WHERE p.asset = ANY (hold_prices.assets)
+        UNION ALL
+        SELECT 'contract', p.contract, p.price, NULL, NULL, p.updated_at FROM mark_price AS p WHERE p.contract = ANY (hold_prices.contracts)
+    ), offered AS MATERIALIZED (
+        SELECT o.*, least(o.low, o.price) AS lowest, greatest(o.high, o.price) AS highest, s.price AS before, s.updated_at,
+               c.floor, c.ceiling, c.max_jump, c.jump_window, c.max_deviation, c.reference_age,
+               greatest(hold_prices.at - c.jump_window, (SELECT max(e.observed_at) FROM held_price_event AS e
+                                                          WHERE e.kind = o.kind AND e.symbol = o.symbol AND e.event = 'applied')) AS since
+          FROM (SELECT 'asset' AS kind, a.symbol, a.price, a.low, a.high
+                  FROM unnest(hold_prices.assets, hold_prices.prices, hold_prices.lows, hold_prices.highs) AS a (symbol, price, low, high)
+                UNION ALL
+                SELECT 'contract', m.symbol, m.price, NULL, NULL FROM unnest(hold_prices.contracts, hold_prices.marks) AS m (symbol, price)) AS o
+          JOIN price_check AS c ON c.kind = o.kind AND c.symbol = o.symbol
+          LEFT JOIN stored AS s ON s.kind = o.kind AND s.symbol = o.symbol
+         WHERE (s.updated_at IS NULL OR hold_prices.at >= s.updated_at OR hold_prices.force OR s.updated_at > horizon)
+           AND (o.price, o.low, o.high, hold_prices.at) IS DISTINCT FROM (s.price, s.low, s.high, s.updated_at)
+    ), judged AS (
+        SELECT o.kind, o.symbol, o.price, o.low, o.high, concat_ws('; ',
+                   CASE WHEN o.lowest < o.floor THEN format('%s %s is below the floor of %s', l.lowest, o.lowest, o.floor) END,
+                   CASE WHEN o.highest > o.ceiling THEN format('%s %s is above the ceiling of %s', l.highest, o.highest, o.ceiling) END,
+                   CASE WHEN o.lowest < b.highest * (1 - o.max_jump) THEN format('%s %s is more than %s below %s', l.lowest, o.lowest, o.max_jump, b.highest) || l.within END,
+                   CASE WHEN o.highest > b.lowest * (1 + o.max_jump) THEN format('%s %s is more than %s above %s', l.highest, o.highest, o.max_jump, b.lowest) || l.within END,
+                   CASE WHEN o.max_deviation IS NOT NULL AND r.opinions IS NULL THEN 'there is no reference price'
+                        WHEN NOT r.agreed THEN format('price %s differs by more than %s from %s', o.price, o.max_deviation, r.opinions) END) AS why
+          FROM offered AS o
+         CROSS JOIN LATERAL (
+                SELECT CASE WHEN o.lowest < o.price THEN 'low' ELSE 'price' END AS lowest, CASE WHEN o.highest > o.price THEN 'high' ELSE 'price' END AS highest,
+                       coalesce(' within ' || o.jump_window, '') AS within) AS l
+          LEFT JOIN LATERAL (
+                SELECT min(b.price) AS lowest, max(b.price) AS highest
+                  FROM (SELECT o.before WHERE o.jump_window IS NULL OR o.updated_at >= hold_prices.at - o.jump_window
+                        UNION ALL
+                        SELECT h.price FROM index_price_history AS h
+                         WHERE o.kind = 'asset' AND h.asset = o.symbol AND h.recorded_at >= hold_prices.at - o.jump_window - interval '5 s' AND h.updated_at >= o.since
+                        UNION ALL
+                        SELECT h.price FROM mark_price_history AS h
+                         WHERE o.kind = 'contract' AND h.contract = o.symbol AND h.recorded_at >= hold_prices.at - o.jump_window - interval '5 s' AND h.updated_at >= o.since
+                       ) AS b (price)) AS b ON o.max_jump IS NOT NULL
+          LEFT JOIN LATERAL (
+                SELECT bool_or(abs(o.price - q.price) <= o.max_deviation * q.price) AS agreed, string_agg(q.source || ' ' || q.price, ', ' ORDER BY q.source) AS opinions
+                  FROM reference_price AS q
+                 WHERE q.kind = o.kind AND q.symbol = o.symbol AND (q.updated_at < hold_prices.at - o.reference_age) IS NOT TRUE) AS r ON o.max_deviation IS NOT NULL
+    ), doubted AS (
+        SELECT * FROM judged AS j WHERE j.why <> ''
+    ), written AS (
+        INSERT INTO held_price AS h (kind, symbol, price, low, high, why, observed_at, forced)
+        SELECT d.kind, d.symbol, d.price, d.low, d.high, d.why, hold_prices.at, hold_prices.force FROM doubted AS d ORDER BY d.kind, d.symbol COLLATE "C"
+            ON CONFLICT ON CONSTRAINT held_price_pkey DO UPDATE
+           SET price = excluded.price, low = excluded.low, high = excluded.high, why = excluded.why, observed_at = excluded.observed_at, forced = excluded.forced,
+               offered_by = excluded.offered_by, offered_at = excluded.offered_at, offers = h.offers + 1
+         WHERE excluded.observed_at >= h.observed_at
+    )
+    SELECT d.kind, d.symbol, d.why FROM doubted AS d;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.hold_prices(anyelement, text[], numeric[], numeric[], numeric[], text[], numeric[], timestamptz, boolean) IS
+'hold_prices() of the venue whose view planned_change has the row type of the first argument: locks the prices that stand, enters offers that fail their check into held_price, and returns which and why. Prices are numbers above 0, each symbol is given once';
+
+CREATE FUNCTION margin_internal.held(kind text, symbol text) RETURNS record
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS $$
+DECLARE
+    found_price record;
+BEGIN
+    IF kind NOT IN ('asset', 'contract') IS NOT FALSE THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('a price is of an asset or of a contract, not of %s', coalesce(quote_literal(kind), 'null'));
+    END IF;
+    -- whoever decides holds the price, as whoever offers one does
+    IF kind = 'asset' THEN
+        PERFORM FROM index_price AS p WHERE p.asset = held.symbol FOR NO KEY UPDATE;
+    ELSE
+        PERFORM FROM mark_price AS p WHERE p.contract = held.symbol FOR NO KEY UPDATE;
+    END IF;
+    SELECT h.* INTO found_price FROM held_price AS h WHERE h.kind = held.kind AND h.symbol = held.symbol;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found',
+            MESSAGE = format('no price of %s "%s" is held', kind, symbol),
+            HINT = 'held_price of the venue lists those that are, held_price_event says what became of others.';
+    END IF;
+    RETURN found_price;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.held(text, text) IS 'the row of held_price of an asset or contract, with the price that stands locked; an error if there is none';
+
+CREATE FUNCTION margin_internal.check_held(held record, price numeric) RETURNS void
+LANGUAGE plpgsql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF price <> held.price THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('the price of %s "%s" that is held is %s, not %s', held.kind, held.symbol, held.price, price),
+            DETAIL = format('It was offered at %s: %s.', held.offered_at, held.why);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.check_held(record, numeric) IS 'an error if another price is held than somebody means (null: whichever)';
+
+CREATE FUNCTION margin.confirm_price(
+    venue name, kind text, symbol text, price numeric DEFAULT NULL, refresh boolean DEFAULT false,
+    OUT confirmed numeric, OUT level_changes integer, OUT not_refreshed text[]
+) RETURNS record
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    held record;
+BEGIN
+    PERFORM margin_internal.enter_venue(venue);
+    held := margin_internal.held(confirm_price.kind, confirm_price.symbol);
+    PERFORM margin_internal.check_held(held, confirm_price.price);
+    IF held.kind = 'asset' THEN
+        INSERT INTO index_price AS p (asset, price, updated_at, low, high) VALUES (held.symbol, held.price, held.observed_at, held.low, held.high)
+            ON CONFLICT ON CONSTRAINT index_price_pkey DO UPDATE
+           SET price = excluded.price, updated_at = excluded.updated_at, low = excluded.low, high = excluded.high;
+    ELSE
+        INSERT INTO mark_price AS p (contract, price, updated_at) VALUES (held.symbol, held.price, held.observed_at)
+            ON CONFLICT ON CONSTRAINT mark_price_pkey DO UPDATE SET price = excluded.price, updated_at = excluded.updated_at;
+    END IF;
+    confirmed := held.price;
+    IF refresh THEN
+        SELECT r.level_changes, r.not_refreshed INTO level_changes, not_refreshed FROM margin_internal.refresh_books(venue) AS r;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION margin.confirm_price(name, text, text, numeric, boolean) IS
+'applies the price of an asset or contract that is held in a venue, as of when it was observed, with its bounds, whatever its price check says, and returns it; with refresh also what set_prices() says of the venue''s books. With a price: an error (55000) if another is held by now; P0002 if none is. Journaled in held_price_event. Whoever confirms may read held_price and write prices';
+
+CREATE FUNCTION margin.drop_price(venue name, kind text, symbol text, price numeric DEFAULT NULL) RETURNS numeric
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    held record;
+BEGIN
+    PERFORM margin_internal.enter_venue(venue);
+    held := margin_internal.held(drop_price.kind, drop_price.symbol);
+    PERFORM margin_internal.check_held(held, drop_price.price);
+    DELETE FROM held_price AS h WHERE h.kind = held.kind AND h.symbol = held.symbol;
+    RETURN held.price;
+END
+$$;
+COMMENT ON FUNCTION margin.drop_price(name, text, text, numeric) IS
+'drops the price of an asset or contract that is held in a venue and returns it; the price before stays in force. With a price: an error (55000) if another is held by now; P0002 if none is. Journaled in held_price_event. Whoever drops may delete from held_price and write prices';

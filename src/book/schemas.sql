@@ -72,3 +72,17 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin_internal.refuse_order() IS 'trigger: refuses open orders as long as they are not valued';
+
+CREATE FUNCTION margin_internal.refuse_payoff() RETURNS trigger
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'feature_not_supported', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = 'payoff',
+        MESSAGE = format('contract "%s" of payoff "%s" is refused', NEW.contract, left(NEW.payoff, 60)),
+        DETAIL = 'Only linear contracts are valued: profit and notional of any other would be wrong.',
+        HINT = 'An inverse contract can be entered as a linear one that is settled in its coin, with sides turned and prices as 1/price.';
+END
+$$;
+COMMENT ON FUNCTION margin_internal.refuse_payoff() IS 'trigger: refuses contracts that are not linear, by name';

@@ -31,12 +31,18 @@ COMMENT ON CONSTRAINT contract_change_settle_fkey ON contract_change IS 'the set
 COMMENT ON CONSTRAINT contract_change_base_fkey ON contract_change IS 'the underlying asset exists, and stays as long as the change';
 COMMENT ON CONSTRAINT contract_change_valid_from_finite ON contract_change IS 'the terms without a beginning are those in contract';
 
+CREATE TRIGGER payoff BEFORE INSERT OR UPDATE ON contract_change
+    FOR EACH ROW WHEN (NEW.payoff <> 'linear') EXECUTE FUNCTION margin_internal.refuse_payoff();
+COMMENT ON TRIGGER payoff ON contract_change IS 'an inverse contract must not pass silently for a linear one';
+
 CREATE VIEW planned_change WITH (security_invoker = true) AS
 SELECT valid_from, 'asset' AS parameter, asset AS symbol FROM asset_change WHERE valid_from > now()
 UNION ALL
 SELECT valid_from, 'contract', contract FROM contract_change WHERE valid_from > now()
 UNION ALL
 SELECT DISTINCT valid_from, 'collateral_tier', asset FROM collateral_tier WHERE valid_from > now()
+UNION ALL
+SELECT DISTINCT valid_from, 'initial_collateral_tier', asset FROM initial_collateral_tier WHERE valid_from > now()
 UNION ALL
 SELECT DISTINCT valid_from, 'liability_tier', asset FROM liability_tier WHERE valid_from > now()
 UNION ALL
@@ -62,7 +68,7 @@ COMMENT ON TABLE parameter_event IS 'journal of every edit of a parameter table,
 COMMENT ON INDEX parameter_event_symbol IS 'the history of one symbol';
 COMMENT ON COLUMN parameter_event.id IS 'in the order of the edits';
 COMMENT ON COLUMN parameter_event.parameter IS 'the table edited';
-COMMENT ON COLUMN parameter_event.symbol IS 'asset, contract, level or scenario that the row is about';
+COMMENT ON COLUMN parameter_event.symbol IS 'asset, contract, level, rule or scenario that the row is about';
 COMMENT ON COLUMN parameter_event.before IS 'the row as it was; null: there was none';
 COMMENT ON COLUMN parameter_event.after IS 'the row as it is since; null: there is none';
 COMMENT ON COLUMN parameter_event.changed_by IS 'the role that acted';
@@ -122,6 +128,14 @@ COMMENT ON TRIGGER journal ON collateral_tier IS 'every edit leaves a row in par
 CREATE TRIGGER journal_truncate BEFORE TRUNCATE ON collateral_tier
     FOR EACH STATEMENT EXECUTE FUNCTION record_parameter_event('asset');
 COMMENT ON TRIGGER journal_truncate ON collateral_tier IS 'every edit leaves a row in parameter_event';
+
+CREATE TRIGGER journal AFTER INSERT OR UPDATE OR DELETE ON initial_collateral_tier
+    FOR EACH ROW EXECUTE FUNCTION record_parameter_event('asset');
+COMMENT ON TRIGGER journal ON initial_collateral_tier IS 'every edit leaves a row in parameter_event';
+
+CREATE TRIGGER journal_truncate BEFORE TRUNCATE ON initial_collateral_tier
+    FOR EACH STATEMENT EXECUTE FUNCTION record_parameter_event('asset');
+COMMENT ON TRIGGER journal_truncate ON initial_collateral_tier IS 'every edit leaves a row in parameter_event';
 
 CREATE TRIGGER journal AFTER INSERT OR UPDATE OR DELETE ON liability_tier
     FOR EACH ROW EXECUTE FUNCTION record_parameter_event('asset');
@@ -194,18 +208,25 @@ COMMENT ON FUNCTION warn_of_later_change() IS 'trigger: a warning where terms ar
 
 CREATE TRIGGER later_change AFTER UPDATE ON asset
     REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
-    FOR EACH STATEMENT EXECUTE FUNCTION warn_of_later_change('asset', 'asset_change', 'asset', 'tier_unit', 'liability_weight', 'requirement_weight', 'max_age');
+    FOR EACH STATEMENT EXECUTE FUNCTION warn_of_later_change('asset', 'asset_change', 'asset', 'tier_unit', 'liability_weight', 'requirement_weight', 'max_age',
+        'initial_liability_weight');
 COMMENT ON TRIGGER later_change ON asset IS 'a warning where what is edited does not hold now';
 
 CREATE TRIGGER later_change AFTER UPDATE ON asset_change
     REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
-    FOR EACH STATEMENT EXECUTE FUNCTION warn_of_later_change('asset', 'asset_change', 'asset, valid_from', 'tier_unit', 'liability_weight', 'requirement_weight', 'max_age');
+    FOR EACH STATEMENT EXECUTE FUNCTION warn_of_later_change('asset', 'asset_change', 'asset, valid_from', 'tier_unit', 'liability_weight', 'requirement_weight', 'max_age',
+        'initial_liability_weight');
 COMMENT ON TRIGGER later_change ON asset_change IS 'a warning where what is edited does not hold now';
 
 CREATE TRIGGER later_change AFTER UPDATE ON collateral_tier
     REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
     FOR EACH STATEMENT EXECUTE FUNCTION warn_of_later_change('asset', 'collateral_tier', 'asset, valid_from, lower_bound', 'ratio');
 COMMENT ON TRIGGER later_change ON collateral_tier IS 'a warning where what is edited does not hold now';
+
+CREATE TRIGGER later_change AFTER UPDATE ON initial_collateral_tier
+    REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
+    FOR EACH STATEMENT EXECUTE FUNCTION warn_of_later_change('asset', 'initial_collateral_tier', 'asset, valid_from, lower_bound', 'ratio');
+COMMENT ON TRIGGER later_change ON initial_collateral_tier IS 'a warning where what is edited does not hold now';
 
 CREATE TRIGGER later_change AFTER UPDATE ON liability_tier
     REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
@@ -215,13 +236,13 @@ COMMENT ON TRIGGER later_change ON liability_tier IS 'a warning where what is ed
 CREATE TRIGGER later_change AFTER UPDATE ON contract
     REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
     FOR EACH STATEMENT EXECUTE FUNCTION warn_of_later_change('contract', 'contract_change', 'contract', 'settle', 'base', 'contract_size', 'netting', 'closing_fee',
-        'maintenance_method', 'initial_method', 'max_age');
+        'maintenance_method', 'initial_method', 'max_age', 'opening_fee', 'tier_unit', 'order_maintenance');
 COMMENT ON TRIGGER later_change ON contract IS 'a warning where what is edited does not hold now';
 
 CREATE TRIGGER later_change AFTER UPDATE ON contract_change
     REFERENCING OLD TABLE AS replaced NEW TABLE AS applied
     FOR EACH STATEMENT EXECUTE FUNCTION warn_of_later_change('contract', 'contract_change', 'contract, valid_from', 'settle', 'base', 'contract_size', 'netting', 'closing_fee',
-        'maintenance_method', 'initial_method', 'max_age');
+        'maintenance_method', 'initial_method', 'max_age', 'opening_fee', 'tier_unit', 'order_maintenance');
 COMMENT ON TRIGGER later_change ON contract_change IS 'a warning where what is edited does not hold now';
 
 CREATE TRIGGER later_change AFTER UPDATE ON risk_tier

@@ -72,6 +72,16 @@ CREATE TRIGGER market_truncated AFTER TRUNCATE ON collateral_tier
 COMMENT ON TRIGGER market_truncated ON collateral_tier IS 'sessions that keep the market read it again';
 ALTER TABLE collateral_tier ENABLE ALWAYS TRIGGER market_truncated;
 
+CREATE TRIGGER market_changed AFTER INSERT OR UPDATE OR DELETE ON initial_collateral_tier
+    FOR EACH ROW EXECUTE FUNCTION margin_internal.market_changed();
+COMMENT ON TRIGGER market_changed ON initial_collateral_tier IS 'sessions that keep the market read it again';
+ALTER TABLE initial_collateral_tier ENABLE ALWAYS TRIGGER market_changed;
+
+CREATE TRIGGER market_truncated AFTER TRUNCATE ON initial_collateral_tier
+    FOR EACH STATEMENT EXECUTE FUNCTION margin_internal.market_changed();
+COMMENT ON TRIGGER market_truncated ON initial_collateral_tier IS 'sessions that keep the market read it again';
+ALTER TABLE initial_collateral_tier ENABLE ALWAYS TRIGGER market_truncated;
+
 CREATE TRIGGER market_changed AFTER INSERT OR UPDATE OR DELETE ON liability_tier
     FOR EACH ROW EXECUTE FUNCTION margin_internal.market_changed();
 COMMENT ON TRIGGER market_changed ON liability_tier IS 'sessions that keep the market read it again';
@@ -141,3 +151,13 @@ CREATE TRIGGER market_truncated AFTER TRUNCATE ON level_threshold
     FOR EACH STATEMENT EXECUTE FUNCTION margin_internal.market_changed();
 COMMENT ON TRIGGER market_truncated ON level_threshold IS 'sessions that keep the market read it again';
 ALTER TABLE level_threshold ENABLE ALWAYS TRIGGER market_truncated;
+
+CREATE TRIGGER market_changed AFTER INSERT OR UPDATE OR DELETE ON venue_rule
+    FOR EACH ROW EXECUTE FUNCTION margin_internal.market_changed();
+COMMENT ON TRIGGER market_changed ON venue_rule IS 'sessions that keep the market read it again';
+ALTER TABLE venue_rule ENABLE ALWAYS TRIGGER market_changed;
+
+CREATE TRIGGER market_truncated AFTER TRUNCATE ON venue_rule
+    FOR EACH STATEMENT EXECUTE FUNCTION margin_internal.market_changed();
+COMMENT ON TRIGGER market_truncated ON venue_rule IS 'sessions that keep the market read it again';
+ALTER TABLE venue_rule ENABLE ALWAYS TRIGGER market_truncated;

@@ -6,18 +6,20 @@
 -- DROP EXTENSION ... CASCADE.
 
 CREATE TABLE asset (
-    asset               text NOT NULL,
-    tier_unit           text NOT NULL DEFAULT 'quantity',
-    liability_weight    numeric NOT NULL DEFAULT 1,
-    requirement_weight  numeric NOT NULL DEFAULT 1,
-    max_age             interval,
-    source              text,
+    asset                     text NOT NULL,
+    tier_unit                 text NOT NULL DEFAULT 'quantity',
+    liability_weight          numeric NOT NULL DEFAULT 1,
+    requirement_weight        numeric NOT NULL DEFAULT 1,
+    max_age                   interval,
+    source                    text,
+    initial_liability_weight  numeric,
     CONSTRAINT asset_pkey PRIMARY KEY (asset),
     CONSTRAINT asset_asset_length CHECK (octet_length(asset) BETWEEN 1 AND 255),
     CONSTRAINT asset_tier_unit_known CHECK (tier_unit IN ('quantity', 'value')),
     CONSTRAINT asset_liability_weight_range CHECK (margin.is_amount(liability_weight) AND liability_weight >= 1),
     CONSTRAINT asset_requirement_weight_positive CHECK (margin.is_amount(requirement_weight) AND requirement_weight > 0),
-    CONSTRAINT asset_max_age_positive CHECK (max_age > interval '0')
+    CONSTRAINT asset_max_age_positive CHECK (max_age > interval '0'),
+    CONSTRAINT asset_initial_liability_weight_range CHECK (margin.is_amount(initial_liability_weight) AND initial_liability_weight >= 1)
 );
 COMMENT ON TABLE asset IS 'assets: what can be held as a balance, serve as collateral, or settle contracts';
 COMMENT ON COLUMN asset.asset IS 'symbol, 1 to 255 bytes; assets and contracts are separate namespaces';
@@ -26,11 +28,13 @@ COMMENT ON COLUMN asset.liability_weight IS 'multiplies the value of a negative 
 COMMENT ON COLUMN asset.requirement_weight IS 'multiplies margin requirements settled in this asset; above 0';
 COMMENT ON COLUMN asset.max_age IS 'an index price older than this counts as absent; NULL: prices do not expire';
 COMMENT ON COLUMN asset.source IS 'where these parameters come from, in words';
+COMMENT ON COLUMN asset.initial_liability_weight IS 'the same as liability_weight for the initial measure, by which orders and withdrawals are judged; at least 1; NULL: liability_weight';
 COMMENT ON CONSTRAINT asset_asset_length ON asset IS 'a symbol has 1 to 255 bytes';
 COMMENT ON CONSTRAINT asset_tier_unit_known ON asset IS 'quantity or value';
 COMMENT ON CONSTRAINT asset_liability_weight_range ON asset IS 'a debt is never weighted down';
 COMMENT ON CONSTRAINT asset_requirement_weight_positive ON asset IS 'a weight of 0 would waive every requirement';
 COMMENT ON CONSTRAINT asset_max_age_positive ON asset IS 'a price would be stale when it is written';
+COMMENT ON CONSTRAINT asset_initial_liability_weight_range ON asset IS 'a debt is never weighted down';
 
 CREATE TABLE collateral_tier (
     asset        text NOT NULL,
@@ -50,6 +54,25 @@ COMMENT ON COLUMN collateral_tier.ratio IS 'share of the value inside the tier t
 COMMENT ON CONSTRAINT collateral_tier_asset_fkey ON collateral_tier IS 'the asset exists; its tiers go with it';
 COMMENT ON CONSTRAINT collateral_tier_lower_bound_range ON collateral_tier IS 'a tier begins at 0 or above';
 COMMENT ON CONSTRAINT collateral_tier_ratio_range ON collateral_tier IS 'collateral counts for none of its value, all of it, or something between';
+
+CREATE TABLE initial_collateral_tier (
+    asset        text NOT NULL,
+    valid_from   timestamptz NOT NULL DEFAULT '-infinity',
+    lower_bound  numeric NOT NULL,
+    ratio        numeric NOT NULL,
+    CONSTRAINT initial_collateral_tier_pkey PRIMARY KEY (asset, valid_from, lower_bound),
+    CONSTRAINT initial_collateral_tier_asset_fkey FOREIGN KEY (asset) REFERENCES asset ON UPDATE CASCADE ON DELETE CASCADE,
+    CONSTRAINT initial_collateral_tier_lower_bound_range CHECK (margin.is_amount(lower_bound) AND lower_bound >= 0),
+    CONSTRAINT initial_collateral_tier_ratio_range CHECK (margin.is_amount(ratio) AND ratio BETWEEN 0 AND 1)
+);
+COMMENT ON TABLE initial_collateral_tier IS 'collateral ratio schedules of the initial measure, by which orders and withdrawals are judged; an asset without is judged by its collateral_tier alone';
+COMMENT ON COLUMN initial_collateral_tier.asset IS 'the asset held; it has a collateral_tier too';
+COMMENT ON COLUMN initial_collateral_tier.valid_from IS 'the latest schedule not after the instant of a market applies, while the asset has one in collateral_tier';
+COMMENT ON COLUMN initial_collateral_tier.lower_bound IS 'where the tier begins, in units of the asset or in USD as asset.tier_unit says; it ends where the next begins';
+COMMENT ON COLUMN initial_collateral_tier.ratio IS 'share of the value inside the tier that counts, 0 to 1; never rises from tier to tier';
+COMMENT ON CONSTRAINT initial_collateral_tier_asset_fkey ON initial_collateral_tier IS 'the asset exists; its tiers go with it';
+COMMENT ON CONSTRAINT initial_collateral_tier_lower_bound_range ON initial_collateral_tier IS 'a tier begins at 0 or above';
+COMMENT ON CONSTRAINT initial_collateral_tier_ratio_range ON initial_collateral_tier IS 'collateral counts for none of its value, all of it, or something between';
 
 CREATE TABLE liability_tier (
     asset             text NOT NULL,
@@ -81,6 +104,10 @@ CREATE TABLE contract (
     initial_method      text NOT NULL DEFAULT 'whole',
     max_age             interval,
     source              text,
+    opening_fee         numeric NOT NULL DEFAULT 0,
+    tier_unit           text NOT NULL DEFAULT 'notional',
+    order_maintenance   boolean NOT NULL DEFAULT false,
+    payoff              text NOT NULL DEFAULT 'linear',
     CONSTRAINT contract_pkey PRIMARY KEY (contract),
     CONSTRAINT contract_settle_fkey FOREIGN KEY (settle) REFERENCES asset ON UPDATE CASCADE,
     CONSTRAINT contract_base_fkey FOREIGN KEY (base) REFERENCES asset ON UPDATE CASCADE,
@@ -90,7 +117,10 @@ CREATE TABLE contract (
     CONSTRAINT contract_closing_fee_range CHECK (margin.is_amount(closing_fee) AND closing_fee >= 0),
     CONSTRAINT contract_maintenance_method_known CHECK (maintenance_method IN ('marginal', 'whole')),
     CONSTRAINT contract_initial_method_known CHECK (initial_method IN ('marginal', 'whole')),
-    CONSTRAINT contract_max_age_positive CHECK (max_age > interval '0')
+    CONSTRAINT contract_max_age_positive CHECK (max_age > interval '0'),
+    CONSTRAINT contract_opening_fee_range CHECK (margin.is_amount(opening_fee) AND opening_fee >= 0),
+    CONSTRAINT contract_tier_unit_known CHECK (tier_unit IN ('notional', 'contracts')),
+    CONSTRAINT contract_payoff_linear CHECK (payoff = 'linear')
 );
 COMMENT ON TABLE contract IS 'contracts: what positions can be held in';
 COMMENT ON COLUMN contract.contract IS 'symbol, 1 to 255 bytes; assets and contracts are separate namespaces';
@@ -103,6 +133,10 @@ COMMENT ON COLUMN contract.maintenance_method IS 'how its maintenance rates appl
 COMMENT ON COLUMN contract.initial_method IS 'how its initial rates apply: marginal or whole';
 COMMENT ON COLUMN contract.max_age IS 'a mark price older than this counts as absent; NULL: prices do not expire';
 COMMENT ON COLUMN contract.source IS 'where these parameters come from, in words';
+COMMENT ON COLUMN contract.opening_fee IS 'rate added to the initial requirement on the same notional; 0.0005 is 0.05 %';
+COMMENT ON COLUMN contract.tier_unit IS 'what the bounds of its risk tiers measure: notional (of a leg, in the settlement asset) or contracts';
+COMMENT ON COLUMN contract.order_maintenance IS 'whether open orders require maintenance, too';
+COMMENT ON COLUMN contract.payoff IS 'linear: profit is size * (mark - entry price) in the settlement asset. Nothing else is valued, so nothing else can be entered: an inverse or quanto contract would be given a wrong profit';
 COMMENT ON CONSTRAINT contract_settle_fkey ON contract IS 'the settlement asset exists, and stays as long as the contract';
 COMMENT ON CONSTRAINT contract_base_fkey ON contract IS 'the underlying asset exists, and stays as long as the contract';
 COMMENT ON CONSTRAINT contract_contract_length ON contract IS 'a symbol has 1 to 255 bytes';
@@ -112,6 +146,13 @@ COMMENT ON CONSTRAINT contract_closing_fee_range ON contract IS 'a requirement i
 COMMENT ON CONSTRAINT contract_maintenance_method_known ON contract IS 'marginal or whole';
 COMMENT ON CONSTRAINT contract_initial_method_known ON contract IS 'marginal or whole';
 COMMENT ON CONSTRAINT contract_max_age_positive ON contract IS 'a price would be stale when it is written';
+COMMENT ON CONSTRAINT contract_opening_fee_range ON contract IS 'a requirement is never negative';
+COMMENT ON CONSTRAINT contract_tier_unit_known ON contract IS 'notional or contracts';
+COMMENT ON CONSTRAINT contract_payoff_linear ON contract IS 'only linear contracts are valued; the trigger payoff says what to do with others';
+
+CREATE TRIGGER payoff BEFORE INSERT OR UPDATE ON contract
+    FOR EACH ROW WHEN (NEW.payoff <> 'linear') EXECUTE FUNCTION margin_internal.refuse_payoff();
+COMMENT ON TRIGGER payoff ON contract IS 'an inverse contract must not pass silently for a linear one';
 
 CREATE TABLE risk_tier (
     contract          text NOT NULL,
@@ -128,7 +169,7 @@ CREATE TABLE risk_tier (
 COMMENT ON TABLE risk_tier IS 'margin rate schedules: rows that share contract and valid_from form one; positions in a contract without are unpriced';
 COMMENT ON COLUMN risk_tier.contract IS 'the contract';
 COMMENT ON COLUMN risk_tier.valid_from IS 'the latest schedule not after the instant of a market applies';
-COMMENT ON COLUMN risk_tier.lower_bound IS 'where the tier begins: notional of a leg, in the settlement asset; it ends where the next begins';
+COMMENT ON COLUMN risk_tier.lower_bound IS 'where the tier begins: notional of a leg, in the settlement asset, or contracts, as contract.tier_unit says; it ends where the next begins';
 COMMENT ON COLUMN risk_tier.maintenance_rate IS 'maintenance margin per unit of notional; never falls from tier to tier';
 COMMENT ON COLUMN risk_tier.initial_rate IS 'initial margin per unit of notional, in all tiers of a schedule or in none; never falls from tier to tier';
 COMMENT ON CONSTRAINT risk_tier_contract_fkey ON risk_tier IS 'the contract exists; its tiers go with it';
@@ -200,6 +241,12 @@ CREATE CONSTRAINT TRIGGER collateral_tier_shape
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION check_tiers();
 COMMENT ON TRIGGER collateral_tier_shape ON collateral_tier IS 'the ratios of a whole schedule begin at 0 and never rise';
+
+CREATE CONSTRAINT TRIGGER initial_collateral_tier_shape
+    AFTER INSERT OR UPDATE OR DELETE ON initial_collateral_tier
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION check_tiers();
+COMMENT ON TRIGGER initial_collateral_tier_shape ON initial_collateral_tier IS 'the ratios of a whole schedule begin at 0 and never rise, and the asset has collateral tiers by then';
 
 CREATE CONSTRAINT TRIGGER liability_tier_shape
     AFTER INSERT OR UPDATE OR DELETE ON liability_tier

@@ -1,0 +1,27 @@
+-- rules: settings of the venue that are of no asset, contract or level
+
+CREATE TABLE venue_rule (
+    rule   text NOT NULL,
+    value  text NOT NULL,
+    CONSTRAINT venue_rule_pkey PRIMARY KEY (rule),
+    CONSTRAINT venue_rule_rule_known CHECK (rule IN ('orders_reduce_equity', 'liability_rule', 'held_prices_pause_levels')),
+    CONSTRAINT venue_rule_orders_reduce_equity_known CHECK (rule <> 'orders_reduce_equity' OR value IN ('nothing', 'loss', 'margin', 'both')),
+    CONSTRAINT venue_rule_liability_rule_known CHECK (rule <> 'liability_rule' OR value IN ('sum', 'larger')),
+    CONSTRAINT venue_rule_held_prices_pause_levels_known CHECK (rule <> 'held_prices_pause_levels' OR value IN ('true', 'false'))
+);
+COMMENT ON TABLE venue_rule IS 'rules of the venue; one without a row has its default: orders_reduce_equity nothing, liability_rule sum, held_prices_pause_levels false';
+COMMENT ON COLUMN venue_rule.rule IS 'orders_reduce_equity, liability_rule or held_prices_pause_levels';
+COMMENT ON COLUMN venue_rule.value IS
+'of orders_reduce_equity: what of open orders is taken from equity before levels are judged (nothing, loss, margin, both); of liability_rule: whether the maintenance of debts is added to that of positions (sum) or the larger of both counts (larger); of held_prices_pause_levels: whether levels stay as good as they are while a price that they depend on is held (true, false)';
+COMMENT ON CONSTRAINT venue_rule_rule_known ON venue_rule IS 'a rule that nobody reads would be taken for one that holds';
+COMMENT ON CONSTRAINT venue_rule_orders_reduce_equity_known ON venue_rule IS 'nothing, loss, margin or both';
+COMMENT ON CONSTRAINT venue_rule_liability_rule_known ON venue_rule IS 'sum or larger';
+COMMENT ON CONSTRAINT venue_rule_held_prices_pause_levels_known ON venue_rule IS 'true or false';
+
+CREATE TRIGGER journal AFTER INSERT OR UPDATE OR DELETE ON venue_rule
+    FOR EACH ROW EXECUTE FUNCTION record_parameter_event('rule');
+COMMENT ON TRIGGER journal ON venue_rule IS 'every edit leaves a row in parameter_event';
+
+CREATE TRIGGER journal_truncate BEFORE TRUNCATE ON venue_rule
+    FOR EACH STATEMENT EXECUTE FUNCTION record_parameter_event('rule');
+COMMENT ON TRIGGER journal_truncate ON venue_rule IS 'every edit leaves a row in parameter_event';
