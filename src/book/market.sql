@@ -37,7 +37,15 @@ BEGIN
                           FROM liability_tier AS t
                          WHERE t.asset = a.asset AND t.valid_from <= as_of
                          GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1),
-                       NULL, NULL, NULL, NULL)::margin.asset_terms
+                       CASE WHEN (clock - p.updated_at > CASE WHEN ch.asset IS NULL THEN a.max_age ELSE ch.max_age END) IS NOT TRUE THEN p.low END,
+                       CASE WHEN (clock - p.updated_at > CASE WHEN ch.asset IS NULL THEN a.max_age ELSE ch.max_age END) IS NOT TRUE THEN p.high END,
+                       -- without collateral tiers they would be an error, and are worth nothing
+                       (SELECT margin.schedule(t.lower_bound, t.ratio)
+                          FROM initial_collateral_tier AS t
+                         WHERE t.asset = a.asset AND t.valid_from <= as_of
+                           AND EXISTS (SELECT FROM collateral_tier AS r WHERE r.asset = a.asset AND r.valid_from <= as_of)
+                         GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1),
+                       CASE WHEN ch.asset IS NULL THEN a.initial_liability_weight ELSE ch.initial_liability_weight END)::margin.asset_terms
               FROM asset AS a
               LEFT JOIN index_price AS p ON p.asset = a.asset
               LEFT JOIN LATERAL (
@@ -48,7 +56,7 @@ BEGIN
             SELECT ROW(c.contract, c.settle, c.base, c.contract_size,
                        CASE WHEN (clock - p.updated_at > c.max_age) IS NOT TRUE THEN p.price END,
                        r.maintenance, r.initial, nullif(c.netting, 'leg')::margin.netting, c.closing_fee,
-                       NULL, NULL, NULL)::margin.contract_terms
+                       c.opening_fee, nullif(c.tier_unit, 'notional')::margin.contract_tier_unit, c.order_maintenance)::margin.contract_terms
               FROM contract AS stated
               LEFT JOIN LATERAL (
                         SELECT * FROM contract_change AS t
@@ -61,6 +69,9 @@ BEGIN
                                CASE WHEN ch.contract IS NULL THEN stated.max_age ELSE ch.max_age END AS max_age,
                                coalesce(ch.netting, stated.netting) AS netting,
                                coalesce(ch.closing_fee, stated.closing_fee) AS closing_fee,
+                               coalesce(ch.opening_fee, stated.opening_fee) AS opening_fee,
+                               coalesce(ch.tier_unit, stated.tier_unit) AS tier_unit,
+                               coalesce(ch.order_maintenance, stated.order_maintenance) AS order_maintenance,
                                CASE coalesce(ch.maintenance_method, stated.maintenance_method) WHEN 'whole' THEN 'whole'::margin.tier_method ELSE 'marginal' END AS maintenance_method,
                                CASE coalesce(ch.initial_method, stated.initial_method) WHEN 'whole' THEN 'whole'::margin.tier_method ELSE 'marginal' END AS initial_method) AS c
               LEFT JOIN mark_price AS p ON p.contract = c.contract
@@ -73,7 +84,9 @@ BEGIN
                          GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1) AS r ON true),
         (SELECT margin_ratio FROM level_threshold WHERE level = 'warning'),
         (SELECT margin_ratio FROM level_threshold WHERE level = 'margin_call'),
-        (SELECT margin_ratio FROM level_threshold WHERE level = 'liquidation')));
+        (SELECT margin_ratio FROM level_threshold WHERE level = 'liquidation'),
+        (SELECT nullif(value, 'nothing') FROM venue_rule WHERE rule = 'orders_reduce_equity')::margin.order_reduction,
+        (SELECT nullif(value, 'sum') FROM venue_rule WHERE rule = 'liability_rule')::margin.liability_rule));
 END
 $$;
 COMMENT ON FUNCTION margin_internal.stored_market(anyelement, timestamptz, timestamptz) IS
@@ -93,6 +106,7 @@ BEGIN
       FROM (SELECT t.valid_from FROM asset_change AS t UNION ALL
             SELECT t.valid_from FROM contract_change AS t UNION ALL
             SELECT t.valid_from FROM collateral_tier AS t UNION ALL
+            SELECT t.valid_from FROM initial_collateral_tier AS t UNION ALL
             SELECT t.valid_from FROM liability_tier AS t UNION ALL
             SELECT t.valid_from FROM risk_tier AS t) AS c;
     SELECT coalesce(array_agg(a.asset), '{}'), coalesce(array_agg(a.max_age), '{}')
@@ -137,17 +151,17 @@ BEGIN
     PERFORM margin_internal.enter(t.typrelid) FROM pg_type AS t WHERE t.oid = pg_typeof(venue);
     RETURN (SELECT margin.market(
         ARRAY(
-            SELECT ROW(a.asset, CASE WHEN (clock - h.updated_at > CASE WHEN ch.asset IS NULL THEN t.max_age ELSE ch.max_age END) IS NOT TRUE THEN h.price END,
-                       a.tiers, a.tier_unit, a.liability_weight, a.requirement_weight, a.liability_maintenance,
-                       NULL, NULL, a.initial_tiers, a.initial_liability_weight)::margin.asset_terms
+            SELECT ROW(a.asset, h.price, a.tiers, a.tier_unit, a.liability_weight, a.requirement_weight, a.liability_maintenance,
+                       h.low, h.high, a.initial_tiers, a.initial_liability_weight)::margin.asset_terms
               FROM margin.assets(terms) AS a
               JOIN asset AS t ON t.asset = a.asset
               LEFT JOIN LATERAL (SELECT c.asset, c.max_age FROM asset_change AS c
                                   WHERE c.asset = a.asset AND c.valid_from <= as_of
                                   ORDER BY c.valid_from DESC LIMIT 1) AS ch ON true
-              LEFT JOIN LATERAL (SELECT p.price, p.updated_at FROM index_price_history AS p
+              LEFT JOIN LATERAL (SELECT p.price, p.low, p.high, p.updated_at FROM index_price_history AS p
                                   WHERE p.asset = a.asset AND p.recorded_at <= as_of
-                                  ORDER BY p.recorded_at DESC, p.id DESC LIMIT 1) AS h ON true),
+                                  ORDER BY p.recorded_at DESC, p.id DESC LIMIT 1) AS h
+                     ON (clock - h.updated_at > CASE WHEN ch.asset IS NULL THEN t.max_age ELSE ch.max_age END) IS NOT TRUE),
         ARRAY(
             SELECT ROW(a.contract, a.settle, a.base, a.contract_size,
                        CASE WHEN (clock - h.updated_at > CASE WHEN ch.contract IS NULL THEN t.max_age ELSE ch.max_age END) IS NOT TRUE THEN h.price END,
@@ -161,7 +175,9 @@ BEGIN
               LEFT JOIN LATERAL (SELECT p.price, p.updated_at FROM mark_price_history AS p
                                   WHERE p.contract = a.contract AND p.recorded_at <= as_of
                                   ORDER BY p.recorded_at DESC, p.id DESC LIMIT 1) AS h ON true),
-        l.ratios[1], l.ratios[2], l.ratios[3])
+        l.ratios[1], l.ratios[2], l.ratios[3],
+        (SELECT r.value FROM margin.rules(terms) AS r WHERE r.rule = 'orders_reduce_equity')::margin.order_reduction,
+        (SELECT r.value FROM margin.rules(terms) AS r WHERE r.rule = 'liability_rule')::margin.liability_rule)
       FROM (SELECT array_agg(t.margin_ratio ORDER BY t.level) AS ratios FROM margin.thresholds(terms) AS t) AS l);
 END
 $$;

@@ -171,6 +171,8 @@ typedef struct QuoteTable
 	AttrNumber	name;
 	AttrNumber	price;
 	AttrNumber	updated_at;
+	AttrNumber	low;			/* of assets */
+	AttrNumber	high;
 } QuoteTable;
 
 static AttrNumber
@@ -190,7 +192,13 @@ find_columns(QuoteTable *quotes, Relation table)
 	quotes->name = column_of(columns, quotes->contracts ? "contract" : "asset", TEXTOID);
 	quotes->price = column_of(columns, "price", NUMERICOID);
 	quotes->updated_at = column_of(columns, "updated_at", TIMESTAMPTZOID);
-	return table->rd_rel->relkind == RELKIND_RELATION && !table->rd_rel->relhassubclass && quotes->name > 0 && quotes->price > 0 && quotes->updated_at > 0;
+	if (!quotes->contracts)
+	{
+		quotes->low = column_of(columns, "low", NUMERICOID);
+		quotes->high = column_of(columns, "high", NUMERICOID);
+	}
+	return table->rd_rel->relkind == RELKIND_RELATION && !table->rd_rel->relhassubclass && quotes->name > 0 && quotes->price > 0 && quotes->updated_at > 0 &&
+		(quotes->contracts || (quotes->low > 0 && quotes->high > 0));
 }
 
 /* Whether a price that was observed then still counts; the market holds until that changes. */
@@ -210,18 +218,47 @@ still_counts(QuoteTable *quotes, int64 age, TimestampTz updated_at)
 	return quotes->clock < end;
 }
 
+/* Of an asset; a mark has no bounds. */
 static bool
-put_price(const QuoteTable *quotes, int number, const Decimal *price)
+put_price(const QuoteTable *quotes, int number, const AssetQuote *quote)
 {
 	Market	   *market = quotes->reading->market;
-	AssetQuote	quote;
 
 	if (quotes->contracts)
-		return market_put_mark(market, number, price);
-	if (price == NULL)
-		return market_put_quote(market, number, NULL);
-	quote = plain_quote(price);
-	return market_put_quote(market, number, &quote);
+		return market_put_mark(market, number, quote == NULL ? NULL : &quote->price);
+	return market_put_quote(market, number, quote);
+}
+
+static bool
+read_amount(Decimal *amount, Datum value)
+{
+	return dec_from_input(amount, value) && dec_sign(amount) > 0;
+}
+
+/* A bound of a price, which it is itself where there is none. */
+static bool
+read_bound(Decimal *bound, TupleTableSlot *row, AttrNumber column, const Decimal *price)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(row, column, &isnull);
+
+	if (likely(isnull))
+	{
+		*bound = *price;
+		return true;
+	}
+	return read_amount(bound, value);
+}
+
+/* False for what is no quote: stored_market() says what is wrong with it. */
+static bool
+read_quote(AssetQuote *quote, const QuoteTable *quotes, TupleTableSlot *row, Datum price)
+{
+	if (!read_amount(&quote->price, price))
+		return false;
+	return quotes->contracts ||
+		(read_bound(&quote->low, row, quotes->low, &quote->price) && dec_cmp(&quote->low, &quote->price) <= 0 &&
+		 read_bound(&quote->high, row, quotes->high, &quote->price) && dec_cmp(&quote->high, &quote->price) >= 0);
 }
 
 /* Looks at one row, and puts its price into the market; false if that takes more. */
@@ -235,7 +272,7 @@ see_quote(QuoteTable *quotes, TupleTableSlot *row)
 	TimestampTz updated_at = DatumGetTimestampTz(slot_getattr(row, quotes->updated_at, &nulls[2]));
 	text	   *bytes;
 	Symbol		symbol;
-	Decimal		value;
+	AssetQuote	quote;
 	int			number;
 
 	if (nulls[0] || nulls[1] || nulls[2] || TIMESTAMP_NOT_FINITE(updated_at))
@@ -250,7 +287,7 @@ see_quote(QuoteTable *quotes, TupleTableSlot *row)
 	if (!still_counts(quotes, quotes->reading->ages[quotes->first + number], updated_at))
 		return true;
 	quotes->quoted[number] = true;
-	return !quotes->putting || (dec_from_input(&value, price) && dec_sign(&value) > 0 && put_price(quotes, number, &value));
+	return !quotes->putting || (read_quote(&quote, quotes, row, price) && put_price(quotes, number, &quote));
 }
 
 static bool

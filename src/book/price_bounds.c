@@ -16,39 +16,47 @@
 
 /* Whether the statement itself sets a column, whatever to. */
 static bool
-is_set(const TriggerData *trigger, int column)
+is_set(const TriggerData *trigger, const char *name)
 {
-	return bms_is_member(column - FirstLowInvalidHeapAttributeNumber, trigger->tg_updatedcols);
+	int			column = SPI_fnumber(RelationGetDescr(trigger->tg_relation), name);
+
+	return column > 0 && bms_is_member(column - FirstLowInvalidHeapAttributeNumber, trigger->tg_updatedcols);
+}
+
+/* The column of a bound that the row has and the statement does not set; 0: there is none. */
+static int
+left_over(const TriggerData *trigger, const char *name)
+{
+	TupleDesc	columns = RelationGetDescr(trigger->tg_relation);
+	int			column = SPI_fnumber(columns, name);
+
+	return column > 0 && !heap_attisnull(trigger->tg_newtuple, column, columns) && !is_set(trigger, name) ? column : 0;
 }
 
 PG_FUNCTION_INFO_V1(margin_unset_bounds);
 
-/* trigger, before an update of rows that have a column low and a column high */
+/* trigger, before each row of an update of index_price: low and high go where the update sets the price without them */
 Datum
 margin_unset_bounds(PG_FUNCTION_ARGS)
 {
-	static const char *const names[] = {"low", "high"};
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	TupleDesc	columns;
-	int			unset[lengthof(names)];
-	Datum		values[lengthof(names)] = {0};
-	bool		nulls[lengthof(names)] = {true, true};
-	int			count = 0;
+	static const char *const bounds[] = {"low", "high"};
+	const TriggerData *trigger = (TriggerData *) fcinfo->context;
+	HeapTuple	row;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
 		!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("unset_bounds() must be called as a trigger before each row that is updated")));
-	columns = RelationGetDescr(trigger->tg_relation);
-	for (int i = 0; i < (int) lengthof(names); i++)
+	row = trigger->tg_newtuple;
+	for (int i = 0; i < (int) lengthof(bounds); i++)
 	{
-		int			column = SPI_fnumber(columns, names[i]);
+		int			column = left_over(trigger, bounds[i]);
+		Datum		value = (Datum) 0;
+		bool		isnull = true;
 
-		if (column > 0 && !is_set(trigger, column))
-			unset[count++] = column;
+		if (column > 0 && is_set(trigger, "price"))
+			row = heap_modify_tuple_by_cols(row, RelationGetDescr(trigger->tg_relation), 1, &column, &value, &isnull);
 	}
-	if (count == 0)
-		return PointerGetDatum(trigger->tg_newtuple);
-	return PointerGetDatum(heap_modify_tuple_by_cols(trigger->tg_newtuple, columns, count, unset, values, nulls));
+	return PointerGetDatum(row);
 }

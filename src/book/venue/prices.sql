@@ -30,9 +30,10 @@ COMMENT ON CONSTRAINT index_price_low_range ON index_price IS 'the price lies be
 COMMENT ON CONSTRAINT index_price_high_range ON index_price IS 'the price lies between its bounds';
 
 -- Bounds are those of one price, so another one that comes without does not
--- inherit them: as set_prices() has it, so by hand.
-CREATE TRIGGER unset_bounds BEFORE UPDATE OF price ON index_price
-    FOR EACH ROW WHEN (OLD.low IS NOT NULL OR OLD.high IS NOT NULL) EXECUTE FUNCTION margin_internal.unset_bounds();
+-- inherit them: as set_prices() has it, so by hand.  (A trigger on a column, or
+-- with a condition on one, would keep the owner from altering its type.)
+CREATE TRIGGER unset_bounds BEFORE UPDATE ON index_price
+    FOR EACH ROW EXECUTE FUNCTION margin_internal.unset_bounds();
 COMMENT ON TRIGGER unset_bounds ON index_price IS 'an UPDATE that sets the price and not its bounds removes these';
 
 CREATE TABLE index_price_history (

@@ -211,6 +211,13 @@ BEGIN
                     PERFORM margin.market(array_agg(ROW(edited.symbol, NULL, t.tiers, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::margin.asset_terms), NULL)
                        FROM (SELECT margin.schedule(lower_bound, ratio) AS tiers FROM collateral_tier
                               WHERE asset = edited.symbol AND valid_from = edited.valid_from) AS t;
+                WHEN 'initial_collateral_tier' THEN
+                    PERFORM margin.market(array_agg(ROW(edited.symbol, NULL, r.tiers, NULL, NULL, NULL, NULL, NULL, NULL, t.tiers, NULL)::margin.asset_terms), NULL)
+                       FROM (SELECT margin.schedule(lower_bound, ratio) AS tiers FROM initial_collateral_tier
+                              WHERE asset = edited.symbol AND valid_from = edited.valid_from) AS t
+                       LEFT JOIN (SELECT margin.schedule(c.lower_bound, c.ratio) AS tiers FROM collateral_tier AS c
+                                   WHERE c.asset = edited.symbol AND c.valid_from <= edited.valid_from
+                                   GROUP BY c.valid_from ORDER BY c.valid_from DESC LIMIT 1) AS r ON true;
                 WHEN 'liability_tier' THEN
                     PERFORM margin.market(array_agg(ROW(edited.symbol, NULL, NULL, NULL, NULL, NULL, t.tiers, NULL, NULL, NULL, NULL)::margin.asset_terms), NULL)
                        FROM (SELECT margin.schedule(lower_bound, maintenance_rate) AS tiers FROM liability_tier
