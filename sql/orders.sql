@@ -26,6 +26,11 @@ SELECT portfolio('C', CASE WHEN i % 2 = 0 THEN 1 ELSE -1 END, 1 + i % 50, NULL, 
        (SELECT rollup(format('{"orders": {"C": {"%s": {"%s": [20, 0]}}}}', CASE WHEN (k - 1) % 2 = 0 THEN 'buy' ELSE 'sell' END, k)::portfolio)
           FROM generate_series(1, 50) AS k) AS sorted
   FROM generate_series(0, 999) AS i;
+-- numbers that fit no 128 bits, in lists that grow and shrink
+SELECT portfolio('c' || i % 3, 1e41 + i % 7, 1e40 + i % 11, 3 + i % 2 * 1e41, 'order') =
+       (SELECT rollup(portfolio) FROM (SELECT portfolio('c' || k % 3, 1e41 + k % 7, 1e40 + k % 11, 3 + k % 2 * 1e41, 'order') AS portfolio
+                                         FROM generate_series(1, 2000) AS k GROUP BY k) AS one) AS large
+  FROM generate_series(1, 2000) AS i;
 SELECT '{"orders": {"C": {"sell": {"100": [1.50, 0.10], "20.0": [1, 0]}, "buy": {"9": [2, 1], "1e1": [3, 0]}}}, "positions": {"C": {"long": 1, "long_cost": 3}}}'::portfolio AS p \gset
 SELECT :'p'::portfolio;
 SELECT :'p'::portfolio::text::portfolio = :'p'::portfolio AS text_again;

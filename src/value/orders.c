@@ -37,6 +37,8 @@ orders_append(OrderList *list, const OrderLevel *level, MemoryContext context)
 		list->capacity = capacity;
 	}
 	to = &list->levels[list->count++];
+	/* whatever stands there is not ours to free, which dec_copy_into() does with a number that it takes the place of */
+	memset(to, 0, sizeof(*to));
 	dec_copy_into(&to->price, &level->price, context);
 	dec_copy_into(&to->quantity, &level->quantity, context);
 	dec_copy_into(&to->margin, &level->margin, context);
