@@ -130,7 +130,7 @@ account_own_market(const Account *account, const Decimal *unit)
 
 /* ---------- verdicts ---------- */
 
-/* Maintenance against equity at the threshold; where nothing is required, equity alone. */
+/* Maintenance against the equity that is judged, at the threshold; where nothing is required, equity alone. */
 bool
 is_undercollateralized(const Account *account, Decimal *score)
 {
@@ -139,7 +139,7 @@ is_undercollateralized(const Account *account, Decimal *score)
 
 	if (dec_sign(&v->maintenance_margin) > 0)
 	{
-		dec_mul(score, &threshold, &v->equity);
+		dec_mul(score, &threshold, &v->judged_equity);
 		dec_sub(score, &v->maintenance_margin, score);
 	}
 	else
@@ -164,6 +164,42 @@ does_not_pass(const Account *account, Decimal *score)
 	if (dec_cmp(score, &lacking) < 0)
 		*score = lacking;
 	return !valuation_passes(&account->v);
+}
+
+/* ---------- lists of numbers ---------- */
+
+void
+decimal_list_add(DecimalList *list, const Decimal *number)
+{
+	if (list->count == list->capacity)
+	{
+		list->capacity = Max(32, 2 * list->capacity);
+		list->numbers = list->numbers == NULL ? palloc(list->capacity * sizeof(Decimal)) :
+			repalloc_huge(list->numbers, list->capacity * sizeof(Decimal));
+	}
+	list->numbers[list->count++] = *number;
+}
+
+static int
+compare_decimals(const void *a, const void *b)
+{
+	return dec_cmp(a, b);
+}
+
+/* In rising order, each number once. */
+void
+decimal_list_sort(DecimalList *list)
+{
+	int			kept = 0;
+
+	if (list->count > 1)
+		qsort(list->numbers, list->count, sizeof(Decimal), compare_decimals);
+	for (int i = 0; i < list->count; i++)
+	{
+		if (kept == 0 || dec_cmp(&list->numbers[kept - 1], &list->numbers[i]) != 0)
+			list->numbers[kept++] = list->numbers[i];
+	}
+	list->count = kept;
 }
 
 /* ---------- searching ---------- */
@@ -242,22 +278,16 @@ narrow(Search *search, Probe *miss, Probe *hit)
 	}
 }
 
-/* The first hit among steps that lie between two cuts. */
+/* The first hit among steps that lie between two cuts, of which there is one at least. */
 static bool
 search_between(Search *search, const Decimal *from, const Decimal *to, Decimal *n)
 {
-	int			order = dec_cmp(from, to);
-	Probe		near;
-	Probe		far;
+	Probe		near = probe(search, from);
+	Probe		far = near;
 
-	if (order > 0)
-		return false;
-	near = probe(search, from);
-	if (near.hit)
-		far = near;
-	else
+	if (!near.hit)
 	{
-		if (order == 0)
+		if (dec_cmp(from, to) == 0)
 			return false;
 		far = probe(search, to);
 		if (!far.hit)
@@ -318,6 +348,99 @@ first_cut(Search *search)
 	return low;
 }
 
+static bool search_parts(Search *search, int round, const Decimal *from, const Decimal *to, const Decimal *cuts, int ncuts,
+						 Decimal *n);
+
+/* Adds the step not behind the 0 of a line through "near" at a step and "far" at another, if that lies between them; where "open", beyond the first. */
+static void
+add_zero(DecimalList *cuts, const Decimal *from, const Decimal *to, bool open, const Decimal *near, const Decimal *far)
+{
+	Decimal		fall;
+	Decimal		zero;
+
+	dec_sub(&fall, near, far);
+	if (dec_is_zero(&fall) || dec_sign(near) * dec_sign(&fall) < 0 || (!open && dec_sign(near) * dec_sign(far) > 0))
+		return;
+	dec_sub(&zero, to, from);
+	dec_mul(&zero, &zero, near);
+	if (dec_sign(&fall) < 0)
+	{
+		dec_neg(&zero, &zero);
+		dec_neg(&fall, &fall);
+	}
+	dec_div_floor(&zero, &zero, &fall);
+	dec_add(&zero, &zero, from);
+	decimal_list_add(cuts, &zero);
+}
+
+/* The cuts of one round between those of the rounds before. */
+static DecimalList
+cuts_of_round(Search *search, int round, const Decimal *from, const Decimal *to)
+{
+	DecimalList cuts = {0};
+	DecimalList near = {0};
+	DecimalList far = {0};
+	Decimal		other;
+
+	if (to != NULL)
+		other = *to;
+	else
+		dec_add(&other, from, &one);
+	search->differ(search, round, from, &near);
+	search->differ(search, round, &other, &far);
+	Assert(near.count == far.count);
+	for (int i = 0; i < near.count; i++)
+		add_zero(&cuts, from, &other, to == NULL, &near.numbers[i], &far.numbers[i]);
+	decimal_list_sort(&cuts);
+	if (near.numbers != NULL)
+		pfree(near.numbers);
+	if (far.numbers != NULL)
+		pfree(far.numbers);
+	return cuts;
+}
+
+/* The first hit from a step to another, or beyond it, with no cut of the rounds before in between. */
+static bool
+search_part(Search *search, int round, const Decimal *from, const Decimal *to, Decimal *n)
+{
+	int			order = to == NULL ? -1 : dec_cmp(from, to);
+	DecimalList cuts;
+	bool		found;
+
+	if (order > 0)
+		return false;
+	if (round == search->rounds || order == 0)
+		return to == NULL ? search_beyond(search, from, n) : search_between(search, from, to, n);
+	cuts = cuts_of_round(search, round, from, to);
+	found = search_parts(search, round + 1, from, to, cuts.numbers, cuts.count, n);
+	if (cuts.numbers != NULL)
+		pfree(cuts.numbers);
+	return found;
+}
+
+/* The same with these cuts in between. */
+static bool
+search_parts(Search *search, int round, const Decimal *from, const Decimal *to, const Decimal *cuts, int ncuts, Decimal *n)
+{
+	Decimal		next = *from;
+
+	for (int i = 0; i < ncuts; i++)
+	{
+		Decimal		before;
+
+		dec_sub(&before, &cuts[i], &one);
+		if (search_part(search, round, &next, &before, n))
+			return true;
+		if (probe(search, &cuts[i]).hit)
+		{
+			*n = cuts[i];
+			return true;
+		}
+		dec_add(&next, &cuts[i], &one);
+	}
+	return search_part(search, round, &next, to, n);
+}
+
 bool
 search_first(Search *search, Decimal *n)
 {
@@ -326,24 +449,7 @@ search_first(Search *search, Decimal *n)
 
 	if (i > 0)
 		dec_add(&from, &search->cuts[i - 1], &one);
-	for (; i < search->ncuts; i++)
-	{
-		const Decimal *cut = &search->cuts[i];
-		Decimal		before;
-
-		dec_sub(&before, cut, &one);
-		if (search_between(search, &from, &before, n))
-			return true;
-		if (probe(search, cut).hit)
-		{
-			*n = *cut;
-			return true;
-		}
-		dec_add(&from, cut, &one);
-	}
-	if (search->open)
-		return search_beyond(search, &from, n);
-	return search_between(search, &from, &search->last, n);
+	return search_parts(search, 0, &from, search->open ? NULL : &search->last, search->cuts + i, search->ncuts - i, n);
 }
 
 /* ---------- arguments ---------- */

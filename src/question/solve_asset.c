@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "question/solve_price.h"
@@ -27,13 +28,19 @@
  * small instead.  Of its units as many are worth as much as before at the
  * price P: it is the bounds that move, in proportion to p.
  *
- * In these units equities and notionals are linear in p, as the mover promises.
+ * In these units equities and notionals are linear in p, as the mover promises.  Limit prices are in
+ * the asset that the contract settles in, as marks are.
+ *
+ * The bounds of a doubtful price move with it, to low * p / P and high * p / P.  Where the asset is counted
+ * by its moving price they stay.  Else USD is counted in units P times as small once more,
+ * which multiplies all prices, and bounds in USD, by P.
  */
 typedef struct AssetMover
 {
 	Mover		mover;			/* first */
 	int			asset;
 	bool		inverse;		/* is the asset counted by its moving price? */
+	bool		doubtful;		/* is USD counted in units P times as small once more? */
 
 	/* by line of the account's valuation: what they are in the market of the present prices */
 	const Market *market;
@@ -76,13 +83,31 @@ scale_bounds(const Schedule **schedule, const Decimal *factor)
 		*schedule = schedule_scale_bounds(*schedule, factor);
 }
 
+/* What amounts in USD are multiplied by. */
+static Decimal
+units_of_usd(const AssetMover *self)
+{
+	Decimal		units = self->mover.present;
+
+	if (self->doubtful)
+		dec_mul(&units, &units, &self->mover.present);
+	return units;
+}
+
 static void
 add_asset(const AssetMover *self, MarketTerms *terms, int number, const Decimal *price)
 {
 	AssetTerms *asset = market_terms_read_asset(terms, self->market, number);
 	const Decimal *units = units_of(self, number, price);
+	Decimal		usd = units_of_usd(self);
 
-	scale_bounds(&asset->tiers, asset->tier_unit == TIERS_IN_VALUE ? &self->mover.present : units);
+	if (self->doubtful && asset->priced)
+	{
+		asset->quote = quote_times(self->market, number, &self->mover.present);
+		asset_terms_price(asset);
+	}
+	asset->initial_tiers = NULL;	/* not wanted */
+	scale_bounds(&asset->tiers, asset->tier_unit == TIERS_IN_VALUE ? &usd : units);
 	scale_bounds(&asset->liability_maintenance, units);
 }
 
@@ -92,13 +117,16 @@ add_contract(const AssetMover *self, MarketTerms *terms, int line, const Decimal
 	ContractTerms *contract = market_terms_read_contract(terms, self->market, self->contracts[line]);
 	const Decimal *units = units_of(self, contract_of_line(self, line)->settle_index, price);
 
-	scale_bounds(&contract->maintenance, units);
-	scale_bounds(&contract->requirement, units);
-	contract->initial = NULL;	/* not wanted */
+	if ((self->market->orders_reduce_equity & REDUCE_MARGIN) == 0)
+		contract->initial = NULL;	/* not wanted */
+	if (contract->tier_unit == TIERS_IN_NOTIONAL)
+	{
+		scale_bounds(&contract->maintenance, units);
+		scale_bounds(&contract->requirement, units);
+		scale_bounds(&contract->initial, units);
+	}
 	dec_mul(&contract->mark, &contract->mark, self->follows[line] ? price : &self->mover.present);
-	dec_normalize(&contract->mark);
-	dec_mul(&contract->unit_notional, &contract->size, &contract->mark);
-	dec_normalize(&contract->unit_notional);
+	contract_terms_mark(contract);
 }
 
 /* What the account needs, all but the price of the asset itself. */
@@ -118,6 +146,26 @@ build_market(const AssetMover *self, const Decimal *price)
 
 /* ---------- the portfolio in our units ---------- */
 
+/* Those that were read may be somebody else's. */
+static Orders *
+scaled_orders(const Orders *orders, const Decimal *units)
+{
+	Orders	   *scaled = orders_create(CurrentMemoryContext);
+
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		for (int k = 0; k < orders->sides[i].count; k++)
+		{
+			OrderLevel	level = orders->sides[i].levels[k];
+
+			CHECK_FOR_INTERRUPTS();
+			dec_mul(&level.price, &level.price, units);
+			orders_append(&scaled->sides[i], &level, CurrentMemoryContext);
+		}
+	}
+	return scaled;
+}
+
 static void
 scale_position(const AssetMover *self, int line, const Decimal *price)
 {
@@ -132,6 +180,8 @@ scale_position(const AssetMover *self, int line, const Decimal *price)
 		dec_mul(&side.cost, &side.cost, units);
 		bound_set_side(account->bound, position, i, &side);
 	}
+	if (position->position.orders != NULL)
+		position->position.orders = scaled_orders(position->position.orders, units);
 }
 
 /* Reads the portfolio anew, for the market of our own at a price. */
@@ -166,8 +216,12 @@ set_prices(AssetMover *self, const Decimal *price)
 
 	for (int i = 0; i < v->nassets; i++)
 	{
-		if (self->assets[i] == self->asset)
-			self->moved = market_set_price(self->moved, v->assets[i].asset, price);
+		AssetQuote	quote;
+
+		if (self->assets[i] != self->asset)
+			continue;
+		quote = self->doubtful ? quote_times(self->market, self->asset, price) : plain_quote(price);
+		self->moved = market_set_quote(self->moved, v->assets[i].asset, &quote);
 	}
 	for (int i = 0; i < v->npositions; i++)
 	{
@@ -253,6 +307,7 @@ note_lines(AssetMover *self)
 		if (v->positions[i].terms->settle_index == self->asset)
 			self->follows[i] &= self->inverse;
 	}
+	self->doubtful = market_assets(self->market)[self->asset].doubtful && !self->inverse;
 	return reached;
 }
 

@@ -12,7 +12,7 @@
  * The index of the base is P * mark' / mark, which no decimal may hold.  But
  * USD can be counted in another unit: with all prices, and the bounds in USD,
  * multiplied by the present mark, that of the base is P * mark', and all
- * verdicts are the same.
+ * verdicts are the same.  The bounds of a doubtful price are multiplied like the price.
  */
 typedef struct MarkMover
 {
@@ -20,7 +20,8 @@ typedef struct MarkMover
 	Market	   *market;			/* our own, once open */
 	int			contract;
 	int			base;			/* asset whose index moves along, or -1 */
-	Decimal		base_price;
+	const Market *present_market;	/* and where its present price is */
+	int			present_base;
 } MarkMover;
 
 static void
@@ -32,10 +33,9 @@ value_at_mark(Mover *mover, const Decimal *mark)
 	account_market_changed(mover->account, self->market);
 	if (self->base >= 0)
 	{
-		Decimal		price;
+		AssetQuote	quote = quote_times(self->present_market, self->present_base, mark);
 
-		dec_mul(&price, &self->base_price, mark);
-		self->market = market_set_price(self->market, self->base, &price);
+		self->market = market_set_quote(self->market, self->base, &quote);
 		account_market_changed(mover->account, self->market);
 	}
 	account_value(mover->account);
@@ -71,7 +71,8 @@ open_mark(Mover *mover)
 	if (self->base >= 0)
 	{
 		symbol = market_symbol(market, &market_assets(market)[self->base].name);
-		self->base_price = account_number(account, &market_assets(market)[self->base].price);
+		self->present_market = market;
+		self->present_base = self->base;
 		self->base = market_find_asset(self->market, &symbol);
 	}
 	account_market_changed(account, self->market);

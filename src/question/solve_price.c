@@ -10,32 +10,35 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "question/solve_bends.h"
 #include "question/solve_price.h"
 
 static const Decimal one = DEC_ONE;
 
 /*
  * Everything that a schedule applies to is linear in the price, in the units of
- * the mover, and so is what comes of it between bounds: the equity of an asset
- * (its sign counts as a bound), the notionals, the value of what is held.  So
- * equity and maintenance are linear in the price between the prices at which
- * some amount meets a bound.  There
+ * the mover, and so is what comes of it between bends (solve_bends.h): the equity of an asset
+ * (its sign counts as a bound), the notionals, the value of what is held, what orders take.  So
+ * equity, judged equity and maintenance are linear in the price between the prices at which
+ * something bends.  There
  *
- * - equity <= 0, and maintenance >= t * equity, hold on one side of a point;
+ * - equity <= 0, and maintenance >= t * judged equity, hold on one side of a point;
  * - maintenance, never negative, is 0 everywhere or nowhere.  If nowhere, equity
- *   < 0 implies maintenance >= t * equity: undercollateralized is the latter;
+ *   < 0 implies maintenance >= t * judged equity, which is no larger: undercollateralized is the latter;
  *   if everywhere, it is equity < 0.
  *
  * Steps are whole ticks away from the present price.  A cut is the last tick not
- * above a price where something meets a bound: steps between cuts lie
+ * above a price where something bends: steps between cuts lie
  * strictly between two such prices, as Search wants it.
  *
  * Without schedules that jump, equity is concave in the price: ratios never
- * rise and a debt weighs at least as much as the first tier counts; and
- * maintenance is convex, as rates never fall.  Where bounds are in proportion
+ * rise and a debt weighs at least as much as the first tier counts, at no lower price; and
+ * maintenance is convex, as rates never fall, of a leg with its orders filled, too, which
+ * is convex itself, and so is the larger of two such.  Where bounds are in proportion
  * to the price, p * R(E / p) with E linear in p is concave as R is, and p * T(N / p) convex.
  * Then the prices at which the account is not undercollateralized, or not bankrupt,
  * are an interval, the present one is in it, and on the way out hits do not end.
+ * Where orders take something of equity they need not be (orders_fold()).
  */
 typedef struct PriceSearch
 {
@@ -45,6 +48,7 @@ typedef struct PriceSearch
 	Decimal		start;			/* in ticks, of step 0 */
 	bool		up;
 	bool		(*verdict) (const Account *account, Decimal *score);
+	BendRounds	bends;
 } PriceSearch;
 
 /* The price at a step. */
@@ -69,97 +73,16 @@ ask_price(Search *search, const Decimal *n, Decimal *score)
 	return self->verdict(self->mover->account, score);
 }
 
-/* An amount to which a schedule applies; without schedule, of which the sign decides. */
-typedef struct Measure
-{
-	const Schedule *schedule;
-	Decimal		amount;
-	Decimal		last;			/* bound of the schedule */
-} Measure;
-
-static inline void
-put_measure(Measure **to, const Schedule *schedule, const Decimal *amount)
-{
-	(*to)->schedule = schedule;
-	(*to)->amount = (*to)->last = DEC_ZERO;
-	dec_copy_into(&(*to)->amount, amount, CurrentMemoryContext);
-	if (schedule != NULL)
-	{
-		Decimal		buffer;
-
-		dec_copy_into(&(*to)->last, dec_flat(&schedule->tiers[schedule->count - 1].bound, schedule, &buffer),
-					  CurrentMemoryContext);
-	}
-	(*to)++;
-}
-
-#define ASSET_MEASURES 3
-#define POSITION_MEASURES 2
-
-/* The amounts of the last valuation, always in the same order. */
-static Measure *
-list_measures(const Account *account, int *count)
-{
-	const Valuation *v = &account->v;
-	const Market *market = account->market;
-	Measure    *measures = palloc((v->nassets * ASSET_MEASURES + v->npositions * POSITION_MEASURES) * sizeof(Measure));
-	Measure    *to = measures;
-
-	for (int i = 0; i < v->nassets; i++)
-	{
-		const AssetLine *line = &v->assets[i];
-		Decimal		debt;
-		Decimal		tiered;
-
-		if (line->terms == NULL)
-			continue;
-		tiered_amount(&tiered, line, market);
-		dec_neg(&debt, &line->equity);
-		put_measure(&to, NULL, &line->equity);
-		put_measure(&to, market_schedule(market, line->terms->tiers),
-					&tiered);
-		put_measure(&to, market_schedule(market, line->terms->liability_maintenance), &debt);
-	}
-	for (int i = 0; i < v->npositions; i++)
-	{
-		const PositionLine *line = &v->positions[i];
-		const Schedule *schedule = market_schedule(market, line->terms->requirement);
-		Decimal		net;
-
-		if (line->terms->netting == NETTING_NET)
-		{
-			dec_sub(&net, &line->notional[SIDE_LONG], &line->notional[SIDE_SHORT]);
-			dec_abs(&net, &net);
-			put_measure(&to, schedule, &net);
-		}
-		else
-		{
-			put_measure(&to, schedule, &line->notional[SIDE_LONG]);
-			put_measure(&to, schedule, &line->notional[SIDE_SHORT]);
-		}
-	}
-	*count = to - measures;
-	return measures;
-}
-
-/* Ticks of prices, a growing list. */
-typedef struct TickList
-{
-	int			count;
-	int			capacity;
-	Decimal    *ticks;
-} TickList;
-
+/* What bends between the cuts of a round, at a step. */
 static void
-add_tick(TickList *list, const Decimal *tick)
+differ_at_price(Search *search, int round, const Decimal *n, DecimalList *differences)
 {
-	if (list->count == list->capacity)
-	{
-		list->capacity = Max(32, 2 * list->capacity);
-		list->ticks = list->ticks == NULL ? palloc(list->capacity * sizeof(Decimal)) :
-			repalloc(list->ticks, list->capacity * sizeof(Decimal));
-	}
-	list->ticks[list->count++] = *tick;
+	PriceSearch *self = (PriceSearch *) search;
+	Decimal		price;
+
+	price_at(self, n, &price);
+	self->mover->value_at(self->mover, &price);
+	self->bends.list[round] (self->mover->account, differences);
 }
 
 /*
@@ -168,23 +91,19 @@ add_tick(TickList *list, const Decimal *tick)
  * at p * (2 * near - far) / (near - far).
  */
 static void
-add_bounds(TickList *list, const PriceSearch *search, const Measure *here, const Measure *there, bool grows)
+add_bounds(DecimalList *list, const PriceSearch *search, const Measure *here, const Measure *there, bool grows)
 {
 	const Decimal half = {{5}, 0, 1};
-	const Schedule *schedule = there->schedule;
-	int			nbounds = schedule == NULL ? 1 : schedule->count;
+	int			nbounds = measure_bounds(there);
 
 	for (int i = 0; i < nbounds; i++)
 	{
-		Decimal		bound = DEC_ZERO;
-		Decimal		buffer;
+		Decimal		bound = measure_bound(there, i);
 		Decimal		near;
 		Decimal		far;
 		Decimal		tick;
 
 		CHECK_FOR_INTERRUPTS();
-		if (schedule != NULL)
-			bound = *dec_flat(&schedule->tiers[i].bound, schedule, &buffer);
 		dec_sub(&far, &there->amount, &bound);
 		if (grows)
 			dec_mul(&bound, &bound, &half);
@@ -202,16 +121,16 @@ add_bounds(TickList *list, const PriceSearch *search, const Measure *here, const
 		dec_mul(&far, &far, &search->tick);
 		dec_div_floor(&tick, &tick, &far);
 		if (dec_sign(&tick) > 0)
-			add_tick(list, &tick);
+			decimal_list_add(list, &tick);
 	}
 }
 
 /* All of them.  Sets "jumps" where a schedule can jump there. */
-static TickList
+static DecimalList
 list_bounds(PriceSearch *search, bool *jumps)
 {
 	Mover	   *mover = search->mover;
-	TickList	list = {0};
+	DecimalList list = {0};
 	Decimal		twice;
 	Measure    *here;
 	Measure    *there;
@@ -223,61 +142,47 @@ list_bounds(PriceSearch *search, bool *jumps)
 	mover->value_at(mover, &twice);
 	there = list_measures(mover->account, &count);
 
-	*jumps = false;
+	*jumps = orders_jump(mover->account);
 	for (int i = 0; i < count; i++)
 	{
-		const Schedule *schedule = there[i].schedule;
 		bool		grows = dec_cmp(&here[i].last, &there[i].last) != 0;
 
 		if (!grows && dec_cmp(&here[i].amount, &there[i].amount) == 0)
 			continue;
-		*jumps |= schedule != NULL && schedule->method == TIER_WHOLE && schedule->count > 1;
+		*jumps |= measure_jumps(&there[i]);
 		add_bounds(&list, search, &here[i], &there[i], grows);
 	}
 	return list;
 }
 
-static int
-compare_decimals(const void *a, const void *b)
-{
-	return dec_cmp(a, b);
-}
-
 /* The cuts of one direction, from the ticks of both. */
-static void
-set_cuts(PriceSearch *search, const TickList *bounds)
+static DecimalList
+cuts_from(const PriceSearch *search, const DecimalList *bounds)
 {
-	Search	   *s = &search->search;
-	int			kept = 0;
+	DecimalList cuts = {0};
 
-	s->cuts = palloc(Max(bounds->count, 1) * sizeof(Decimal));
-	s->ncuts = 0;
 	for (int i = 0; i < bounds->count; i++)
 	{
 		Decimal		n;
 
 		if (search->up)
-			dec_sub(&n, &bounds->ticks[i], &search->start);
+			dec_sub(&n, &bounds->numbers[i], &search->start);
 		else
-			dec_sub(&n, &search->start, &bounds->ticks[i]);
+			dec_sub(&n, &search->start, &bounds->numbers[i]);
 		if (dec_sign(&n) >= 0)
-			s->cuts[s->ncuts++] = n;
+			decimal_list_add(&cuts, &n);
 	}
-	qsort(s->cuts, s->ncuts, sizeof(Decimal), compare_decimals);
-	for (int i = 0; i < s->ncuts; i++)
-	{
-		if (kept == 0 || dec_cmp(&s->cuts[kept - 1], &s->cuts[i]) != 0)
-			s->cuts[kept++] = s->cuts[i];
-	}
-	s->ncuts = kept;
+	decimal_list_sort(&cuts);
+	return cuts;
 }
 
 /* The nearest hit below or above a price that is none. */
 static bool
-nearest_price(PriceSearch *search, const TickList *bounds, bool up, Decimal *result)
+nearest_price(PriceSearch *search, const DecimalList *bounds, bool up, Decimal *result)
 {
 	Search	   *s = &search->search;
 	const Decimal *present = &search->mover->present;
+	DecimalList cuts;
 	Decimal		n;
 
 	search->up = s->open = up;
@@ -297,7 +202,9 @@ nearest_price(PriceSearch *search, const TickList *bounds, bool up, Decimal *res
 		if (dec_sign(&s->last) < 0)
 			return false;
 	}
-	set_cuts(search, bounds);
+	cuts = cuts_from(search, bounds);
+	s->cuts = cuts.numbers;
+	s->ncuts = cuts.count;
 	if (!search_first(s, &n))
 		return false;
 	price_at(search, &n, result);
@@ -353,9 +260,9 @@ find_range(FunctionCallInfo fcinfo, bool (*verdict) (const Account *, Decimal *)
 {
 	const Market *market = market_of_call(fcinfo, ARG_MARKET);
 	int			target = target_argument(fcinfo, market);
-	PriceSearch search = {.search.ask = ask_price, .verdict = verdict};
+	PriceSearch search = {.search.ask = ask_price, .search.differ = differ_at_price, .verdict = verdict};
 	Account    *account;
-	TickList	bounds;
+	DecimalList bounds;
 	Decimal		score;
 	bool		jumps;
 
@@ -378,7 +285,13 @@ find_range(FunctionCallInfo fcinfo, bool (*verdict) (const Account *, Decimal *)
 
 	search.mover->open(search.mover);
 	bounds = list_bounds(&search, &jumps);
-	search.search.monotone = verdict == is_bankrupt || !jumps;
+	search.search.monotone = true;
+	if (verdict == is_undercollateralized)
+	{
+		search.search.monotone = !jumps && !orders_fold(account);
+		search.bends = bend_rounds(account);
+		search.search.rounds = search.bends.count;
+	}
 	for (int i = 0; i < 2; i++)
 		range->found[i] = nearest_price(&search, &bounds, i == 1, &range->bounds[i]);
 	return true;

@@ -5,8 +5,9 @@
  * The search knows of a price only what it does to an account, and two things that
  * make its answers exact.  In the units that a mover values in
  *
- * - every amount to which a schedule applies is linear in the price, and
- * - so is every bound of its schedule: it stays, or is in proportion to the price.
+ * - every amount to which a schedule applies is linear in the price, as far as it is not
+ *   one of orders, and so are marks, and
+ * - so is every bound of its schedule, and every limit price: it stays, or is in proportion to the price.
  *
  * What units those are is the mover's choice.  Verdicts are the same in all.
  */

@@ -114,17 +114,26 @@ leg_maintenance(Decimal *r, const MarketContract *contract, const Market *market
 	add_fee(r, &contract->closing_fee, market, &leg->notional);
 }
 
+/* I(N) */
+static inline void
+leg_rate(Decimal *r, const MarketContract *contract, const Market *market, const Leg *leg)
+{
+	if (contract->initial == 0)
+		*r = DEC_ZERO;
+	else if (contract->tier_unit == TIERS_IN_NOTIONAL)
+		schedule_apply(r, market_schedule(market, contract->initial), &leg->notional);
+	else
+		apply_by_contracts(r, contract, market, contract->initial, &leg->contracts);
+}
+
 /* max(req(N), I(N) + g * N, A + g * N), and which of them it is (SPEC 3.7) */
 static InitialReason
 leg_initial(Decimal *r, const MarketContract *contract, const Market *market, const Leg *leg, const Decimal *required)
 {
 	InitialReason reason = INITIAL_BY_RATE;
-	Decimal		opened = DEC_ZERO;
+	Decimal		opened;
 
-	if (contract->initial != 0 && contract->tier_unit == TIERS_IN_NOTIONAL)
-		schedule_apply(&opened, market_schedule(market, contract->initial), &leg->notional);
-	else if (contract->initial != 0)
-		apply_by_contracts(&opened, contract, market, contract->initial, &leg->contracts);
+	leg_rate(&opened, contract, market, leg);
 	if (!dec_is_zero(&leg->leverage) && raise_to(&opened, &leg->leverage))
 		reason = INITIAL_BY_LEVERAGE;
 	add_fee(&opened, &contract->opening_fee, market, &leg->notional);
@@ -261,4 +270,19 @@ position_legs(LegRequirement legs[2], const PositionLine *line, const Market *ma
 	}
 	if (contract->netting == NETTING_LARGER || (with_orders && contract->netting == NETTING_NET))
 		leave_smaller(legs, larger);
+}
+
+/* The amounts of which what a leg requires to open is the largest, by InitialReason. */
+void
+opening_amounts(Decimal amounts[INITIAL_REASONS], const LegRequirement *leg, const MarketContract *contract, const Market *market)
+{
+	amounts[INITIAL_BY_MAINTENANCE] = leg->maintenance;
+	amounts[INITIAL_BY_RATE] = amounts[INITIAL_BY_LEVERAGE] = DEC_ZERO;
+	if (!leg->leg.present)
+		return;
+	leg_rate(&amounts[INITIAL_BY_RATE], contract, market, &leg->leg);
+	amounts[INITIAL_BY_LEVERAGE] = leg->leg.leverage;
+	add_fee(&amounts[INITIAL_BY_RATE], &contract->opening_fee, market, &leg->leg.notional);
+	add_fee(&amounts[INITIAL_BY_LEVERAGE], &contract->opening_fee, market, &leg->leg.notional);
+	Assert(dec_cmp(&amounts[leg->reason], &leg->initial) == 0);
 }

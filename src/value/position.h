@@ -49,6 +49,8 @@ typedef enum InitialReason
 	INITIAL_BY_LEVERAGE
 } InitialReason;
 
+#define INITIAL_REASONS 3
+
 /* What one leg requires. */
 typedef struct LegRequirement
 {
@@ -88,6 +90,7 @@ larger_side(const PositionSide *sides)
 
 extern void require_position(PositionLine *line, const Market *market, bool margins);
 extern void position_legs(LegRequirement legs[2], const PositionLine *line, const Market *market, bool with_orders);
+extern void opening_amounts(Decimal amounts[INITIAL_REASONS], const LegRequirement *leg, const MarketContract *contract, const Market *market);
 
 /* Of order.c: the legs once all orders of the worse side have filled, and what that loses. */
 extern void ordered_legs(Leg legs[2], const Leg held[2], const PositionLine *line, const Market *market);

@@ -1,0 +1,42 @@
+/*
+ * solve_bends.h
+ *		Where what decides about an account bends while a price moves.
+ *
+ * Between bends all of it is linear in the price, in the units of solve_price.h.
+ * Where most of them are is told from amounts that are linear in all of the price:
+ * measures.  The others follow from amounts that are linear only between
+ * those, or only between those again: they are found in rounds.
+ */
+#ifndef MARGIN_SOLVE_BENDS_H
+#define MARGIN_SOLVE_BENDS_H
+
+#include "question/solve.h"
+
+/* An amount that is linear in the price, and where it bends what comes of it. */
+typedef struct Measure
+{
+	const Schedule *schedule;	/* at its bounds; */
+	const OrderList *orders;	/* or at these limit prices; of neither at 0 */
+	Decimal		amount;
+	Decimal		last;			/* of the bounds, or prices */
+} Measure;
+
+extern Measure *list_measures(const Account *account, int *count);
+extern int	measure_bounds(const Measure *measure);
+extern Decimal measure_bound(const Measure *measure, int number);
+extern bool measure_jumps(const Measure *measure);
+
+/* Rounds of an account, and the differences that are 0 where something bends, as Search wants them. */
+#define MAX_BEND_ROUNDS 3
+
+typedef struct BendRounds
+{
+	int			count;
+	void		(*list[MAX_BEND_ROUNDS]) (const Account *account, DecimalList *differences);
+} BendRounds;
+
+extern BendRounds bend_rounds(const Account *account);
+extern bool orders_jump(const Account *account);
+extern bool orders_fold(const Account *account);
+
+#endif							/* MARGIN_SOLVE_BENDS_H */
