@@ -180,37 +180,43 @@ explain_net_value(const Explanation *explanation, const AssetLine *line)
 	}
 }
 
+/* What is owned, at the ratios of a schedule. */
 static void
-explain_collateral(const Explanation *explanation, const AssetLine *line)
+put_ratios(const Explanation *explanation, Row row, const AssetLine *line, uint32 schedule)
 {
 	const Market *market = explanation->market;
-	const MarketAsset *terms = line->terms;
-	Row			row = asset_row(line, "collateral_value");
 	Decimal		price_buffer;
 	Decimal		tiered;
 
+	tiered_amount(&tiered, line, market);
+	if (line->terms->tier_unit == TIERS_IN_VALUE)
+		row.unit = usd();
+	else if (line->terms->priced)
+		row.price = dec_flat(&line->terms->low, market, &price_buffer);
+	put_slices(explanation, row, market_schedule(market, schedule), &tiered);
+}
+
+static void
+explain_collateral(const Explanation *explanation, const AssetLine *line)
+{
+	const MarketAsset *terms = line->terms;
+	Row			row = asset_row(line, "collateral_value");
+	Decimal		price_buffer;
+
 	if (dec_sign(&line->equity) < 0)
 		return;
-	if (terms->priced)
-		row.price = dec_flat(&terms->low, market, &price_buffer);
-	if (terms->tiers == 0)
+	if (terms->tiers != 0)
 	{
-		row.item = "not collateral";
-		row.amount = &line->equity;
-		row.rate = &zero;
-		put_row(explanation, &row);
+		row.item = "collateral ratio";
+		put_ratios(explanation, row, line, terms->tiers);
 		return;
 	}
-	row.item = "collateral ratio";
-	if (terms->tier_unit == TIERS_IN_VALUE)
-	{
-		row.unit = usd();
-		row.price = NULL;
-		tiered_amount(&tiered, line, market);
-		put_slices(explanation, row, market_schedule(market, terms->tiers), &tiered);
-	}
-	else
-		put_slices(explanation, row, market_schedule(market, terms->tiers), &line->equity);
+	if (terms->priced)
+		row.price = dec_flat(&terms->low, explanation->market, &price_buffer);
+	row.item = "not collateral";
+	row.amount = &line->equity;
+	row.rate = &zero;
+	put_row(explanation, &row);
 }
 
 static void
@@ -232,9 +238,65 @@ explain_debt(const Explanation *explanation, const AssetLine *line)
 	put_row(explanation, &row);
 }
 
-/* What a debt adds to maintenance and initial margin alike. */
+/* An amount in USD that other fields have taken apart. */
 static void
-explain_debt_margin(const Explanation *explanation, const AssetLine *line, const char *field)
+put_usd(const Explanation *explanation, Row row, const char *item, const Decimal *amount)
+{
+	if (dec_is_zero(amount))
+		return;
+	row.unit = usd();
+	row.item = item;
+	row.amount = amount;
+	put_row(explanation, &row);
+}
+
+/* What a debt takes of initial equity. */
+static void
+put_initial_debt(const Explanation *explanation, Row row, const AssetLine *line)
+{
+	const Market *market = explanation->market;
+	Decimal		weight_buffer;
+	Decimal		price_buffer;
+
+	row.item = "debt";
+	row.amount = &line->equity;
+	row.weight = dec_flat(&line->terms->initial_liability_weight, market, &weight_buffer);
+	row.price = dec_flat(&line->terms->high, market, &price_buffer);
+	put_row(explanation, &row);
+}
+
+/* Taken apart only where the initial measure has ratios of its own. */
+static void
+explain_initial_equity(const Explanation *explanation, const AssetLine *line)
+{
+	Row			row = asset_row(line, "initial_equity");
+
+	if (dec_sign(&line->equity) < 0)
+		put_initial_debt(explanation, row, line);
+	else if (line->terms->initial_tiers == 0)
+		put_usd(explanation, row, "as collateral", &line->collateral_value);
+	else
+	{
+		row.item = "initial ratio";
+		put_ratios(explanation, row, line, line->terms->initial_tiers);
+	}
+}
+
+/* What there is before orders take their part of it. */
+static void
+explain_judged_asset(const Explanation *explanation, const AssetLine *line)
+{
+	Row			row = asset_row(line, "judged_equity");
+	Decimal		owed;
+
+	dec_neg(&owed, &line->liability);
+	put_usd(explanation, row, "as collateral", &line->collateral_value);
+	put_usd(explanation, row, "as liability", &owed);
+}
+
+/* What a debt adds to maintenance and initial margin alike; of the rule "larger" it may be outweighed. */
+static void
+explain_debt_margin(const Explanation *explanation, const AssetLine *line, const char *field, bool counts)
 {
 	const Market *market = explanation->market;
 	Row			row = asset_row(line, field);
@@ -244,9 +306,17 @@ explain_debt_margin(const Explanation *explanation, const AssetLine *line, const
 	if (dec_sign(&line->equity) >= 0 || line->terms->liability_maintenance == 0)
 		return;
 	dec_neg(&debt, &line->equity);
-	row.item = "debt";
 	row.price = dec_flat(&line->terms->high, market, &price_buffer);
-	put_slices(explanation, row, market_schedule(market, line->terms->liability_maintenance), &debt);
+	if (counts)
+	{
+		row.item = "debt";
+		put_slices(explanation, row, market_schedule(market, line->terms->liability_maintenance), &debt);
+		return;
+	}
+	row.item = "outweighed";
+	row.amount = &debt;
+	row.rate = &zero;
+	put_row(explanation, &row);
 }
 
 /* ---------- positions ---------- */
@@ -281,72 +351,230 @@ explain_profit(const Explanation *explanation, const PositionLine *line)
 	}
 }
 
-/* T(N) + f * N */
+/* What a contract requires is in its settlement asset. */
+static Row
+requirement_row(const Explanation *explanation, const PositionLine *line, int side, const char *field,
+				Decimal *weight_buffer, Decimal *price_buffer)
+{
+	Row			row = position_row(explanation, line, side, field);
+
+	row.weight = dec_flat(&line->settle->requirement_weight, explanation->market, weight_buffer);
+	row.price = dec_flat(&line->settle->high, explanation->market, price_buffer);
+	return row;
+}
+
+/* T(N), or by contracts m * M * T(q): then the price is that of a contract. */
 static void
-put_maintenance(const Explanation *explanation, Row row, const MarketContract *contract, const Decimal *notional)
+put_tiers(const Explanation *explanation, Row row, const MarketContract *contract, uint32 schedule, const Leg *leg)
 {
 	const Market *market = explanation->market;
 	Decimal		buffer;
+	Decimal		price;
 
-	row.item = "maintenance rate";
-	put_slices(explanation, row, market_schedule(market, contract->maintenance), notional);
-	if (dec_is_zero(&contract->closing_fee))
+	if (contract->tier_unit == TIERS_IN_NOTIONAL)
+	{
+		put_slices(explanation, row, market_schedule(market, schedule), &leg->notional);
 		return;
-	row.item = "closing fee";
-	row.amount = notional;
-	row.rate = dec_flat(&contract->closing_fee, market, &buffer);
+	}
+	dec_mul(&price, row.price, dec_flat(&contract->unit_notional, market, &buffer));
+	row.price = &price;
+	row.unit = symbol_make("contracts", 9);
+	put_slices(explanation, row, market_schedule(market, schedule), &leg->contracts);
+}
+
+static void
+put_fee(const Explanation *explanation, Row row, const char *item, const Decimal *fee, const Leg *leg)
+{
+	Decimal		buffer;
+
+	if (dec_is_zero(fee))
+		return;
+	row.item = item;
+	row.amount = &leg->notional;
+	row.rate = dec_flat(fee, explanation->market, &buffer);
 	put_row(explanation, &row);
 }
 
+/* T(N) + f * N */
+static void
+put_maintenance(const Explanation *explanation, Row row, const MarketContract *contract, const Leg *leg)
+{
+	row.item = "maintenance rate";
+	put_tiers(explanation, row, contract, contract->maintenance, leg);
+	put_fee(explanation, row, "closing fee", &contract->closing_fee, leg);
+}
+
+/* Whichever of the three is the largest. */
 static void
 put_initial(const Explanation *explanation, Row row, const MarketContract *contract, const LegRequirement *leg)
 {
 	switch (leg->reason)
 	{
 		case INITIAL_BY_MAINTENANCE:
-			put_maintenance(explanation, row, contract, &leg->leg.notional);
-			break;
+			put_maintenance(explanation, row, contract, &leg->leg);
+			return;
 		case INITIAL_BY_RATE:
 			row.item = "initial rate";
-			put_slices(explanation, row, market_schedule(explanation->market, contract->initial), &leg->leg.notional);
+			if (contract->initial != 0)
+				put_tiers(explanation, row, contract, contract->initial, &leg->leg);
 			break;
 		case INITIAL_BY_LEVERAGE:
 			row.item = "leverage";
-			row.amount = &leg->initial;
+			row.amount = &leg->leg.leverage;
 			put_row(explanation, &row);
 			break;
 	}
+	put_fee(explanation, row, "opening fee", &contract->opening_fee, &leg->leg);
 }
 
+/* A leg of which nothing counts, and why. */
 static void
-explain_requirement(const Explanation *explanation, const PositionLine *line, bool initial)
+put_uncounted(const Explanation *explanation, Row row, const char *item, const PositionLine *line, const LegRequirement *leg)
 {
-	const Market *market = explanation->market;
+	row.item = item;
+	row.amount = leg->leg.present ? &leg->leg.notional : &line->notional[row.side];
+	row.rate = &zero;
+	put_row(explanation, &row);
+}
+
+/* With orders where these require it; "counts": the liability rule takes what positions require. */
+static void
+explain_requirement(const Explanation *explanation, const PositionLine *line, bool initial, bool counts)
+{
 	LegRequirement legs[2];
 	Decimal		weight_buffer;
 	Decimal		price_buffer;
 
-	position_legs(legs, line, market, false);
+	position_legs(legs, line, explanation->market, initial || line->terms->order_maintenance);
 	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
 	{
-		Row			row = position_row(explanation, line, i, initial ? "initial_margin" : "maintenance_margin");
+		const LegRequirement *leg = &legs[i];
+		Row			row = requirement_row(explanation, line, i, initial ? "initial_margin" : "maintenance_margin",
+										  &weight_buffer, &price_buffer);
 
-		if (dec_is_zero(&line->position.sides[i].quantity))
+		if (!leg->leg.present && dec_is_zero(&line->position.sides[i].quantity))
 			continue;
-		row.weight = dec_flat(&line->settle->requirement_weight, market, &weight_buffer);
-		row.price = dec_flat(&line->settle->high, market, &price_buffer);
-		if (initial ? !legs[i].opens : !legs[i].maintains)
+		if (initial ? !leg->opens : !leg->maintains)
+			put_uncounted(explanation, row, "netted out", line, leg);
+		else if (!counts)
+			put_uncounted(explanation, row, "outweighed", line, leg);
+		else if (initial)
+			put_initial(explanation, row, line->terms, leg);
+		else
+			put_maintenance(explanation, row, line->terms, &leg->leg);
+	}
+}
+
+/* ---------- orders ---------- */
+
+/* What the legs require once the orders of a side have filled, less what they require as they are. */
+static void
+explain_order_margin(const Explanation *explanation, const PositionLine *line)
+{
+	LegRequirement held[2];
+	LegRequirement ordered[2];
+	Decimal		weight_buffer;
+	Decimal		price_buffer;
+
+	if (line->position.orders == NULL)
+		return;
+	position_legs(held, line, explanation->market, false);
+	position_legs(ordered, line, explanation->market, true);
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		Row			row = requirement_row(explanation, line, i, "order_margin", &weight_buffer, &price_buffer);
+		Decimal		less;
+
+		/* by itself a leg without orders is what it was */
+		if (line->terms->netting == NETTING_LEG && line->position.orders->sides[i].count == 0)
+			continue;
+		if (ordered[i].leg.present && !ordered[i].opens)
+			put_uncounted(explanation, row, "netted out", line, &ordered[i]);
+		else if (ordered[i].leg.present)
 		{
-			row.item = "netted out";
-			row.amount = &line->notional[i];
-			row.rate = &zero;
+			row.item = "with orders";
+			row.amount = &ordered[i].initial;
 			put_row(explanation, &row);
 		}
-		else if (initial)
-			put_initial(explanation, row, line->terms, &legs[i]);
-		else
-			put_maintenance(explanation, row, line->terms, &legs[i].leg.notional);
+		if (!held[i].leg.present || !held[i].opens)
+			continue;
+		dec_neg(&less, &held[i].initial);
+		row.item = "without orders";
+		row.amount = &less;
+		put_row(explanation, &row);
 	}
+}
+
+static void
+explain_order_loss(const Explanation *explanation, const PositionLine *line)
+{
+	const Market *market = explanation->market;
+	const Orders *orders = line->position.orders;
+
+	for (int i = SIDE_LONG; orders != NULL && i <= SIDE_SHORT; i++)
+	{
+		Row			row = position_row(explanation, line, i, "order_loss");
+		Decimal		buffer;
+		Decimal		lost = DEC_ZERO;
+
+		if (orders->sides[i].count == 0)
+			continue;
+		for (int k = 0; k < orders->sides[i].count; k++)
+		{
+			Decimal		loss;
+
+			order_loss(&loss, &orders->sides[i].levels[k], i, line->terms, market);
+			dec_add(&lost, &lost, &loss);
+		}
+		row.item = "order loss";
+		row.amount = &lost;
+		row.price = dec_flat(&line->settle->high, market, &buffer);
+		put_row(explanation, &row);
+	}
+}
+
+/* What the orders in a contract take of equity before it is judged. */
+static void
+explain_judged_contract(const Explanation *explanation, const PositionLine *line)
+{
+	int			reduction = explanation->market->orders_reduce_equity;
+	Decimal		weight_buffer;
+	Decimal		price_buffer;
+	Row			row = requirement_row(explanation, line, NO_SIDE, "judged_equity", &weight_buffer, &price_buffer);
+	Decimal		taken;
+
+	if (line->position.orders == NULL)
+		return;
+	row.amount = &taken;
+	if (reduction & REDUCE_MARGIN)
+	{
+		dec_neg(&taken, &line->order_margin);
+		row.item = "order margin";
+		put_row(explanation, &row);
+	}
+	if (reduction & REDUCE_LOSS)
+	{
+		dec_neg(&taken, &line->order_loss);
+		row.item = "order loss";
+		row.weight = NULL;
+		put_row(explanation, &row);
+	}
+}
+
+/* Only where orders take something of equity, which else is judged as it is. */
+static void
+explain_judged_equity(const Explanation *explanation, const Valuation *v)
+{
+	bool		ordered = false;
+
+	for (int i = 0; i < v->npositions; i++)
+		ordered |= v->positions[i].position.orders != NULL;
+	if (!ordered || explanation->market->orders_reduce_equity == REDUCE_NOTHING)
+		return;
+	for (int i = 0; i < v->nassets; i++)
+		explain_judged_asset(explanation, &v->assets[i]);
+	for (int i = 0; i < v->npositions; i++)
+		explain_judged_contract(explanation, &v->positions[i]);
 }
 
 /* ---------- what is missing ---------- */
@@ -366,6 +594,15 @@ explain_missing_asset(const Explanation *explanation, const AssetLine *line)
 	put_row(explanation, &row);
 }
 
+/* Contracts of a side, held and ordered. */
+static void
+affected_contracts(Decimal *r, const Position *position, PortfolioSide side)
+{
+	*r = position->sides[side].quantity;
+	for (int k = 0; position->orders != NULL && k < position->orders->sides[side].count; k++)
+		dec_add(r, r, &position->orders->sides[side].levels[k].quantity);
+}
+
 static void
 explain_missing_contract(const Explanation *explanation, const PositionLine *line)
 {
@@ -373,10 +610,13 @@ explain_missing_contract(const Explanation *explanation, const PositionLine *lin
 
 	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
 	{
+		Decimal		affected;
 		Row			row = {.field = "missing", .kind = "contract", .symbol = line->position.symbol, .side = i,
-			.unit = symbol_make("contracts", 9), .amount = &line->position.sides[i].quantity};
+			.unit = symbol_make("contracts", 9), .amount = &affected};
 
-		if (!line->missing || dec_is_zero(row.amount))
+		affected_contracts(&affected, &line->position, i);
+
+		if (!line->missing || dec_is_zero(&affected))
 			continue;
 		row.item = terms == NULL ? "unknown contract" : "no mark price";
 		if (terms == NULL || !terms->marked)
@@ -389,6 +629,20 @@ explain_missing_contract(const Explanation *explanation, const PositionLine *lin
 
 /* ---------- the whole ---------- */
 
+/* The rows of maintenance or initial margin; by the liability rule "larger" one of its two parts is outweighed. */
+static void
+explain_margin(const Explanation *explanation, const Valuation *v, bool initial)
+{
+	const Decimal *positions = initial ? &v->position_initial : &v->position_maintenance;
+	bool		larger = explanation->market->liability_rule == LIABILITY_LARGER;
+	bool		outweigh = dec_cmp(positions, &v->debt_maintenance) >= 0;
+
+	for (int i = 0; i < v->npositions; i++)
+		explain_requirement(explanation, &v->positions[i], initial, !larger || outweigh);
+	for (int i = 0; i < v->nassets; i++)
+		explain_debt_margin(explanation, &v->assets[i], initial ? "initial_margin" : "maintenance_margin", !larger || !outweigh);
+}
+
 /* Field by field, each in byte order of the symbols. */
 static void
 explain_valuation(const Explanation *explanation, const Valuation *v)
@@ -399,16 +653,17 @@ explain_valuation(const Explanation *explanation, const Valuation *v)
 		explain_collateral(explanation, &v->assets[i]);
 	for (int i = 0; i < v->nassets; i++)
 		explain_debt(explanation, &v->assets[i]);
+	for (int i = 0; i < v->nassets; i++)
+		explain_initial_equity(explanation, &v->assets[i]);
+	explain_judged_equity(explanation, v);
 	for (int i = 0; i < v->npositions; i++)
 		explain_profit(explanation, &v->positions[i]);
+	explain_margin(explanation, v, false);
+	explain_margin(explanation, v, true);
 	for (int i = 0; i < v->npositions; i++)
-		explain_requirement(explanation, &v->positions[i], false);
-	for (int i = 0; i < v->nassets; i++)
-		explain_debt_margin(explanation, &v->assets[i], "maintenance_margin");
+		explain_order_margin(explanation, &v->positions[i]);
 	for (int i = 0; i < v->npositions; i++)
-		explain_requirement(explanation, &v->positions[i], true);
-	for (int i = 0; i < v->nassets; i++)
-		explain_debt_margin(explanation, &v->assets[i], "initial_margin");
+		explain_order_loss(explanation, &v->positions[i]);
 }
 
 /* Of an unpriced account only what it lacks, since a partial sum could be mistaken for the valuation. */
