@@ -36,11 +36,18 @@ COMMENT ON FUNCTION margin.bankruptcy_price(margin.portfolio, margin.market, tex
 
 CREATE FUNCTION margin.max_withdrawal(
     portfolio margin.portfolio, market margin.market, asset text,
-    with_unrealized boolean DEFAULT true, step numeric DEFAULT 1e-8
+    with_unrealized boolean DEFAULT true, step numeric DEFAULT 1e-8, debt boolean DEFAULT false
 ) RETURNS numeric
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_max_withdrawal';
-COMMENT ON FUNCTION margin.max_withdrawal(margin.portfolio, margin.market, text, boolean, numeric) IS
-'the largest multiple of step > 0, in units of the asset, that can be withdrawn so that the account still passes, at most max(0, asset equity); without unrealized: as if no unrealized gain counted. 0 if it does not pass now; null if unpriced; an error for an unknown asset; null for null';
+COMMENT ON FUNCTION margin.max_withdrawal(margin.portfolio, margin.market, text, boolean, numeric, boolean) IS
+'the largest multiple of step > 0, in units of the asset, that can be withdrawn so that the account still passes, open orders standing, at most max(0, asset equity); with debt more than that, what an asset with a price may be owed beyond it. Without unrealized: as if no unrealized gain counted. 0 if it does not pass now; null if unpriced; an error for an unknown asset; null for null';
+
+CREATE FUNCTION margin.max_borrow(
+    portfolio margin.portfolio, market margin.market, asset text, step numeric DEFAULT 1e-8
+) RETURNS numeric
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_max_borrow';
+COMMENT ON FUNCTION margin.max_borrow(margin.portfolio, margin.market, text, numeric) IS
+'the largest multiple of step > 0, in units of the asset, by which the debt in it may grow so that the account still passes: what may be withdrawn beyond all that the account has of it, be it held or not. 0 if it does not pass without its own; null if unpriced or the asset has no price; an error for an unknown asset; null for null';
 
 CREATE FUNCTION margin.min_deposit(
     portfolio margin.portfolio, market margin.market, asset text, step numeric DEFAULT 1e-8
@@ -55,7 +62,15 @@ CREATE FUNCTION margin.max_order(
 ) RETURNS numeric
     LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_max_order';
 COMMENT ON FUNCTION margin.max_order(margin.portfolio, margin.market, text, margin.side, numeric, numeric, numeric) IS
-'the largest order, in contracts, after which the account passes: the opposite side is closed at price, then a multiple of step > 0 is opened at the worse of price and mark, at leverage (null: none). Null if there is no limit, if unpriced, and for null except leverage; an error for an unknown contract, price < 0';
+'the largest order, in contracts, executed at once, after which the account passes, open orders standing: the opposite side is closed at price, then a multiple of step > 0 is opened at the worse of price and mark, at leverage (null: none). Less than the opposite side, a multiple of step, where a larger part of the closing would leave an account that passes failing. Null if there is no limit, if unpriced, and for null except leverage; an error for an unknown contract, price < 0';
+
+CREATE FUNCTION margin.max_open_order(
+    portfolio margin.portfolio, market margin.market, contract text, side margin.order_side,
+    price numeric, leverage numeric DEFAULT NULL, step numeric DEFAULT 1e-8
+) RETURNS numeric
+    LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_max_open_order';
+COMMENT ON FUNCTION margin.max_open_order(margin.portfolio, margin.market, text, margin.order_side, numeric, numeric, numeric) IS
+'the largest open order, in contracts, a multiple of step > 0, that can be placed beside those that stand, at a limit price and leverage (null: none), so that the account passes with it, as with every smaller one. 0 if it does not pass now; null if there is no limit, if unpriced, and for null except leverage; an error for an unknown contract, price <= 0';
 
 CREATE FUNCTION margin.buffer(portfolio margin.portfolio, market margin.market) RETURNS numeric
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_buffer';

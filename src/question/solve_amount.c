@@ -1,15 +1,13 @@
 /*
  * solve_amount.c
- *		How much may be withdrawn, has to be deposited, or may be ordered.
+ *		How much of an asset may be withdrawn or borrowed, or has to be deposited.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
 
 #include "value/netting.h"
-#include "base/enums.h"
 #include "question/solve.h"
-#include "question/trade.h"
 
 static const Decimal one = DEC_ONE;
 static const Decimal zero = DEC_ZERO;
@@ -19,18 +17,9 @@ typedef struct AmountSearch
 	Search		search;			/* first */
 	Account    *account;
 	Decimal		step;
-
-	/* of a balance */
 	AssetLine  *asset;
-	Decimal		balance;		/* at step 0 */
-
-	/* of a side, which opens at "price" */
-	PositionLine *position;
-	PortfolioSide side;
-	PositionSide held;			/* at step 0 */
-	Decimal		price;
-	bool		has_leverage;
-	Decimal		leverage;
+	Decimal		balance;		/* of it at step 0 */
+	Decimal		cuts[2];
 } AmountSearch;
 
 static bool
@@ -60,26 +49,6 @@ ask_deposit(Search *search, const Decimal *n, Decimal *score)
 	hit = !does_not_pass(self->account, score);
 	dec_neg(score, score);
 	return hit;
-}
-
-static bool
-ask_order(Search *search, const Decimal *n, Decimal *score)
-{
-	AmountSearch *self = (AmountSearch *) search;
-	PositionSide side = self->held;
-	Decimal		size;
-
-	dec_mul(&size, n, &self->step);
-	dec_add(&side.quantity, &side.quantity, &size);
-	dec_add_product(&side.cost, &size, &self->price);
-	if (self->has_leverage)
-	{
-		dec_div_ceil18(&size, &size, &self->leverage);
-		dec_add(&side.margin, &side.margin, &size);
-	}
-	bound_set_side(self->account->bound, self->position, self->side, &side);
-	account_value(self->account);
-	return does_not_pass(self->account, score);
 }
 
 /* Opens an account that has a line for the asset, with a balance of 0 where it holds none. */
@@ -117,21 +86,63 @@ remove_gains(Account *account)
 	}
 }
 
-PG_FUNCTION_INFO_V1(margin_max_withdrawal);
+/* The last step before the first one that fails; "n" is that one, if any. */
+static Datum
+step_before(const AmountSearch *search, bool fails, Decimal *n)
+{
+	if (fails)
+		dec_sub(n, n, &one);
+	else
+		*n = search->search.last;
+	return steps_datum(&zero, n, &search->step);
+}
 
 /*
- * max_withdrawal(portfolio, market, asset text, with_unrealized boolean, step numeric)
- *
- * Up to the asset's equity a withdrawal lowers equity or leaves it, and
- * touches no requirement: once the account fails it fails from there on.
+ * The most that may leave an account that passes, at most what it has of the
+ * asset.  Up to that a withdrawal lowers both equities or leaves them, and
+ * touches no requirement and no order: once the account fails it fails from
+ * there on.
  */
+static Datum
+most_of_equity(AmountSearch *search)
+{
+	Decimal		n;
+
+	if (dec_sign(&search->asset->equity) <= 0)
+		return zero_datum();
+	dec_div_floor(&search->search.last, &search->asset->equity, &search->step);
+	return step_before(search, search_first(&search->search, &n), &n);
+}
+
+/*
+ * The same where the asset may be owed.  A debt takes weight times price >= price
+ * of both equities and requires the more maintenance the larger it is, so that
+ * the account goes on failing, and fails in the end.
+ */
+static Datum
+most_with_debt(AmountSearch *search)
+{
+	Decimal		n;
+
+	if (dec_sign(&search->asset->equity) > 0)
+	{
+		dec_div_floor(&search->cuts[0], &search->asset->equity, &search->step);
+		search->search.cuts = search->cuts;
+		search->search.ncuts = 1;
+	}
+	search->search.open = search->search.certain = search->search.monotone = true;
+	return step_before(search, search_first(&search->search, &n), &n);
+}
+
+PG_FUNCTION_INFO_V1(margin_max_withdrawal);
+
+/* max_withdrawal(portfolio, market, asset text, with_unrealized boolean, step numeric, debt boolean) */
 Datum
 margin_max_withdrawal(PG_FUNCTION_ARGS)
 {
 	const Market *market = market_of_call(fcinfo, 1);
 	AmountSearch search = {.search.ask = ask_withdrawal};
 	Account    *account;
-	Decimal		n;
 
 	search.step = step_argument(fcinfo, 4, "step");
 	open_asset(&search, PG_GETARG_DATUM(0), market, asset_argument(fcinfo, 2, market));
@@ -145,40 +156,61 @@ margin_max_withdrawal(PG_FUNCTION_ARGS)
 		search.balance = search.asset->balance;
 		account_value(account);
 	}
-	if (!valuation_passes(&account->v) || dec_sign(&search.asset->equity) <= 0)
+	if (!valuation_passes(&account->v))
 		return zero_datum();
-	dec_div_floor(&search.search.last, &search.asset->equity, &search.step);
-	if (search_first(&search.search, &n))
-		dec_sub(&n, &n, &one);
-	else
-		n = search.search.last;
-	return steps_datum(&zero, &n, &search.step);
+	/* what has no price cannot be owed */
+	return PG_GETARG_BOOL(5) && search.asset->terms->priced ? most_with_debt(&search) : most_of_equity(&search);
+}
+
+PG_FUNCTION_INFO_V1(margin_max_borrow);
+
+/* max_borrow(portfolio, market, asset text, step numeric): what may leave once all of the asset has left */
+Datum
+margin_max_borrow(PG_FUNCTION_ARGS)
+{
+	const Market *market = market_of_call(fcinfo, 1);
+	AmountSearch search = {.search.ask = ask_withdrawal};
+	Account    *account;
+
+	search.step = step_argument(fcinfo, 3, "step");
+	open_asset(&search, PG_GETARG_DATUM(0), market, asset_argument(fcinfo, 2, market));
+	account = search.account;
+	account_value(account);
+	if (account->v.level == LEVEL_UNPRICED || !search.asset->terms->priced)
+		PG_RETURN_NULL();
+	if (dec_sign(&search.asset->equity) > 0)
+	{
+		dec_sub(&search.balance, &search.balance, &search.asset->equity);
+		bound_set_balance(search.asset, &search.balance);
+		account_value(account);
+	}
+	return valuation_passes(&account->v) ? most_with_debt(&search) : zero_datum();
 }
 
 /*
- * The first step from which on a deposit moves equity along one line: the
- * asset has no debt, and its last tier is reached.  Returns whether it rises there.
+ * The first step from which on a deposit moves equity, by the tiers of one of
+ * the two measures, along one line: the asset has no debt, and their last tier
+ * is reached.  Returns whether it rises there.
  */
 static bool
-last_slope(const AmountSearch *search, Decimal *n)
+last_slope(const AmountSearch *search, uint32 schedule, Decimal *n)
 {
 	const AssetLine *line = search->asset;
 	const Account *account = search->account;
-	const Schedule *tiers = market_schedule(account->market, line->terms->tiers);
+	const Schedule *tiers = market_schedule(account->market, schedule);
 	const Tier *tier = tiers == NULL ? NULL : &tiers->tiers[tiers->count - 1];
 	Decimal		bound = DEC_ZERO;
 	Decimal		per_step = search->step;
 	Decimal		tiered;
 	Decimal		buffer;
-	bool		by_value = line->terms->tier_unit == TIERS_IN_VALUE;
 
 	if (tier != NULL)
 		bound = *dec_flat(&tier->bound, tiers, &buffer);
-	if (by_value)
+	if (line->terms->tier_unit == TIERS_IN_VALUE)
 	{
-		Decimal		price = account_number(account, &line->terms->low);
+		Decimal		low = account_number(account, &line->terms->low);
 
-		dec_mul(&per_step, &per_step, &price);
+		dec_mul(&per_step, &per_step, &low);
 	}
 	/* rounded up: minus the floor of minus */
 	tiered_amount(&tiered, line, account->market);
@@ -190,23 +222,59 @@ last_slope(const AmountSearch *search, Decimal *n)
 	return tier != NULL && !dec_is_zero(&tier->rate);
 }
 
+/*
+ * Prepares the search for a deposit that suffices; false where none does.
+ *
+ * In the last tier of a measure its equity rises for ever or not at all.  Where
+ * one of them does not, what it decides is decided at the step from which on it
+ * stays: the level by equity, the available margin by initial equity.
+ */
+static bool
+prepare_deposit(AmountSearch *search)
+{
+	const MarketAsset *terms = search->asset->terms;
+	const Valuation *v = &search->account->v;
+	Decimal		reached[2];
+	bool		rises = last_slope(search, terms->tiers, &reached[0]);
+	bool		rises_initially = last_slope(search, terms->initial_tiers != 0 ? terms->initial_tiers : terms->tiers, &reached[1]);
+	int			first = dec_cmp(&reached[0], &reached[1]) <= 0 ? 0 : 1;
+	Decimal		score;
+
+	search->search.open = search->search.certain = true;
+	search->search.cuts = search->cuts;
+	if (rises && rises_initially)
+	{
+		search->cuts[0] = reached[first];
+		search->cuts[1] = reached[1 - first];
+		search->search.ncuts = dec_cmp(&reached[0], &reached[1]) == 0 ? 1 : 2;
+		return true;
+	}
+	search->search.last = rises ? reached[1] : rises_initially ? reached[0] : reached[1 - first];
+	if (ask_deposit(&search->search, &search->search.last, &score))
+	{
+		search->search.open = false;
+		return true;
+	}
+	search->cuts[0] = search->search.last;
+	search->search.ncuts = 1;
+	return (rises || v->level < LEVEL_LIQUIDATION) && (rises_initially || dec_sign(&v->available_margin) >= 0);
+}
+
 PG_FUNCTION_INFO_V1(margin_min_deposit);
 
 /*
  * min_deposit(portfolio, market, asset text, step numeric)
  *
- * A deposit never lowers equity and never raises a requirement: once the
- * account passes it passes from there on.  In the asset's last tier equity
- * rises for ever or not at all.
+ * A deposit never lowers either equity, never raises a requirement and touches
+ * no order: once the account passes it passes from there on.
  */
 Datum
 margin_min_deposit(PG_FUNCTION_ARGS)
 {
 	const Market *market = market_of_call(fcinfo, 1);
-	AmountSearch search = {.search.ask = ask_deposit};
+	AmountSearch search = {.search.ask = ask_deposit, .search.monotone = true};
 	Account    *account;
 	Decimal		n;
-	bool		rises;
 
 	search.step = step_argument(fcinfo, 3, "step");
 	open_asset(&search, PG_GETARG_DATUM(0), market, asset_argument(fcinfo, 2, market));
@@ -219,95 +287,7 @@ margin_min_deposit(PG_FUNCTION_ARGS)
 	/* without price nothing of it counts, and if it has tiers nothing can be known */
 	if (!search.asset->terms->priced)
 		PG_RETURN_NULL();
-	rises = last_slope(&search, &search.search.last);
-	search.search.open = search.search.certain = rises;
-	search.search.monotone = true;
-	search.search.cuts = &search.search.last;
-	search.search.ncuts = rises ? 1 : 0;
-	if (!search_first(&search.search, &n))
+	if (!prepare_deposit(&search) || !search_first(&search.search, &n))
 		PG_RETURN_NULL();
 	return steps_datum(&zero, &n, &search.step);
-}
-
-/* Does a schedule take anything of a large enough amount?  Rates never fall. */
-static bool
-takes_anything(const Market *market, uint32 offset)
-{
-	const Schedule *schedule = market_schedule(market, offset);
-
-	return schedule != NULL && !dec_is_zero(&schedule->tiers[schedule->count - 1].rate);
-}
-
-static const char *const side_labels[] = {"long", "short", NULL};
-
-PG_FUNCTION_INFO_V1(margin_max_order);
-
-/*
- * max_order(portfolio, market, contract text, side side, price, leverage, step numeric)
- *
- * Beyond what closes the opposite side, size raises notional and margin
- * quantity, hence requirements, and lowers equity by its loss at mark, if it
- * has one: once the account fails it fails from there on.  It fails in the end
- * unless size costs nothing at all.
- */
-Datum
-margin_max_order(PG_FUNCTION_ARGS)
-{
-	AmountSearch search = {.search.ask = ask_order, .search.open = true, .search.certain = true};
-	const Market *market;
-	const MarketContract *contract;
-	PortfolioSide side;
-	Netting    *netting;
-	Position   *position;
-	Symbol		symbol;
-	Decimal		score;
-	Decimal		price;
-	Decimal		mark;
-	Decimal		closed;
-	Decimal		rest;
-	Decimal		n = DEC_ZERO;
-	bool		bounded;
-	int			number;
-
-	for (int i = 0; i < PG_NARGS(); i++)
-	{
-		if (i != 5 && PG_ARGISNULL(i))
-			PG_RETURN_NULL();
-	}
-	market = market_of_call(fcinfo, 1);
-	number = contract_argument(fcinfo, 2, market);
-	contract = &market_contracts(market)[number];
-	symbol = market_symbol(market, &contract->name);
-	side = option_from_enum(PG_GETARG_OID(3), side_labels);
-	holding_price(&price, PG_GETARG_DATUM(4), "price", &symbol);
-	search.has_leverage = !PG_ARGISNULL(5);
-	if (search.has_leverage)
-		holding_leverage(&search.leverage, PG_GETARG_DATUM(5), &symbol);
-	search.step = step_argument(fcinfo, 6, "step");
-
-	netting = netting_load(PG_GETARG_VARLENA_PP(0));
-	position = netting_position(netting, &symbol);
-	closed = position->sides[1 - side].quantity;
-	if (!dec_is_zero(&closed))
-		close_side(netting, market, contract, &position->sides[1 - side], 1 - side, &closed, &price, &rest);
-	search.account = account_open(EOHPGetRODatum(&netting->header), market, VALUE_MARGINS | VALUE_LINES);
-	search.position = account_position_line(search.account, number);
-	search.side = side;
-	search.held = search.position->position.sides[side];
-
-	account_value(search.account);
-	if (search.account->v.level == LEVEL_UNPRICED)
-		PG_RETURN_NULL();
-	if (does_not_pass(search.account, &score))
-		return steps_datum(&closed, &n, &search.step);
-	mark = account_number(search.account, &contract->mark);
-	bounded = side == SIDE_LONG ? dec_cmp(&price, &mark) > 0 : dec_cmp(&price, &mark) < 0;
-	search.price = bounded ? price : mark;
-	bounded = bounded || search.has_leverage || takes_anything(market, contract->requirement) ||
-		takes_anything(market, contract->initial);
-	if (!bounded)
-		PG_RETURN_NULL();
-	search_first(&search.search, &n);
-	dec_sub(&n, &n, &one);
-	return steps_datum(&closed, &n, &search.step);
 }

@@ -62,23 +62,31 @@ position_take(PositionSide *taken, PositionSide *side, PortfolioSide index, cons
 	*side = rest;
 }
 
-/* Closes up to "quantity" > 0 of a side at a price: its profit goes to the settlement asset, the rest is returned. */
+/* Closes up to "quantity" > 0 of a side at a price: what that brings, in the settlement asset; the rest is returned. */
 void
-close_side(Netting *netting, const Market *market, const MarketContract *contract, PositionSide *side,
-		   PortfolioSide index, const Decimal *quantity, const Decimal *price, Decimal *rest)
+position_close(Decimal *profit, PositionSide *side, PortfolioSide index, const Decimal *quantity, const Decimal *size,
+			   const Decimal *price, Decimal *rest)
 {
-	Symbol		settle = market_symbol(market, &contract->settle);
 	PositionSide taken;
-	Decimal		buffer;
-	const Decimal *size = dec_flat(&contract->size, market, &buffer);
 	Decimal		notional;
-	Decimal		profit;
 
 	position_take(&taken, side, index, quantity);
 	dec_sub(rest, quantity, &taken.quantity);
 	dec_mul(&notional, size, price);
 	dec_mul(&notional, &notional, &taken.quantity);
-	side_profit(&profit, index, &notional, size, &taken.cost);
+	side_profit(profit, index, &notional, size, &taken.cost);
+}
+
+/* The same of a portfolio, booked on the balance of the settlement asset. */
+static void
+close_side(Netting *netting, const Market *market, const MarketContract *contract, PositionSide *side,
+		   PortfolioSide index, const Decimal *quantity, const Decimal *price, Decimal *rest)
+{
+	Symbol		settle = market_symbol(market, &contract->settle);
+	Decimal		buffer;
+	Decimal		profit;
+
+	position_close(&profit, side, index, quantity, dec_flat(&contract->size, market, &buffer), price, rest);
 	netting_add_balance(netting, &settle, &profit);
 }
 

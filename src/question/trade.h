@@ -9,7 +9,7 @@
 #include "value/netting.h"
 
 extern void position_take(PositionSide *taken, PositionSide *side, PortfolioSide index, const Decimal *quantity);
-extern void close_side(Netting *netting, const Market *market, const MarketContract *contract, PositionSide *side,
-					   PortfolioSide index, const Decimal *quantity, const Decimal *price, Decimal *rest);
+extern void position_close(Decimal *profit, PositionSide *side, PortfolioSide index, const Decimal *quantity,
+						   const Decimal *size, const Decimal *price, Decimal *rest);
 
 #endif							/* MARGIN_TRADE_H */
