@@ -63,6 +63,21 @@
  * bounds what comes close to it.
  */
 
+/* What is asked. */
+typedef struct Box
+{
+	bool		below;
+	bool		judged;			/* is it the equity that is judged, less what orders take of it? */
+	bool		positions;		/* is their maintenance in the sum? */
+	bool		debts;			/* and theirs? */
+	Number		threshold;
+	Number		x;
+	Number		low;
+	Number		high;
+} Box;
+
+#include "question/safe_orders.h"
+
 /* ---------- the account ---------- */
 
 typedef struct BoundPosition
@@ -74,6 +89,9 @@ typedef struct BoundPosition
 	Number		net;			/* d */
 	Number		cost;			/* k */
 	Tiers		requirement;
+	bool		by_contracts;	/* then nothing is taken on notionals, */
+	Number		required;		/* and this moves with the mark */
+	BoundOrders *orders;		/* then all that is required is theirs; or NULL */
 } BoundPosition;
 
 typedef struct BoundAsset
@@ -83,9 +101,13 @@ typedef struct BoundAsset
 	bool		in_value;		/* tiers are */
 	bool		has_tiers;
 	bool		has_debt_tiers;
+	bool		doubtful;		/* do the two prices move by themselves? */
 	Tiers		tiers;
 	Tiers		debt_tiers;
-	Number		price;
+	Number		price;			/* of what is owned: the low one */
+	Number		high;			/* of what is owed or required */
+	Number		liability_weight;	/* these two only if doubtful */
+	Number		requirement_weight;
 	Number		liability_price;
 	Number		requirement_price;
 	Number		balance;
@@ -99,17 +121,6 @@ typedef struct BoundAccount
 	BoundAsset *assets;
 	BoundPosition *positions;
 } BoundAccount;
-
-/* What is asked. */
-typedef struct Box
-{
-	bool		below;
-	bool		required;
-	Number		threshold;
-	Number		x;
-	Number		low;
-	Number		high;
-} Box;
 
 typedef struct Bound
 {
@@ -160,6 +171,15 @@ load_position(BoundPosition *to, const PositionLine *line, const Market *market)
 	num_sub(&to->net, &longs, &shorts);
 	num_sub(&to->cost, &long_cost, &short_cost);
 	to->rising = num_sign(&to->net) > 0;
+	to->orders = load_orders(line, market);
+	to->by_contracts = line->terms->tier_unit == TIERS_IN_CONTRACTS;
+	if (unlikely(to->by_contracts))
+	{
+		/* without orders: with some that matter it is not asked for */
+		to->nlegs = 0;
+		num_load(&to->required, &line->maintenance, NULL);
+		return;
+	}
 	load_legs(to, line->terms->netting, &longs, &shorts);
 	tiers_open(&to->requirement, market_schedule(market, line->terms->requirement));
 }
@@ -179,7 +199,14 @@ load_asset(BoundAsset *to, const AssetLine *line, const Market *market)
 		tiers_open(&to->tiers, market_schedule(market, terms->tiers));
 	if (to->has_debt_tiers)
 		tiers_open(&to->debt_tiers, market_schedule(market, terms->liability_maintenance));
-	num_load(&to->price, &terms->price, market);
+	to->doubtful = terms->doubtful;
+	num_load(&to->price, &terms->low, market);
+	num_load(&to->high, &terms->high, market);
+	if (unlikely(to->doubtful))
+	{
+		num_load(&to->liability_weight, &terms->liability_weight, market);
+		num_load(&to->requirement_weight, &terms->requirement_weight, market);
+	}
 	num_load(&to->liability_price, &terms->liability_price, market);
 	num_load(&to->requirement_price, &terms->requirement_price, market);
 	num_load(&to->balance, &line->balance, NULL);
@@ -234,6 +261,8 @@ value_stretch(Number *r, BoundPosition *position, const int tier[2], const Numbe
 		tiers_line(&part, &position->requirement, tier[i], &part);
 		num_add(r, r, &part);
 	}
+	if (unlikely(position->by_contracts))
+		num_mul(r, &position->required, factor);
 	num_mul(r, r, price);
 	num_mul(&part, pull, factor);
 	num_sub(r, r, &part);
@@ -281,7 +310,7 @@ static bool
 worst_mark(Number *r, BoundPosition *position, const Box *box, const Number *price, const Number *slope)
 {
 	/* convex, what is largest is at an end, and stretches between do not matter */
-	bool		ends = box->below && !tiers_whole(&position->requirement);
+	bool		ends = box->below && !position->by_contracts && !tiers_whole(&position->requirement);
 	int			tier[2];
 	int			next = 0;
 	bool		at_end = box->below;
@@ -332,6 +361,17 @@ worst_mark(Number *r, BoundPosition *position, const Box *box, const Number *pri
 	return at_end;
 }
 
+/* The same of a contract with orders; "price" is P. */
+static bool
+worst_with_orders(Number *r, BoundPosition *position, const Box *box, const Number *weighted, const Number *price, const Number *slope)
+{
+	Number		pull;
+
+	num_mul(&pull, slope, &position->net);
+	/* what nets to nothing moves no equity: both ends are the same to it */
+	return worst_ordered(r, position->orders, box, weighted, price, &pull, position->rising != box->below) || num_sign(&position->net) == 0;
+}
+
 /* ---------- one asset ---------- */
 
 /* What an equity adds to F, with the price at a factor of the present one. */
@@ -347,10 +387,10 @@ weigh_equity(Number *r, BoundAsset *asset, const Box *box, const Number *equity,
 		num_sub(&amount, r, equity);
 		num_mul(r, &asset->liability_price, &amount);
 		num_mul(r, r, &box->threshold);
-		if (box->required && asset->has_debt_tiers)
+		if (box->debts && asset->has_debt_tiers)
 		{
 			tiers_apply(&part, &asset->debt_tiers, &amount);
-			num_mul(&part, &part, &asset->price);
+			num_mul(&part, &part, &asset->high);
 			num_add(r, r, &part);
 		}
 		if (factor != NULL)
@@ -380,17 +420,44 @@ weigh_equity(Number *r, BoundAsset *asset, const Box *box, const Number *equity,
 /* What positions bring. */
 typedef struct Settled
 {
-	Number		equity;			/* with the balance, but for what the next one brings */
-	Number		net;			/* of those whose worst end is open */
+	Number		equity;			/* with the balance, but for what the next two bring */
+	Number		net;			/* of those whose worst end is open, long on balance */
+	Number		short_net;		/* and short */
 	Number		required;		/* by those whose is known */
 	int			least_tier;		/* of LM, that of the smallest debt there can be */
 } Settled;
+
+/* Has no end of its mark to be the worst for all it does? */
+static inline bool
+is_open(const BoundPosition *position, const Box *box)
+{
+	return (position->rising && box->positions) || unlikely(position->orders != NULL && box->judged);
+}
+
+/* What a position requires at a factor of its mark, added to r. */
+static void
+add_requirement(Number *r, BoundPosition *position, const Number *factor)
+{
+	Number		part;
+
+	for (int i = 0; i < position->nlegs; i++)
+	{
+		num_mul(&part, &position->legs[i], factor);
+		tiers_apply(&part, &position->requirement, &part);
+		num_add(r, r, &part);
+	}
+	if (unlikely(position->by_contracts))
+	{
+		num_mul(&part, &position->required, factor);
+		num_add(r, r, &part);
+	}
+}
 
 static void
 settle(Settled *s, BoundAsset *asset, const Box *box)
 {
 	s->equity = asset->balance;
-	s->net = s->required = NUM_ZERO;
+	s->net = s->short_net = s->required = NUM_ZERO;
 	s->least_tier = 0;
 	for (BoundPosition *position = asset->positions; position != NULL; position = position->next)
 	{
@@ -398,25 +465,23 @@ settle(Settled *s, BoundAsset *asset, const Box *box)
 		Number		part;
 
 		num_sub(&s->equity, &s->equity, &position->cost);
-		if (position->rising && box->required)
+		if (is_open(position, box))
 		{
-			num_add(&s->net, &s->net, &position->net);
+			Number	   *net = position->rising ? &s->net : &s->short_net;
+
+			num_add(net, net, &position->net);
 			continue;
 		}
 		num_mul(&part, &position->net, factor);
 		num_add(&s->equity, &s->equity, &part);
-		for (int i = 0; box->required && i < position->nlegs; i++)
-		{
-			num_mul(&part, &position->legs[i], factor);
-			tiers_apply(&part, &position->requirement, &part);
-			num_add(&s->required, &s->required, &part);
-		}
+		if (box->positions)
+			add_requirement(&s->required, position, factor);
 	}
 }
 
 /* Adds to "sum" the worst of all contracts whose worst end is open; are all at the end where G alone would have them? */
 static bool
-add_rising(Number *sum, BoundAsset *asset, const Box *box, const Number *price, const Number *slope)
+add_open(Number *sum, BoundAsset *asset, const Box *box, const Number *weighted, const Number *price, const Number *slope)
 {
 	bool		at_end = true;
 
@@ -424,9 +489,12 @@ add_rising(Number *sum, BoundAsset *asset, const Box *box, const Number *price, 
 	{
 		Number		worst;
 
-		if (!position->rising || !box->required)
+		if (!is_open(position, box))
 			continue;
-		at_end &= worst_mark(&worst, position, box, price, slope);
+		if (unlikely(position->orders != NULL))
+			at_end &= worst_with_orders(&worst, position, box, weighted, price, slope);
+		else
+			at_end &= worst_mark(&worst, position, box, weighted, slope);
 		num_add(sum, sum, &worst);
 	}
 	return at_end;
@@ -463,13 +531,29 @@ typedef struct EquityEnd
 	Number		weight;
 } EquityEnd;
 
+/* With the marks of what is long at one end and the marks of what is short at the other. */
 static void
-equity_end(EquityEnd *end, BoundAsset *asset, const Box *box, const Settled *s, const Number *mark, const Number *factor)
+equity_end(EquityEnd *end, BoundAsset *asset, const Box *box, const Settled *s, const Number *mark, const Number *short_mark,
+		   const Number *factor)
 {
+	Number		part;
+
 	num_mul(&end->equity, &s->net, mark);
 	num_add(&end->equity, &end->equity, &s->equity);
+	if (unlikely(num_sign(&s->short_net) != 0))
+	{
+		num_mul(&part, &s->short_net, short_mark);
+		num_add(&end->equity, &end->equity, &part);
+	}
 	weigh_equity(&end->weight, asset, box, &end->equity, factor);
 }
+
+/* What is required counts at these. */
+typedef struct AssetPrices
+{
+	Number		weighted;		/* V*P */
+	Number		high;			/* P */
+} AssetPrices;
 
 /* G + slope * E */
 static inline void
@@ -483,7 +567,7 @@ tilt(Number *r, const EquityEnd *end, const Number *slope)
 
 /* The bound of the largest f that a slope gives, less what is known of the requirement; all marks at their lower ends? */
 static bool
-largest_by_slope(Number *r, BoundAsset *asset, const Box *box, const Settled *s, const Number *price, const Number *factor,
+largest_by_slope(Number *r, BoundAsset *asset, const Box *box, const Settled *s, const AssetPrices *prices, const Number *factor,
 				 const EquityEnd *low, const EquityEnd *high, const Number *slope)
 {
 	Number		part;
@@ -492,11 +576,11 @@ largest_by_slope(Number *r, BoundAsset *asset, const Box *box, const Settled *s,
 	tilt(&part, high, slope);
 	if (num_cmp(r, &part) < 0)
 		*r = part;
-	if (box->required && asset->has_debt_tiers && tiers_whole(&asset->debt_tiers))
+	if (box->debts && asset->has_debt_tiers && tiers_whole(&asset->debt_tiers))
 		raise_at_jumps(r, asset, box, factor, slope, &low->equity, &high->equity);
 	num_mul(&part, slope, &s->equity);
 	num_sub(r, r, &part);
-	return add_rising(r, asset, box, price, slope);
+	return add_open(r, asset, box, &prices->weighted, &prices->high, slope);
 }
 
 /*
@@ -511,28 +595,34 @@ largest_at_price(Number *r, BoundAsset *asset, const Box *box, const Number *fac
 	Settled		s;
 	EquityEnd	low;
 	EquityEnd	high;
-	Number		price = asset->requirement_price;
+	AssetPrices prices = {asset->requirement_price, asset->high};
 	Number		slope;
 	Number		required;
 
 	settle(&s, asset, box);
 	if (factor != NULL)
-		num_mul(&price, &price, factor);
-	num_mul(&required, &price, &s.required);
-	equity_end(&low, asset, box, &s, &box->low, factor);
-	if (num_sign(&s.net) == 0)
 	{
+		num_mul(&prices.weighted, &prices.weighted, factor);
+		num_mul(&prices.high, &prices.high, factor);
+	}
+	num_mul(&required, &prices.weighted, &s.required);
+	equity_end(&low, asset, box, &s, &box->low, &box->high, factor);
+	if (num_sign(&s.net) == 0 && num_sign(&s.short_net) == 0)
+	{
+		/* orders on what nets to nothing move no equity */
 		num_add(r, &low.weight, &required);
+		slope = NUM_ZERO;
+		add_open(r, asset, box, &prices.weighted, &prices.high, &slope);
 		return;
 	}
-	equity_end(&high, asset, box, &s, &box->high, factor);
+	equity_end(&high, asset, box, &s, &box->high, &box->low, factor);
 	num_near_slope(&slope, &low.equity, &low.weight, &high.equity, &high.weight, 2);
-	if (!largest_by_slope(r, asset, box, &s, &price, factor, &low, &high, &slope) && !NUM_SLOPES_PRECISE)
+	if (!largest_by_slope(r, asset, box, &s, &prices, factor, &low, &high, &slope) && !NUM_SLOPES_PRECISE)
 	{
 		Number		precise;
 
 		num_near_slope(&slope, &low.equity, &low.weight, &high.equity, &high.weight, 12);
-		largest_by_slope(&precise, asset, box, &s, &price, factor, &low, &high, &slope);
+		largest_by_slope(&precise, asset, box, &s, &prices, factor, &low, &high, &slope);
 		if (num_cmp(&precise, r) < 0)
 			*r = precise;
 	}
@@ -595,13 +685,13 @@ line_of_tier(Line *line, BoundAsset *asset, const Box *box, int number, int leas
 	if (debt_tier >= 0)
 	{
 		num_mul(&line->slope, &asset->liability_price, &box->threshold);
-		if (!box->required || !asset->has_debt_tiers)
+		if (!box->debts || !asset->has_debt_tiers)
 			return;
 		tiers_rate(&part, &asset->debt_tiers, debt_tier);
-		num_mul(&part, &part, &asset->price);
+		num_mul(&part, &part, &asset->high);
 		num_add(&line->slope, &line->slope, &part);
 		debt_intercept(&part, asset, debt_tier, least);
-		num_mul(&line->scaled, &part, &asset->price);
+		num_mul(&line->scaled, &part, &asset->high);
 	}
 	else if (asset->has_tiers)
 	{
@@ -646,13 +736,20 @@ line_at(Line *line, BoundAsset *asset, const Box *box, int step, int least)
 	}
 }
 
+/* The factors that a price may move to. */
+typedef struct PriceRange
+{
+	Number		low;
+	Number		high;
+} PriceRange;
+
 /*
  * The smallest f with a line instead of G; "top" is what it is with the price at
  * its upper end.  Is it that of prices and marks where the line touches G?
  * Then no other line is better.
  */
 static bool
-smallest_by_line(Bound *r, BoundAsset *asset, const Box *box, const Settled *s, int step)
+smallest_by_line(Bound *r, BoundAsset *asset, const Box *box, const PriceRange *range, const Settled *s, int step)
 {
 	Line		line;
 	Number		value;
@@ -664,26 +761,26 @@ smallest_by_line(Bound *r, BoundAsset *asset, const Box *box, const Settled *s, 
 	num_add(&value, &value, &line.scaled);
 	num_mul(&part, &line.slope, &s->equity);
 	num_sub(&value, &value, &part);
-	touches = add_rising(&value, asset, box, &asset->requirement_price, &line.slope);
+	touches = add_open(&value, asset, box, &asset->requirement_price, &asset->high, &line.slope);
 	if (num_sign(&value) > 0)
 	{
-		num_mul(&r->worst, &value, &box->low);
+		num_mul(&r->worst, &value, &range->low);
 		touches &= !asset->in_value;
 	}
 	else
-		num_mul(&r->worst, &value, &box->high);
+		num_mul(&r->worst, &value, &range->high);
 	num_add(&r->worst, &r->worst, &line.fixed);
-	num_mul(&r->top, &value, &box->high);
+	num_mul(&r->top, &value, &range->high);
 	num_add(&r->top, &r->top, &line.fixed);
 	return touches;
 }
 
 /* The line at the largest equity, and the last one. */
 static int
-first_line(Settled *s, BoundAsset *asset, const Box *box, const Number *equity, int *last)
+first_line(Settled *s, BoundAsset *asset, const Box *box, const PriceRange *range, const Number *equity, int *last)
 {
 	int			lines = collateral_lines(asset);
-	bool		debt_tiers = box->required && asset->has_debt_tiers;
+	bool		debt_tiers = box->debts && asset->has_debt_tiers;
 	Number		amount;
 
 	*last = lines + (debt_tiers ? tiers_count(&asset->debt_tiers) - 1 : 0);
@@ -701,14 +798,14 @@ first_line(Settled *s, BoundAsset *asset, const Box *box, const Number *equity, 
 	if (asset->in_value)
 	{
 		num_mul(&amount, &amount, &asset->price);
-		num_mul(&amount, &amount, &box->high);
+		num_mul(&amount, &amount, &range->high);
 	}
 	return lines - 1 - tiers_find(&asset->tiers, &amount);
 }
 
 /* The best line: the bound rises with their number up to it. */
 static void
-smallest(Bound *r, BoundAsset *asset, const Box *box)
+smallest(Bound *r, BoundAsset *asset, const Box *box, const PriceRange *range)
 {
 	Settled		s;
 	Number		equity;
@@ -718,9 +815,16 @@ smallest(Bound *r, BoundAsset *asset, const Box *box)
 	settle(&s, asset, box);
 	num_mul(&equity, &s.net, &box->high);
 	num_add(&equity, &equity, &s.equity);
-	first = first_line(&s, asset, box, &equity, &last) * LINE_STEPS;
+	if (unlikely(num_sign(&s.short_net) != 0))
+	{
+		Number		part;
+
+		num_mul(&part, &s.short_net, &box->low);
+		num_add(&equity, &equity, &part);
+	}
+	first = first_line(&s, asset, box, range, &equity, &last) * LINE_STEPS;
 	last *= LINE_STEPS;
-	if (smallest_by_line(r, asset, box, &s, first))
+	if (smallest_by_line(r, asset, box, range, &s, first))
 		return;
 	while (first < last)
 	{
@@ -728,20 +832,20 @@ smallest(Bound *r, BoundAsset *asset, const Box *box)
 		int			after = middle + 1;
 		Bound		next;
 
-		smallest_by_line(r, asset, box, &s, middle);
-		smallest_by_line(&next, asset, box, &s, after);
+		smallest_by_line(r, asset, box, range, &s, middle);
+		smallest_by_line(&next, asset, box, range, &s, after);
 		/* tiers of the same rate have the same line, which says nothing of what is behind */
 		while (num_cmp(&next.worst, &r->worst) == 0 && after < last)
 		{
 			after = Min((after / LINE_STEPS + 1) * LINE_STEPS + 1, last);
-			smallest_by_line(&next, asset, box, &s, after);
+			smallest_by_line(&next, asset, box, range, &s, after);
 		}
 		if (num_cmp(&next.worst, &r->worst) > 0)
 			first = after;
 		else
 			last = middle;
 	}
-	smallest_by_line(r, asset, box, &s, first);
+	smallest_by_line(r, asset, box, range, &s, first);
 }
 
 /* ---------- all of it ---------- */
@@ -788,7 +892,7 @@ bound_resting(BoundSum *sum, BoundAsset *asset, const Box *box)
 		return;
 	}
 	num_mul(&value, &box->threshold, &asset->worth);
-	if (box->required)
+	if (box->debts)
 		num_sub(&value, &asset->debt_maintenance, &value);
 	else
 	{
@@ -799,15 +903,73 @@ bound_resting(BoundSum *sum, BoundAsset *asset, const Box *box)
 	add_scaled(sum, &value);
 }
 
+/* An asset whose two prices are at factors of the present ones; W * P and V * P follow. */
+static void
+move_apart(BoundAsset *to, const BoundAsset *asset, const Number *price, const Number *high)
+{
+	*to = *asset;
+	to->price = *price;
+	to->high = *high;
+	num_mul(&to->liability_price, &asset->liability_weight, high);
+	num_mul(&to->requirement_price, &asset->requirement_weight, high);
+}
+
+/* The largest f: one price at its lower end, the other at its upper one. */
+static void
+largest_in_doubt(Bound *r, BoundAsset *asset, const Box *box)
+{
+	BoundAsset	apart;
+	Number		price;
+	Number		high;
+
+	num_mul(&price, &asset->price, &box->low);
+	num_mul(&high, &asset->high, &box->high);
+	move_apart(&apart, asset, &price, &high);
+	largest_at_price(&r->worst, &apart, box, NULL);
+	r->top = r->worst;
+}
+
+/* The smallest f: the other way round, as far as they do not cross; where they meet, one price for all. */
+static void
+smallest_in_doubt(Bound *r, BoundAsset *asset, const Box *box)
+{
+	const Number one = NUM_ONE;
+	PriceRange	range = {one, one};
+	BoundAsset	apart;
+	Number		price;
+	Number		high;
+
+	num_mul(&price, &asset->price, &box->high);
+	num_mul(&high, &asset->high, &box->low);
+	if (num_cmp(&price, &high) <= 0)
+		move_apart(&apart, asset, &price, &high);
+	else
+	{
+		move_apart(&apart, asset, &one, &one);
+		range = (PriceRange) {high, price};
+	}
+	smallest(r, &apart, box, &range);
+}
+
 static void
 bound_settling(BoundSum *sum, BoundAsset *asset, const Box *box)
 {
 	Number		value;
 	Bound		rest;
 
-	if (!box->below)
+	if (unlikely(asset->doubtful))
 	{
-		smallest(&rest, asset, box);
+		if (box->below)
+			largest_in_doubt(&rest, asset, box);
+		else
+			smallest_in_doubt(&rest, asset, box);
+		add_rest(sum, &rest);
+	}
+	else if (!box->below)
+	{
+		const PriceRange range = {box->low, box->high};
+
+		smallest(&rest, asset, box, &range);
 		add_rest(sum, &rest);
 	}
 	else if (asset->in_value)

@@ -6,7 +6,9 @@
  *
  *		(maintenance or nothing) - threshold * equity
  *
- * stay on one side of 0, wherever in a box of prices the market is.  A
+ * stay on one side of 0, wherever in a box of prices the market is.  With some maintenance in
+ * it, be it that of positions, of debts or of both, it is the equity that is judged, less
+ * what open orders take of it (SPEC 3.10).  A
  * search in double precision finds the largest box in which its bounds of the sums do; the
  * same bounds in decimals decide.
  */
@@ -28,10 +30,19 @@ typedef enum SafeTie
 	TIE_REQUIRED				/* if there is some everywhere in it */
 } SafeTie;
 
+/* What of the maintenance is in a sum: two bits. */
+typedef enum SafeRequired
+{
+	SAFE_NOTHING = 0,
+	SAFE_POSITIONS = 1,
+	SAFE_DEBTS = 2,
+	SAFE_MAINTENANCE = SAFE_POSITIONS | SAFE_DEBTS
+} SafeRequired;
+
 typedef struct SafeGoal
 {
 	bool		below;			/* the sum stays below 0, or above? */
-	bool		required;		/* has it the maintenance in it? */
+	SafeRequired required;
 	Decimal		threshold;		/* >= 0 */
 	SafeTie		tie;
 } SafeGoal;

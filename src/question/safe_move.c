@@ -3,20 +3,24 @@
  *		How far prices may move with a level unchanged, and the level that is to be kept now.
  *
  * A kept level falls only as far as release ratios let it (SPEC 3.10).  Written
- * out, with MM the maintenance margin, E the equity, t the threshold of the level
- * itself, t' that of the next one, r its release ratio, and h the smaller of t
- * and r, an account that is priced stays at
+ * out, with MM the maintenance margin, E the equity, J <= E what is judged of it once open
+ * orders have taken theirs, t the threshold of the level itself, t' that of the next one, r
+ * its release ratio, and h the smaller of t and r, an account that is priced stays at
  *
- *		healthy			where E >= 0, and MM < t' * E or MM = 0;
- *		warning			where E >= 0, MM > 0, MM < t' * E and MM >= h * E;
+ *		healthy			where E >= 0, and MM < t' * J or MM = 0;
+ *		warning			where E >= 0, MM > 0, MM < t' * J and MM >= h * J;
  *		margin call		the same;
- *		liquidation		where E >= 0, MM > 0 and MM >= h * E;
+ *		liquidation		where E >= 0, MM > 0 and MM >= h * J;
  *		bankrupt		where E < 0.
  *
- * MM >= 0 and t' > 0, so MM < t' * E says that E > 0; and with h > 0, E > 0 and
- * MM >= h * E say that MM > 0.  Each line is then one or two sums of
- * safe_goal.h that stay on their side of 0, and what remains is what happens
- * where a sum is 0.
+ * MM >= 0 and t' > 0, so MM < t' * J says that J > 0, and E with it; with h > 0, J > 0 and
+ * MM >= h * J say that MM > 0; and where J < 0, MM >= h * J says nothing.  Each line is
+ * then one to three sums of safe_goal.h that stay on their side of 0, and what remains is
+ * what happens where a sum is 0.
+ *
+ * Where that leaves a choice there are two ways to stay, and the one that goes further
+ * counts: healthy for one of its two reasons; and, where only the larger counts
+ * of what positions and what debts require, at a level for one of them.
  */
 #include "postgres.h"
 
@@ -44,7 +48,7 @@ is_held(const Valuation *v, const ReleaseRatios *ratios, Threshold threshold)
 
 	if (!ratios->held[threshold])
 		return false;
-	dec_mul(&bound, &ratios->ratio[threshold], &v->equity);
+	dec_mul(&bound, &ratios->ratio[threshold], &v->judged_equity);
 	return dec_cmp(&v->maintenance_margin, &bound) >= 0;
 }
 
@@ -65,67 +69,178 @@ kept_level(const Valuation *v, int kept, const ReleaseRatios *ratios)
 
 /* ---------- what has to hold for a level to stay ---------- */
 
-/* The level is reached or held: maintenance >= h * equity.  Where that is no condition, that there is maintenance. */
-static SafeGoal
-not_below(const Market *market, Threshold threshold, const ReleaseRatios *ratios)
-{
-	SafeGoal	goal = {.below = false, .required = true, .tie = TIE_HOLDS};
-	Decimal		buffer;
+/* Next level not reached, by positions and by debts; reached or held; equity; some maintenance. */
+#define MAX_GOALS 4
 
-	goal.threshold = *dec_flat(&market->thresholds[threshold], market, &buffer);
-	if (ratios->held[threshold] && dec_cmp(&ratios->ratio[threshold], &goal.threshold) < 0)
-		goal.threshold = ratios->ratio[threshold];
-	if (dec_sign(&goal.threshold) <= 0)
+/* One way to stay at a level: all of it has to hold. */
+typedef struct Way
+{
+	int			ngoals;
+	SafeGoal	goals[MAX_GOALS];
+} Way;
+
+#define MAX_WAYS 2
+
+/* What decides which ways there are. */
+typedef struct Stay
+{
+	const Valuation *v;
+	const Market *market;
+	const ReleaseRatios *ratios;
+	bool		larger;			/* of what positions and debts require only the larger counts, and there may be both */
+	bool		reduced;		/* less than equity is judged */
+} Stay;
+
+static bool
+may_require_debts(const Valuation *v)
+{
+	for (int i = 0; i < v->nassets; i++)
 	{
-		goal.threshold = DEC_ZERO;
-		goal.tie = TIE_FAILS;
+		if (v->assets[i].terms != NULL && v->assets[i].terms->liability_maintenance != 0)
+			return true;
 	}
-	return goal;
+	return false;
 }
 
-/* The next level is not reached: maintenance < t' * equity. */
-static SafeGoal
-not_above(const Market *market, Threshold threshold, SafeTie tie)
+static bool
+has_orders(const Valuation *v)
 {
-	SafeGoal	goal = {.below = true, .required = true, .tie = tie};
+	for (int i = 0; i < v->npositions; i++)
+	{
+		if (v->positions[i].position.orders != NULL)
+			return true;
+	}
+	return false;
+}
+
+static inline void
+add_goal(Way *way, const SafeGoal *goal)
+{
+	Assert(way->ngoals < MAX_GOALS);
+	way->goals[way->ngoals++] = *goal;
+}
+
+/* The next level is not reached: maintenance < t' * equity; of two kinds of it, each. */
+static void
+add_not_above(Way *way, const Stay *stay, Threshold threshold, SafeTie tie)
+{
+	SafeGoal	goal = {.below = true, .required = SAFE_MAINTENANCE, .tie = tie};
 	Decimal		buffer;
 
-	goal.threshold = *dec_flat(&market->thresholds[threshold], market, &buffer);
-	return goal;
+	goal.threshold = *dec_flat(&stay->market->thresholds[threshold], stay->market, &buffer);
+	if (stay->larger)
+	{
+		goal.required = SAFE_DEBTS;
+		add_goal(way, &goal);
+		goal.required = SAFE_POSITIONS;
+	}
+	add_goal(way, &goal);
 }
 
 /* Equity on one side of 0. */
-static SafeGoal
-solvent(bool is, SafeTie tie)
+static void
+add_solvent(Way *way, bool is, SafeTie tie)
 {
-	return (SafeGoal) {.below = is, .required = false, .threshold = DEC_ONE, .tie = tie};
+	const SafeGoal goal = {.below = is, .required = SAFE_NOTHING, .threshold = DEC_ONE, .tie = tie};
+
+	add_goal(way, &goal);
 }
 
-#define MAX_GOALS 2
-
-static int
-goals_of_level(SafeGoal *goals, Level level, const Market *market, const ReleaseRatios *ratios)
+/* There is some maintenance, or none. */
+static void
+add_required(Way *way, bool is)
 {
+	const SafeGoal goal = {.below = !is, .required = SAFE_MAINTENANCE, .threshold = DEC_ZERO, .tie = is ? TIE_FAILS : TIE_HOLDS};
+
+	add_goal(way, &goal);
+}
+
+/* The threshold down to which a level is reached or held; not above 0 where that is no condition. */
+static Decimal
+lower_threshold(const Stay *stay, Threshold threshold)
+{
+	Decimal		buffer;
+	Decimal		least = *dec_flat(&stay->market->thresholds[threshold], stay->market, &buffer);
+
+	if (stay->ratios->held[threshold] && dec_cmp(&stay->ratios->ratio[threshold], &least) < 0)
+		least = stay->ratios->ratio[threshold];
+	return least;
+}
+
+/* Is that part of the maintenance enough for the level, now? */
+static bool
+is_enough(const Decimal *maintenance, const Stay *stay, const Decimal *threshold)
+{
+	Decimal		bound;
+
+	dec_mul(&bound, threshold, &stay->v->judged_equity);
+	return dec_cmp(maintenance, &bound) >= 0;
+}
+
+/*
+ * The level is reached or held: maintenance >= h * equity, by that of positions or by that of
+ * debts.  Where that is no condition, that there is maintenance.  Makes two ways of one, at times.
+ */
+static int
+add_not_below(Way ways[MAX_WAYS], const Stay *stay, Threshold threshold)
+{
+	SafeGoal	goal = {.below = false, .required = SAFE_MAINTENANCE, .threshold = lower_threshold(stay, threshold), .tie = TIE_HOLDS};
+	bool		by_positions;
+
+	if (dec_sign(&goal.threshold) <= 0)
+	{
+		add_required(&ways[0], true);
+		return 1;
+	}
+	if (!stay->larger)
+	{
+		add_goal(&ways[0], &goal);
+		return 1;
+	}
+	ways[1] = ways[0];
+	by_positions = is_enough(&stay->v->position_maintenance, stay, &goal.threshold);
+	goal.required = by_positions ? SAFE_POSITIONS : SAFE_DEBTS;
+	add_goal(&ways[0], &goal);
+	goal.required = SAFE_DEBTS;
+	add_goal(&ways[1], &goal);
+	return by_positions && is_enough(&stay->v->debt_maintenance, stay, &goal.threshold) ? 2 : 1;
+}
+
+/* Healthy by what is required, or because nothing is. */
+static int
+ways_of_health(Way ways[MAX_WAYS], const Stay *stay)
+{
+	add_not_above(&ways[0], stay, THRESHOLD_WARNING, TIE_NOTHING_REQUIRED);
+	if (!stay->reduced || !dec_is_zero(&stay->v->maintenance_margin))
+		return 1;
+	add_required(&ways[1], false);
+	add_solvent(&ways[1], true, TIE_HOLDS);
+	return 2;
+}
+
+/* The ways in which an account stays at the level that it is kept at now. */
+static int
+ways_to_stay(Way ways[MAX_WAYS], Level level, const Stay *stay)
+{
+	ways[0].ngoals = ways[1].ngoals = 0;
 	switch (level)
 	{
 		case LEVEL_HEALTHY:
-			goals[0] = not_above(market, THRESHOLD_WARNING, TIE_NOTHING_REQUIRED);
-			return 1;
+			return ways_of_health(ways, stay);
 		case LEVEL_WARNING:
-			goals[0] = not_above(market, THRESHOLD_MARGIN_CALL, TIE_FAILS);
-			goals[1] = not_below(market, THRESHOLD_WARNING, ratios);
-			return 2;
+			add_not_above(&ways[0], stay, THRESHOLD_MARGIN_CALL, TIE_FAILS);
+			return add_not_below(ways, stay, THRESHOLD_WARNING);
 		case LEVEL_MARGIN_CALL:
-			goals[0] = not_above(market, THRESHOLD_LIQUIDATION, TIE_FAILS);
-			goals[1] = not_below(market, THRESHOLD_MARGIN_CALL, ratios);
-			return 2;
+			add_not_above(&ways[0], stay, THRESHOLD_LIQUIDATION, TIE_FAILS);
+			return add_not_below(ways, stay, THRESHOLD_MARGIN_CALL);
 		case LEVEL_LIQUIDATION:
-			goals[0] = solvent(true, TIE_REQUIRED);
-			goals[1] = not_below(market, THRESHOLD_LIQUIDATION, ratios);
-			return 2;
+			add_solvent(&ways[0], true, TIE_REQUIRED);
+			if (stay->reduced)
+				add_required(&ways[0], true);
+			return add_not_below(ways, stay, THRESHOLD_LIQUIDATION);
 		default:
 			Assert(level == LEVEL_BANKRUPT);
-			goals[0] = solvent(false, TIE_FAILS);
+			add_solvent(&ways[0], false, TIE_FAILS);
 			return 1;
 	}
 }
@@ -133,11 +248,11 @@ goals_of_level(SafeGoal *goals, Level level, const Market *market, const Release
 /* ---------- the room ---------- */
 
 static bool
-all_proven(const SafeProof *proof, const SafeGoal *goals, int ngoals, int64 n)
+all_proven(const SafeProof *proof, const Way *way, int64 n)
 {
-	for (int i = 0; i < ngoals; i++)
+	for (int i = 0; i < way->ngoals; i++)
 	{
-		if (!safe_proven(proof, &goals[i], n))
+		if (!safe_proven(proof, &way->goals[i], n))
 			return false;
 	}
 	return true;
@@ -161,7 +276,7 @@ leading_digits(int64 n)
  * have gone wrong, so all that is below is halved.
  */
 static int64
-largest_proven(const SafeProof *proof, const SafeGoal *goals, int ngoals, double found, bool coarse)
+largest_proven(const SafeProof *proof, const Way *way, double found, bool coarse)
 {
 	int64		high = SAFE_ALL;
 	int64		low = 0;
@@ -174,7 +289,7 @@ largest_proven(const SafeProof *proof, const SafeGoal *goals, int ngoals, double
 	{
 		if (high <= 0)
 			return 0;
-		if (all_proven(proof, goals, ngoals, high))
+		if (all_proven(proof, way, high))
 			return high;
 		high--;
 	}
@@ -182,7 +297,7 @@ largest_proven(const SafeProof *proof, const SafeGoal *goals, int ngoals, double
 	{
 		int64		middle = (low + high + 1) / 2;
 
-		if (all_proven(proof, goals, ngoals, middle))
+		if (all_proven(proof, way, middle))
 			low = middle;
 		else
 			high = middle - 1;
@@ -200,16 +315,27 @@ largest_proven(const SafeProof *proof, const SafeGoal *goals, int ngoals, double
 int64
 room_of_level(const Valuation *v, const Market *market, Level level, const ReleaseRatios *ratios, double least)
 {
-	SafeGoal	goals[MAX_GOALS];
+	Stay		stay = {.v = v, .market = market, .ratios = ratios};
+	Way			ways[MAX_WAYS];
 	SafeProof  *proof;
-	int			ngoals;
+	int			nways;
+	int64		room = 0;
 
 	Assert(v->level != LEVEL_UNPRICED);
 	if (level == LEVEL_UNPRICED || kept_level(v, level, ratios) != level)
 		return 0;
-	ngoals = goals_of_level(goals, level, market, ratios);
+	stay.larger = market->liability_rule == LIABILITY_LARGER && may_require_debts(v);
+	stay.reduced = market->orders_reduce_equity != REDUCE_NOTHING && has_orders(v);
+	nways = ways_to_stay(ways, level, &stay);
 	proof = safe_proof_open(v, market);
-	return largest_proven(proof, goals, ngoals, safe_search(v, market, goals, ngoals, least), least > 0);
+	for (int i = 0; i < nways; i++)
+	{
+		const Way  *way = &ways[i];
+		int64		found = largest_proven(proof, way, safe_search(v, market, way->goals, way->ngoals, least), least > 0);
+
+		room = Max(room, found);
+	}
+	return room;
 }
 
 /* The same as the part of a price, in a double that is not above it. */

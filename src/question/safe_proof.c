@@ -15,6 +15,7 @@
 typedef Decimal Number;
 
 #define NUM_ZERO DEC_ZERO
+#define NUM_ONE DEC_ONE
 #define NUM_SLOPES_PRECISE false
 #define num_add dec_add
 #define num_sub dec_sub
@@ -68,6 +69,24 @@ num_near_slope(Decimal *r, const Decimal *x0, const Decimal *y0, const Decimal *
 		dec_parse(r, text, strlen(text));
 		pfree(text);
 	}
+	dec_normalize(r);
+}
+
+/* About where two lines meet, from 0 to 2; 12 digits are enough, as any place will do. */
+static void
+num_near_meeting(Decimal *r, const Decimal *slope0, const Decimal *constant0, const Decimal *slope1, const Decimal *constant1)
+{
+	Decimal		rise,
+				run;
+	double		factor;
+
+	dec_sub(&rise, constant0, constant1);
+	dec_sub(&run, slope1, slope0);
+	factor = safe_double(&rise) / safe_double(&run);
+	if (factor > 0 && factor < 2)
+		dec_set(r, (int64) rint(factor * 1e12), 12);
+	else
+		dec_set(r, factor >= 2 ? 2 : 0, 0);
 	dec_normalize(r);
 }
 
@@ -133,7 +152,7 @@ static bool
 maintenance_proven(const SafeProof *proof, bool some, int64 n)
 {
 	const SafeGoal goal = {
-		.below = !some, .required = true, .threshold = DEC_ZERO, .tie = some ? TIE_FAILS : TIE_HOLDS
+		.below = !some, .required = SAFE_MAINTENANCE, .threshold = DEC_ZERO, .tie = some ? TIE_FAILS : TIE_HOLDS
 	};
 
 	return safe_proven(proof, &goal, n);
@@ -153,7 +172,8 @@ bool
 safe_proven(const SafeProof *proof, const SafeGoal *goal, int64 n)
 {
 	const Decimal one = DEC_ONE;
-	Box			box = {.below = goal->below, .required = goal->required, .threshold = goal->threshold};
+	Box			box = {.below = goal->below, .judged = goal->required != SAFE_NOTHING, .positions = (goal->required & SAFE_POSITIONS) != 0,
+		.debts = (goal->required & SAFE_DEBTS) != 0, .threshold = goal->threshold};
 	int			side = goal->below ? -1 : 1;
 	Bound		bound;
 

@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#include "miscadmin.h"
+
 #include "question/safe_goal.h"
 
 /* ---------- doubles ---------- */
@@ -32,6 +34,7 @@ safe_double(const Decimal *a)
 typedef double Number;
 
 #define NUM_ZERO 0.0
+#define NUM_ONE 1.0
 #define NUM_SLOPES_PRECISE true	/* at once, whatever the digits asked for */
 static inline void
 num_load(double *r, const Decimal *stored, const void *base)
@@ -54,6 +57,12 @@ static inline void
 num_near_slope(double *r, const double *x0, const double *y0, const double *x1, const double *y1, int digits)
 {
 	*r = *x1 > *x0 ? (*y0 - *y1) / (*x1 - *x0) : 0;
+}
+
+static inline void
+num_near_meeting(double *r, const double *slope0, const double *constant0, const double *slope1, const double *constant1)
+{
+	*r = (*constant0 - *constant1) / (*slope1 - *slope0);
 }
 
 /* ---------- schedules: the tier that was found last is at hand in doubles ---------- */
@@ -239,7 +248,8 @@ safe_search(const Valuation *v, const Market *market, const SafeGoal *goals, int
 	load_account(&account, v, market);
 	for (int i = 0; i < ngoals; i++)
 	{
-		Box			box = {.below = goals[i].below, .required = goals[i].required};
+		Box			box = {.below = goals[i].below, .judged = goals[i].required != SAFE_NOTHING,
+			.positions = (goals[i].required & SAFE_POSITIONS) != 0, .debts = (goals[i].required & SAFE_DEBTS) != 0};
 
 		num_load(&box.threshold, &goals[i].threshold, NULL);
 		if (least > 0 && !(slack(&account, &box, least) >= 0))

@@ -69,7 +69,7 @@ orders_loss(Decimal *r, const Orders *orders, const MarketContract *contract, co
 }
 
 /* Takes from an order what closes of the "closes" contracts that are still to close; false if nothing remains. */
-static bool
+bool
 take_closing(OrderLevel *level, Decimal *closes)
 {
 	Decimal		rest;

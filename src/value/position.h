@@ -94,6 +94,7 @@ extern void opening_amounts(Decimal amounts[INITIAL_REASONS], const LegRequireme
 
 /* Of order.c: the legs once all orders of the worse side have filled, and what that loses. */
 extern void ordered_legs(Leg legs[2], const Leg held[2], const PositionLine *line, const Market *market);
+extern bool take_closing(OrderLevel *level, Decimal *closes);
 extern void order_value(Decimal *r, const OrderLevel *level, PortfolioSide side, const MarketContract *contract, const Market *market);
 extern void order_loss(Decimal *r, const OrderLevel *level, PortfolioSide side, const MarketContract *contract, const Market *market);
 extern void orders_loss(Decimal *r, const Orders *orders, const MarketContract *contract, const Market *market);
