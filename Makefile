@@ -15,7 +15,7 @@ SQL_PARTS = $(addprefix src/,$(addsuffix .sql, margin \
 # What create_venue() and create_book() run.
 FACTS_PARTS = src/book/book/facts.sql
 VENUE_PARTS = $(addprefix src/book/venue/,$(addsuffix .sql, terms changes prices price_checks thresholds rules scenarios repayment_rules market))
-BOOK_PARTS = $(addprefix src/book/book/,$(addsuffix .sql, accounts margin levels kept explain stress guard repay)) \
+BOOK_PARTS = $(addprefix src/book/book/,$(addsuffix .sql, accounts rules margin levels kept explain stress guard repay)) \
 	$(addprefix src/report/book/,$(addsuffix .sql, snapshots reports))
 DATA_built = margin--1.0.sql
 

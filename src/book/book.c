@@ -52,12 +52,15 @@ book_entry(Oid schema)
 		book->portfolio = NULL;
 		book->level = NULL;
 		book->keeping = NULL;
+		book->gains = NULL;
 		book->market = NULL;
 		book->checked = 0;
 		book->venue_type = InvalidOid;
 		book->bridge_asked = 0;
 		book->present = NULL;
 		book->reading = 0;
+		book->gains_asked = false;
+		book->gains_carry = true;
 	}
 	return book;
 }
@@ -89,6 +92,7 @@ book_learn(Book *book, Oid holding, const char *name)
 	forget_plan(&book->portfolio);
 	forget_plan(&book->level);
 	forget_plan(&book->keeping);
+	forget_plan(&book->gains);
 	forget_plan(&book->market);
 	if (get_rel_relkind(holding) != RELKIND_VIEW || column == InvalidAttrNumber)
 		ereport(ERROR,

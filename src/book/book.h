@@ -28,16 +28,19 @@ typedef struct Book
 	NameData	name;			/* of the schema, as it is in the plans */
 	Oid			holding;		/* the view; InvalidOid: to be looked up */
 	KeyKind		keys;
-	/* the guard's statements: about one account, and for the market */
+	/* the guard's statements: about one account, its rule, and for the market */
 	SPIPlanPtr	portfolio;
 	SPIPlanPtr	level;
 	SPIPlanPtr	keeping;
+	SPIPlanPtr	gains;
 	SPIPlanPtr	market;
 	int			checked;		/* the generation of the first one's plan that is known to be stable */
 	Oid			venue_type;		/* what tells the venue to market_copy.c; InvalidOid: its bridge has to be asked */
 	uint64		bridge_asked;	/* after how many changes of functions that was found out */
 	const struct Market *present;	/* while it is judged: the market */
 	uint64		reading;		/* and which reading of it that is */
+	bool		gains_asked;	/* and whether paper gains carry, once somebody has some */
+	bool		gains_carry;
 } Book;
 
 /* What stands for an account in a lock: accounts that share it share the lock, too. */

@@ -39,6 +39,7 @@
 #include "book/acting.h"
 #include "book/judge.h"
 #include "book/market_copy.h"
+#include "book/paper_gains.h"
 #include "book/touched.h"
 #include "value/valuation.h"
 
@@ -144,6 +145,7 @@ open_court(Court *court, const AccountList *accounts)
 		present = present_market(book, court->snapshot, court->clock, CurrentMemoryContext);
 		book->present = present.market;
 		book->reading = present.reading;
+		book->gains_asked = false;
 	}
 }
 
@@ -305,6 +307,54 @@ keep_portfolio(const Court *court, const Account *account, struct varlena *held)
 	act_as_before(mine);
 }
 
+/* ---------- the rule of paper gains ---------- */
+
+static SPIPlanPtr
+prepare_gains(const Book *book)
+{
+	const char *sql = psprintf("SELECT FROM %s WHERE rule OPERATOR(pg_catalog.=) 'unrealized_gains_carry'"
+							   " AND value OPERATOR(pg_catalog.=) 'false'", book_object(book, "book_rule"));
+	SPIPlanPtr	plan = SPI_prepare(sql, 0, NULL);
+
+	if (plan == NULL || SPI_keepplan(plan) != 0)
+		elog(ERROR, "cannot prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+	return plan;
+}
+
+static bool
+read_gains_carry(const Court *court, Book *book)
+{
+	Identity	mine;
+	MemoryContext caller = CurrentMemoryContext;
+	bool		carry;
+
+	/* a book of an earlier release has no rules */
+	if (!OidIsValid(get_relname_relid("book_rule", book->schema)))
+		return true;
+	mine = act_for(book_owner(book), RESTRICTED);
+	if (book->gains == NULL)
+		book->gains = prepare_gains(book);
+	if (SPI_execute_snapshot(book->gains, NULL, NULL, court->snapshot, InvalidSnapshot, true, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "cannot read the rules of book \"%s\"", NameStr(book->name));
+	MemoryContextSwitchTo(caller);
+	carry = SPI_processed == 0;
+	SPI_freetuptable(SPI_tuptable);
+	act_as_before(mine);
+	return carry;
+}
+
+/* Whether unrealized gains carry a withdrawal: asked once a judgement, and only where somebody has some. */
+static bool
+gains_carry(const Court *court, Book *book)
+{
+	if (!book->gains_asked)
+	{
+		book->gains_carry = read_gains_carry(court, book);
+		book->gains_asked = true;
+	}
+	return book->gains_carry;
+}
+
 /* ---------- refusing ---------- */
 
 /* Whether a role may read what the book says of its accounts, and no policy hides a part of it. */
@@ -355,19 +405,38 @@ symbol_list(const Symbol *symbols, int count)
 	return list.data;
 }
 
-/* What a valuation that does not pass requires, and what it lacks to it. */
-static void
-requirement_of(const Valuation *v, const Market *market, Decimal *required, Decimal *lack)
+/* What a valuation that does not pass has, what it requires, and what it lacks to that. */
+typedef struct Lack
 {
-	*required = v->initial_margin;
-	if (dec_sign(&v->available_margin) >= 0)
+	Decimal		equity;
+	Decimal		required;
+	Decimal		lacking;
+	Decimal		orders;			/* what open orders have to do with it */
+	bool		initial;		/* it is the initial margin, else that for the liquidation threshold */
+} Lack;
+
+static Lack
+lack_of(const Valuation *v, const Market *market)
+{
+	Lack		lack = {.initial = dec_sign(&v->available_margin) < 0};
+
+	if (lack.initial)
+	{
+		lack.equity = v->initial_equity;
+		dec_add(&lack.required, &v->initial_margin, &v->order_loss);
+		dec_add(&lack.orders, &v->order_margin, &v->order_loss);
+	}
+	else
 	{
 		Decimal		buffer;
 
 		/* then it is the maintenance margin that reaches the liquidation threshold */
-		dec_div_ceil18(required, &v->maintenance_margin, dec_flat(&market->thresholds[THRESHOLD_LIQUIDATION], market, &buffer));
+		lack.equity = v->judged_equity;
+		dec_div_ceil18(&lack.required, &v->maintenance_margin, dec_flat(&market->thresholds[THRESHOLD_LIQUIDATION], market, &buffer));
+		dec_sub(&lack.orders, &v->equity, &v->judged_equity);
 	}
-	dec_sub(lack, required, &v->equity);
+	dec_sub(&lack.lacking, &lack.required, &lack.equity);
+	return lack;
 }
 
 static pg_noreturn void
@@ -379,12 +448,12 @@ refuse_unpriced(const Account *account, const Valuation *after)
 			 errmsg("account \"%s\" of book \"%s\" cannot be valued: no price or parameters for %s",
 					account->key, NameStr(account->book->name), symbol_list(after->missing, after->nmissing)) :
 			 errmsg("account \"%s\" of book \"%s\" cannot be valued", account->key, NameStr(account->book->name)),
-			 errdetail("While an account cannot be valued, no balance of it may fall and no leg of a position may grow or change its entry price or leverage for the worse."),
-			 errhint("Enter what is missing into the venue's tables, or leave the account's balances and positions as they are."),
+			 errdetail("While an account cannot be valued, no balance of it may fall, no leg of a position may grow or change its entry price or leverage for the worse, and no order may be placed or enlarged."),
+			 errhint("Enter what is missing into the venue's tables, or leave the account's balances, positions and orders as they are."),
 			 errguard(account->book)));
 }
 
-#define ADVICE "Withdraw less, open less, or add collateral in the same transaction; what does not lower the available margin is never refused."
+#define ADVICE "Withdraw less, open or order less, or add collateral in the same transaction; what does not lower the available margin is never refused."
 
 /* To somebody who may write an account and not read it. */
 static pg_noreturn void
@@ -398,11 +467,31 @@ refuse_silently(const Account *account)
 			 errguard(account->book)));
 }
 
-static pg_noreturn void
-refuse(const Account *account, const Valuation *after, const Valuation *before)
+/* Where the account was and would be, what of that is due to orders, and whether profit on paper was left out. */
+static char *
+account_of_change(const Valuation *after, const Valuation *before, const Lack *lack, bool gains)
 {
-	Decimal		required;
-	Decimal		lack;
+	StringInfoData told;
+
+	initStringInfo(&told);
+	appendStringInfo(&told, "The account would be at level %s", level_names[after->level]);
+	if (before->level == LEVEL_UNPRICED)
+		appendStringInfoString(&told, ". The transaction found it unpriced, so no balance may fall and no leg of a position and no order may grow.");
+	else
+		appendStringInfo(&told, " with an available margin of %s; the transaction found it with %s.",
+						 dec_text(&after->available_margin), dec_text(&before->available_margin));
+	if (!dec_is_zero(&lack->orders))
+		appendStringInfo(&told, lack->initial ? " Open orders are %s of the requirement." : " Open orders take %s of the equity.",
+						 dec_text(&lack->orders));
+	if (!gains)
+		appendStringInfoString(&told, " Unrealized gains are left out, as a balance falls and the rule unrealized_gains_carry of the book is false.");
+	return told.data;
+}
+
+static pg_noreturn void
+refuse(const Account *account, const Valuation *after, const Valuation *before, bool gains)
+{
+	Lack		lack;
 
 	if (after->level == LEVEL_UNPRICED)
 		refuse_unpriced(account, after);
@@ -410,16 +499,12 @@ refuse(const Account *account, const Valuation *after, const Valuation *before)
 	Assert(!valuation_passes(after));
 	if (!may_be_told(account->book))
 		refuse_silently(account);
-	requirement_of(after, market_of(account), &required, &lack);
+	lack = lack_of(after, market_of(account));
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_MARGIN),
 			 errmsg("insufficient margin in account \"%s\" of book \"%s\": equity %s, requirement %s, lack %s",
-					account->key, NameStr(account->book->name), dec_text(&after->equity), dec_text(&required), dec_text(&lack)),
-			 before->level == LEVEL_UNPRICED ?
-			 errdetail("The account would be at level %s. The transaction found it unpriced, so no balance may fall and no leg of a position may grow.",
-					   level_names[after->level]) :
-			 errdetail("The account would be at level %s with an available margin of %s; the transaction found it with %s.",
-					   level_names[after->level], dec_text(&after->available_margin), dec_text(&before->available_margin)),
+					account->key, NameStr(account->book->name), dec_text(&lack.equity), dec_text(&lack.required), dec_text(&lack.lacking)),
+			 errdetail("%s", account_of_change(after, before, &lack, gains)),
 			 errhint(ADVICE),
 			 errguard(account->book)));
 }
@@ -432,8 +517,8 @@ record_exception(const Account *account, const Valuation *after, const Valuation
 	bool		valued = after->level != LEVEL_UNPRICED;
 	char	  **missing = palloc(Max(after->nmissing, 1) * sizeof(char *));
 	const char *sql = psprintf("INSERT INTO %s (account_id, level, equity, initial_margin, maintenance_margin,"
-							   " available_margin, available_margin_before, missing)"
-							   " VALUES (%s($1), $2::margin.level, $3, $4, $5, $6, $7, $8)",
+							   " available_margin, available_margin_before, missing, initial_equity, order_loss)"
+							   " VALUES (%s($1), $2::margin.level, $3, $4, $5, $6, $7, $8, $9, $10)",
 							   book_object(book, "guard_exception"), book_object(book, "account_key"));
 
 	for (int i = 0; i < after->nmissing; i++)
@@ -447,7 +532,9 @@ record_exception(const Account *account, const Valuation *after, const Valuation
 			amount_argument(&after->maintenance_margin, valued),
 			amount_argument(&after->available_margin, valued),
 			amount_argument(&before->available_margin, before->level != LEVEL_UNPRICED),
-			list_argument(missing, after->nmissing)
+			list_argument(missing, after->nmissing),
+			amount_argument(&after->initial_equity, valued),
+			amount_argument(&after->order_loss, valued)
 		};
 
 		execute_as(book_owner(book), sql, arguments, lengthof(arguments));
@@ -456,24 +543,54 @@ record_exception(const Account *account, const Valuation *after, const Valuation
 
 /* ---------- judging ---------- */
 
-/* An account that does not pass: may it be left so? */
-static void
-judge_change(const Court *court, const Account *account, const struct varlena *held_after, const Valuation *after)
+/* An account that does not pass, valued with its paper gains or without: false if it may only be left so as a booked fact. */
+static bool
+judge_change(const Account *account, const struct varlena *held_before, const struct varlena *held_after, const Valuation *after, bool gains)
 {
-	struct varlena *held_before = portfolio_of(court, account, FirstCommandId);
 	Valuation	before;
 	bool		allowed;
 
-	value_portfolio(&before, PointerGetDatum(held_before), market_of(account), VALUE_MARGINS);
+	if (gains)
+		value_portfolio(&before, PointerGetDatum(held_before), market_of(account), VALUE_MARGINS);
+	else
+		value_without_gains(&before, held_before, market_of(account));
 	if (after->level == LEVEL_UNPRICED || before.level == LEVEL_UNPRICED)
 		allowed = portfolio_only_reduces(held_before, held_after);
 	else
 		allowed = dec_cmp(&after->available_margin, &before.available_margin) >= 0;
 	if (allowed)
-		return;
+		return true;
 	if (!account->recorded || written_under_guard(account))
-		refuse(account, after, &before);
+		refuse(account, after, &before, gains);
 	record_exception(account, after, &before);
+	return false;
+}
+
+/* A balance that falls is not carried by profit on paper where the book says so. */
+static void
+judge_withdrawal(const Account *account, const struct varlena *held_before, const struct varlena *held_after)
+{
+	Valuation	after;
+
+	if (!lowers_balance(held_before, held_after))
+		return;
+	value_without_gains(&after, held_after, market_of(account));
+	if (!valuation_passes(&after))
+		(void) judge_change(account, held_before, held_after, &after, false);
+}
+
+static void
+guard_account(const Court *court, const Account *account, const struct varlena *held, const Valuation *after)
+{
+	bool		passes = valuation_passes(after);
+	bool		paper = after->level != LEVEL_UNPRICED && has_paper_gains(after) && !gains_carry(court, account->book);
+	struct varlena *held_before;
+
+	if (passes && !paper)
+		return;
+	held_before = portfolio_of(court, account, FirstCommandId);
+	if ((passes || judge_change(account, held_before, held, after, true)) && paper)
+		judge_withdrawal(account, held_before, held);
 }
 
 static void
@@ -489,8 +606,8 @@ judge_account(Court *court, Account *account, int kept)
 	rows = rows_of(court, account, court->present);
 	held = rows != NULL ? rows : empty_portfolio();
 	value_portfolio(&after, PointerGetDatum(held), market_of(account), VALUE_MARGINS);
-	if ((account->features & FEATURE_GUARD) != 0 && !valuation_passes(&after))
-		judge_change(court, account, held, &after);
+	if ((account->features & FEATURE_GUARD) != 0)
+		guard_account(court, account, held, &after);
 	if ((account->features & FEATURE_LEVELS) != 0)
 	{
 		if (kept == (int) after.level)

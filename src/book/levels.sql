@@ -54,7 +54,7 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION margin.held_level(margin.level, margin.level, numeric, numeric, numeric[]) IS
 'The level of an account that was kept at previous and is judged now: the judged one, unless a level reached before is still held, '
-'that is maintenance_margin >= its release ratio * equity (both in USD, compared exactly). release_ratios are those of warning, margin_call, liquidation; a null one holds nothing. '
+'that is maintenance_margin >= its release ratio * equity (both in USD, compared exactly; equity as judged_equity() gives it). release_ratios are those of warning, margin_call, liquidation; a null one holds nothing. '
 'Nothing is held without maintenance margin, nor from unpriced; null where judged is null.';
 
 -- ---------------------------------------------------------------------------
@@ -176,11 +176,10 @@ BEGIN
     )
     INSERT INTO level_event (account_id, from_level, to_level, equity, maintenance_margin, prices, cause)
     SELECT j.account_id, j.from_level, j.to_level,
-           CASE WHEN j.portfolio IS NULL THEN 0::numeric ELSE (v).equity END,
-           CASE WHEN j.portfolio IS NULL THEN 0::numeric ELSE (v).maintenance_margin END,
+           CASE WHEN j.portfolio IS NULL THEN 0::numeric ELSE margin.judged_equity(j.portfolio, here.given) END,
+           CASE WHEN j.portfolio IS NULL THEN 0::numeric ELSE margin.maintenance_margin(j.portfolio, here.given) END,
            coalesce(margin.prices(j.portfolio, here.given), '{}'), judge_levels.cause
       FROM judged AS j
-     CROSS JOIN LATERAL (SELECT margin.evaluate(j.portfolio, here.given) AS v OFFSET 0) AS valued
      WHERE j.to_level <> j.from_level
      ORDER BY j.account_id;
     GET DIAGNOSTICS here.changes = ROW_COUNT;

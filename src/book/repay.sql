@@ -47,6 +47,7 @@ BEGIN
 
     PERFORM FROM balance AS b WHERE b.account_id = (SELECT account_key(account)) ORDER BY b.asset COLLATE "C" FOR UPDATE;
     PERFORM FROM position AS p WHERE p.account_id = (SELECT account_key(account)) ORDER BY p.contract COLLATE "C", p.side COLLATE "C" FOR UPDATE;
+    PERFORM FROM open_order AS o WHERE o.account_id = (SELECT account_key(account)) ORDER BY o.order_id COLLATE "C" FOR UPDATE;
 
     IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
        AND margin_internal.holds_otherwise(current_schema(), account) THEN

@@ -60,19 +60,6 @@ END
 $$;
 COMMENT ON FUNCTION margin_internal.set_side() IS 'trigger: the side of a position by the sign of its quantity';
 
-CREATE FUNCTION margin_internal.refuse_order() RETURNS trigger
-LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RAISE EXCEPTION USING
-        ERRCODE = 'feature_not_supported', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
-        MESSAGE = format('open order in contract "%s" is refused', NEW.contract),
-        DETAIL = 'Open orders are not valued yet; one that is not valued must not look as if it were.';
-END
-$$;
-COMMENT ON FUNCTION margin_internal.refuse_order() IS 'trigger: refuses open orders as long as they are not valued';
-
 CREATE FUNCTION margin_internal.refuse_payoff() RETURNS trigger
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp

@@ -355,11 +355,10 @@ BEGIN
     ), event AS (
         INSERT INTO level_event (account_id, from_level, to_level, equity, maintenance_margin, prices, cause)
         SELECT w.account_id, w.from_level, w.to_level,
-               CASE WHEN w.portfolio IS NULL THEN 0::numeric ELSE (v).equity END,
-               CASE WHEN w.portfolio IS NULL THEN 0::numeric ELSE (v).maintenance_margin END,
+               CASE WHEN w.portfolio IS NULL THEN 0::numeric ELSE margin.judged_equity(w.portfolio, judge_moved.given) END,
+               CASE WHEN w.portfolio IS NULL THEN 0::numeric ELSE margin.maintenance_margin(w.portfolio, judge_moved.given) END,
                coalesce(margin.prices(w.portfolio, judge_moved.given), '{}'), judge_moved.cause
           FROM written AS w
-         CROSS JOIN LATERAL (SELECT margin.evaluate(w.portfolio, judge_moved.given) AS v OFFSET 0) AS valued
          WHERE w.to_level <> w.from_level
          ORDER BY w.account_id
         RETURNING account_id

@@ -371,12 +371,13 @@ BEGIN
     PERFORM margin_internal.enter_book(book);
     RETURN (
         SELECT margin_internal.html_table(
-                   '{Contract,Settles in,Accounts,Mark,Long,Short,Net,Unrealized PnL,Maintenance margin}',
+                   '{Contract,Settles in,Accounts,Mark,Long,Short,Net,Unrealized PnL,Maintenance margin,Order margin}',
                    coalesce(array_agg(ARRAY[e.contract, e.settle, margin_internal.html_amount(e.accounts, 0), e.mark::text,
                                             margin_internal.html_amount(e.long), margin_internal.html_amount(e.short),
                                             margin_internal.html_amount(e.net), margin_internal.html_amount(e.pnl_usd),
-                                            margin_internal.html_amount(e.maintenance_margin)] ORDER BY e.n), '{}'),
-                   'There are no positions.')
+                                            margin_internal.html_amount(e.maintenance_margin),
+                                            margin_internal.html_amount(e.order_margin)] ORDER BY e.n), '{}'),
+                   'There are no positions and no orders.')
           FROM (SELECT *, row_number() OVER () AS n FROM report_exposure(as_of)) AS e);
 END
 $$;

@@ -17,7 +17,10 @@ CREATE TYPE margin.level_total AS (
     initial_margin numeric,
     maintenance_margin numeric,
     shortfall numeric,
-    loss numeric
+    loss numeric,
+    initial_equity numeric,
+    order_margin numeric,
+    order_loss numeric
 );
 COMMENT ON TYPE margin.level_total IS 'the accounts of one level together; amounts in USD, exact, null where there are accounts whose amounts are not known';
 COMMENT ON COLUMN margin.level_total.level IS 'the level';
@@ -32,6 +35,9 @@ COMMENT ON COLUMN margin.level_total.initial_margin IS 'sum of initial_margin, U
 COMMENT ON COLUMN margin.level_total.maintenance_margin IS 'sum of maintenance_margin, USD';
 COMMENT ON COLUMN margin.level_total.shortfall IS 'sum of shortfall, USD, >= 0';
 COMMENT ON COLUMN margin.level_total.loss IS 'what liabilities exceed collateral by: sum of -equity of the bankrupt, USD, >= 0';
+COMMENT ON COLUMN margin.level_total.initial_equity IS 'sum of initial_equity, USD';
+COMMENT ON COLUMN margin.level_total.order_margin IS 'sum of order_margin, USD, >= 0';
+COMMENT ON COLUMN margin.level_total.order_loss IS 'sum of order_loss, USD, >= 0';
 
 -- ---------------------------------------------------------------------------
 -- What the scripts of a book call
@@ -279,10 +285,10 @@ BEGIN
             SELECT taken, take_snapshot.form, taken, present.market, 0, '{}' FROM present)
         INSERT INTO account_snapshot (taken_at, account_id, portfolio, equity, collateral_value, liabilities, net_asset_value, haircut,
                                       unrealized_pnl, initial_margin, maintenance_margin, available_margin, shortfall,
-                                      margin_ratio, level, missing)
+                                      margin_ratio, level, missing, initial_equity, order_margin, order_loss)
         SELECT taken, account_id, portfolio, (v).equity, (v).collateral_value, (v).liabilities, (v).net_asset_value, (v).haircut,
                (v).unrealized_pnl, (v).initial_margin, (v).maintenance_margin, (v).available_margin, (v).shortfall,
-               (v).margin_ratio, (v).level, (v).missing
+               (v).margin_ratio, (v).level, (v).missing, (v).initial_equity, (v).order_margin, (v).order_loss
           FROM (SELECT account_id, portfolio, row_number() OVER () AS n,
                        CASE WHEN take_snapshot.form = 'full' THEN margin.evaluate(portfolio, (SELECT present.market FROM present)) END AS v
                   FROM (SELECT p.account_id, p.portfolio FROM reported_portfolio AS p OFFSET 0) AS held

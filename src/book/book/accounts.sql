@@ -42,4 +42,4 @@ SELECT account_id, margin.portfolio(symbol, quantity, entry_price, leverage, kin
  GROUP BY account_id;
 COMMENT ON VIEW account_portfolio IS 'what each account holds, netted; rows without an account form one with a null key, so that no holding is lost';
 COMMENT ON COLUMN account_portfolio.account_id IS 'the account';
-COMMENT ON COLUMN account_portfolio.portfolio IS 'its balances and positions, netted (specification, section 1)';
+COMMENT ON COLUMN account_portfolio.portfolio IS 'its balances, positions and orders, netted (specification, section 1)';

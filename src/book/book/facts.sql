@@ -68,18 +68,14 @@ CREATE TABLE open_order (
     CONSTRAINT open_order_price_positive CHECK (margin.is_amount(price) AND price > 0),
     CONSTRAINT open_order_leverage_positive CHECK (margin.is_amount(leverage) AND leverage > 0)
 );
-COMMENT ON TABLE open_order IS 'open orders of accounts; orders are not valued yet, so rows are refused';
+COMMENT ON TABLE open_order IS 'open orders of accounts: all that may still fill is taken as filled where that requires more margin; reduce-only orders are not entered';
 COMMENT ON COLUMN open_order.account_id IS 'the account';
 COMMENT ON COLUMN open_order.order_id IS 'tells the orders of an account apart';
-COMMENT ON COLUMN open_order.contract IS 'symbol of the contract';
+COMMENT ON COLUMN open_order.contract IS 'symbol of the contract; one that the venue lacks makes the account unpriced';
 COMMENT ON COLUMN open_order.quantity IS 'what is left to fill, in contracts; above 0 buys, below 0 sells';
 COMMENT ON COLUMN open_order.price IS 'limit price, settlement asset per unit of the underlying; above 0';
-COMMENT ON COLUMN open_order.leverage IS 'leverage chosen; above 0; NULL: none chosen';
+COMMENT ON COLUMN open_order.leverage IS 'leverage chosen for what it opens; above 0; NULL: none chosen';
 COMMENT ON CONSTRAINT open_order_contract_length ON open_order IS 'a symbol has 1 to 255 bytes';
 COMMENT ON CONSTRAINT open_order_quantity_finite ON open_order IS 'neither NaN nor infinite, at most 1,000 digits on each side of the point';
 COMMENT ON CONSTRAINT open_order_price_positive ON open_order IS 'a limit price is above 0';
 COMMENT ON CONSTRAINT open_order_leverage_positive ON open_order IS 'leverage is a divisor, so above 0';
-
-CREATE TRIGGER not_valued BEFORE INSERT OR UPDATE ON open_order
-    FOR EACH ROW EXECUTE FUNCTION margin_internal.refuse_order();
-COMMENT ON TRIGGER not_valued ON open_order IS 'an order that is not valued must not look as if it were';

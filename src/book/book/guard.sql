@@ -12,6 +12,8 @@ CREATE TABLE guard_exception (
     available_margin         numeric,
     available_margin_before  numeric,
     missing                  text[],
+    initial_equity           numeric,
+    order_loss               numeric,
     CONSTRAINT guard_exception_pkey PRIMARY KEY (id)
 );
 ALTER TABLE guard_exception ALTER account_id SET NOT NULL;
@@ -23,12 +25,14 @@ COMMENT ON COLUMN guard_exception.account_id IS 'the account';
 COMMENT ON COLUMN guard_exception.judged_at IS 'when the account was judged: at commit';
 COMMENT ON COLUMN guard_exception.recorded_by IS 'the role that acted';
 COMMENT ON COLUMN guard_exception.level IS 'the level at which the account was left';
-COMMENT ON COLUMN guard_exception.equity IS 'equity that was left, USD; this and the next three are null for an unpriced account';
-COMMENT ON COLUMN guard_exception.initial_margin IS 'initial margin that was required, USD';
+COMMENT ON COLUMN guard_exception.equity IS 'equity that was left, USD; this, the next three, initial_equity and order_loss are null for an unpriced account. Where paper gains do not carry (book_rule), all are without them';
+COMMENT ON COLUMN guard_exception.initial_margin IS 'initial margin that was required, with open orders, USD';
 COMMENT ON COLUMN guard_exception.maintenance_margin IS 'maintenance margin that was required, USD';
-COMMENT ON COLUMN guard_exception.available_margin IS 'equity - initial_margin that was left, USD';
+COMMENT ON COLUMN guard_exception.available_margin IS 'initial_equity - initial_margin - order_loss that was left, USD';
 COMMENT ON COLUMN guard_exception.available_margin_before IS 'the same as the transaction found it, USD; null: it found the account unpriced';
 COMMENT ON COLUMN guard_exception.missing IS 'symbols for which an unpriced account lacked a price or a parameter';
+COMMENT ON COLUMN guard_exception.initial_equity IS 'equity by the initial measure that was left, USD';
+COMMENT ON COLUMN guard_exception.order_loss IS 'what open orders would have lost by filling, USD';
 
 CREATE TRIGGER guard_exception_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON guard_exception
     FOR EACH STATEMENT EXECUTE FUNCTION margin_internal.append_only();

@@ -21,7 +21,7 @@ COMMENT ON COLUMN account_level.since IS 'start of the transaction that brought 
 COMMENT ON COLUMN account_level.epoch IS 'level_epoch by whose prices the level is proven; -1: none, judged at every refresh; -2: written since';
 COMMENT ON COLUMN account_level.room IS 'how far prices may move from those of the epoch, in proportion, with the level unchanged';
 COMMENT ON COLUMN account_level.mask IS 'symbols that the account depends on, by number modulo 64, as of level_epoch.prices';
-COMMENT ON COLUMN account_level.portfolio IS 'what the account holds as of the last commit, while levels are kept (enable_levels()); null: nothing';
+COMMENT ON COLUMN account_level.portfolio IS 'what the account holds, open orders too, as of the last commit, while levels are kept (enable_levels()); null: nothing';
 
 CREATE TABLE level_basis (
     basis           bigint,
@@ -76,7 +76,7 @@ COMMENT ON COLUMN level_event.id IS 'rises; within an account in the order of th
 COMMENT ON COLUMN level_event.account_id IS 'the account';
 COMMENT ON COLUMN level_event.from_level IS 'the level left; healthy for an account never judged before';
 COMMENT ON COLUMN level_event.to_level IS 'the level reached';
-COMMENT ON COLUMN level_event.equity IS 'that decided, USD; null: unpriced';
+COMMENT ON COLUMN level_event.equity IS 'that decided, USD: equity less what open orders take of it by the venue''s rule orders_reduce_equity (judged_equity); null: unpriced';
 COMMENT ON COLUMN level_event.maintenance_margin IS 'that decided, USD; null: unpriced';
 COMMENT ON COLUMN level_event.prices IS 'that decided, for what the account holds, as of margin.prices()';
 COMMENT ON COLUMN level_event.cause IS 'why the account was judged, in the words of the caller';

@@ -4,7 +4,7 @@ CREATE VIEW account_margin WITH (security_invoker = true) AS
 SELECT account_id,
        (v).equity, (v).collateral_value, (v).liabilities, (v).net_asset_value, (v).haircut, (v).unrealized_pnl,
        (v).initial_margin, (v).maintenance_margin, (v).available_margin, (v).shortfall, (v).margin_ratio,
-       (v).level, (v).missing
+       (v).level, (v).missing, (v).initial_equity, (v).order_margin, (v).order_loss
   FROM account_portfolio AS p
  CROSS JOIN LATERAL (SELECT margin.evaluate(p.portfolio, venue_market()) AS v OFFSET 0) AS valued;
 COMMENT ON VIEW account_margin IS 'the valuation of every account in the present market';
@@ -44,7 +44,7 @@ SELECT p.account_id, c.*
        LATERAL margin.positions(p.portfolio, venue_market()) AS c;
 COMMENT ON VIEW account_position IS 'the valuation of every account contract by contract';
 COMMENT ON COLUMN account_position.account_id IS 'the account';
-COMMENT ON COLUMN account_position.contract IS 'a contract held on either side';
+COMMENT ON COLUMN account_position.contract IS 'a contract with a position or an open order';
 COMMENT ON COLUMN account_position.settle IS 'asset in which it settles';
 COMMENT ON COLUMN account_position.long IS 'contracts held long, >= 0';
 COMMENT ON COLUMN account_position.short IS 'contracts held short, >= 0';
@@ -54,8 +54,23 @@ COMMENT ON COLUMN account_position.short_notional IS 'of the short side at mark,
 COMMENT ON COLUMN account_position.pnl IS 'profit and loss of both sides at mark, settlement asset';
 COMMENT ON COLUMN account_position.pnl_usd IS 'pnl at the index price of the settlement asset, USD';
 COMMENT ON COLUMN account_position.maintenance_margin IS 'what the position requires to be kept, USD';
-COMMENT ON COLUMN account_position.initial_margin IS 'what the position requires to be opened, USD';
+COMMENT ON COLUMN account_position.initial_margin IS 'what the position requires to be opened, USD, without its orders';
+COMMENT ON COLUMN account_position.order_margin IS 'what open orders require on top of it, USD, >= 0';
 COMMENT ON COLUMN account_position.missing IS 'what lacks a price or parameter; null where nothing does';
+
+CREATE VIEW account_order WITH (security_invoker = true) AS
+SELECT p.account_id, c.*
+  FROM account_portfolio AS p,
+       LATERAL margin.orders(p.portfolio, venue_market()) AS c;
+COMMENT ON VIEW account_order IS 'the open orders of every account by contract, side and limit price, and what they are worth; the order_loss of an account adds up to that of account_margin, what they require is in account_position';
+COMMENT ON COLUMN account_order.account_id IS 'the account';
+COMMENT ON COLUMN account_order.contract IS 'the contract';
+COMMENT ON COLUMN account_order.side IS 'buy or sell';
+COMMENT ON COLUMN account_order.price IS 'limit price, settlement asset per unit of the underlying';
+COMMENT ON COLUMN account_order.quantity IS 'what is left to fill at that price, contracts, > 0';
+COMMENT ON COLUMN account_order.margin_quantity IS 'sum of quantity / leverage of the orders that chose one, contracts';
+COMMENT ON COLUMN account_order.value IS 'at the limit price, a sell at the mark if that is higher, settlement asset; null: a price is missing';
+COMMENT ON COLUMN account_order.order_loss IS 'what it would lose by filling now, USD, >= 0; null: a price is missing';
 
 -- A join to a list of accounts does not reach into the grouping of a view; the
 -- functions of one account do: FROM list, LATERAL account_margin(list.account_id).
@@ -74,7 +89,7 @@ BEGIN ATOMIC
     SELECT p.account_id,
            (v).equity, (v).collateral_value, (v).liabilities, (v).net_asset_value, (v).haircut, (v).unrealized_pnl,
            (v).initial_margin, (v).maintenance_margin, (v).available_margin, (v).shortfall, (v).margin_ratio,
-           (v).level, (v).missing
+           (v).level, (v).missing, (v).initial_equity, (v).order_margin, (v).order_loss
       FROM account_portfolio AS p
      CROSS JOIN LATERAL (SELECT margin.evaluate(p.portfolio, account_margin.market) AS v OFFSET 0) AS valued
      WHERE p.account_id = account_margin.account_id

@@ -29,6 +29,9 @@ COMMENT ON COLUMN report_levels.initial_margin IS 'sum of initial_margin, USD';
 COMMENT ON COLUMN report_levels.maintenance_margin IS 'sum of maintenance_margin, USD';
 COMMENT ON COLUMN report_levels.shortfall IS 'sum of shortfall, USD';
 COMMENT ON COLUMN report_levels.loss IS 'what the liabilities of the bankrupt exceed their collateral by, USD, >= 0';
+COMMENT ON COLUMN report_levels.initial_equity IS 'sum of initial_equity, USD';
+COMMENT ON COLUMN report_levels.order_margin IS 'sum of order_margin, USD: the part of initial_margin that is for open orders';
+COMMENT ON COLUMN report_levels.order_loss IS 'sum of order_loss, USD';
 
 CREATE FUNCTION report_unpriced(
     as_of timestamptz DEFAULT NULL,
@@ -72,7 +75,7 @@ COMMENT ON COLUMN report_shortfalls.shortfall IS 'maintenance_margin - equity, U
 COMMENT ON COLUMN report_shortfalls.share IS 'of the shortfall of all accounts, 0 to 1, rounded to 8 decimals';
 COMMENT ON COLUMN report_shortfalls.equity IS 'collateral_value - liabilities, USD';
 COMMENT ON COLUMN report_shortfalls.maintenance_margin IS 'what its positions and debts require to be kept, USD';
-COMMENT ON COLUMN report_shortfalls.margin_ratio IS 'maintenance_margin / equity; null unless equity > 0';
+COMMENT ON COLUMN report_shortfalls.margin_ratio IS 'maintenance_margin / judged equity; null unless that is above 0';
 
 CREATE FUNCTION report_losses(
     as_of timestamptz DEFAULT NULL, top bigint DEFAULT 20,
@@ -144,20 +147,20 @@ CREATE FUNCTION report_exposure(
     OUT contract text, OUT settle text, OUT accounts bigint, OUT mark numeric,
     OUT long numeric, OUT short numeric, OUT net numeric, OUT open_interest numeric,
     OUT long_notional numeric, OUT short_notional numeric, OUT pnl_usd numeric,
-    OUT maintenance_margin numeric, OUT initial_margin numeric
+    OUT maintenance_margin numeric, OUT initial_margin numeric, OUT order_margin numeric
 ) RETURNS SETOF record
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 50
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT c.contract, c.settle, count(*), c.mark, sum(c.long), sum(c.short), sum(c.long) - sum(c.short),
+    SELECT c.contract, c.settle, count(*) FILTER (WHERE c.long > 0 OR c.short > 0), c.mark, sum(c.long), sum(c.short), sum(c.long) - sum(c.short),
            greatest(sum(c.long), sum(c.short)), sum(c.long_notional), sum(c.short_notional), sum(c.pnl_usd),
-           sum(c.maintenance_margin), sum(c.initial_margin)
+           sum(c.maintenance_margin), sum(c.initial_margin), sum(c.order_margin)
       FROM portfolios(as_of) AS p,
            LATERAL margin.positions(p.portfolio, (SELECT snapshot_market(as_of))) AS c
      GROUP BY c.contract, c.settle, c.mark
      ORDER BY sum(c.maintenance_margin) DESC NULLS LAST, c.contract COLLATE "C";
 END;
-COMMENT ON FUNCTION report_exposure(timestamptz) IS 'the positions of all accounts contract by contract, the one that requires most first: of the latest snapshot at or before as_of; an error if there is none; null: now. Amounts that lack a price or parameter are null';
+COMMENT ON FUNCTION report_exposure(timestamptz) IS 'the positions of all accounts contract by contract, those that are only ordered too, the one that requires most first: of the latest snapshot at or before as_of; an error if there is none; null: now. Amounts that lack a price or parameter are null';
 
 CREATE VIEW report_exposure WITH (security_invoker = true) AS
 SELECT * FROM report_exposure();
@@ -174,7 +177,8 @@ COMMENT ON COLUMN report_exposure.long_notional IS 'of the long side at mark, se
 COMMENT ON COLUMN report_exposure.short_notional IS 'of the short side at mark, settlement asset';
 COMMENT ON COLUMN report_exposure.pnl_usd IS 'profit and loss at mark and index price of the settlement asset, USD';
 COMMENT ON COLUMN report_exposure.maintenance_margin IS 'what the positions require to be kept, USD';
-COMMENT ON COLUMN report_exposure.initial_margin IS 'what the positions require to be opened, USD';
+COMMENT ON COLUMN report_exposure.initial_margin IS 'what the positions require to be opened, USD, without orders';
+COMMENT ON COLUMN report_exposure.order_margin IS 'what open orders require on top of that, USD';
 
 CREATE FUNCTION report_movers(
     earlier timestamptz, later timestamptz DEFAULT NULL,
@@ -380,7 +384,7 @@ BEGIN ATOMIC
         SELECT c.asset, abs(c.net_asset_value) AS usd, false AS traded
           FROM held, LATERAL margin.collateral(held.portfolio, (SELECT snapshot_market(as_of))) AS c
         UNION ALL
-        SELECT terms.base, greatest(c.long_notional, c.short_notional) * settle.price, true
+        SELECT terms.base, greatest(c.long_notional, c.short_notional) * settle.price, c.long > 0 OR c.short > 0
           FROM held, LATERAL margin.positions(held.portfolio, (SELECT snapshot_market(as_of))) AS c
           JOIN margin.contracts((SELECT snapshot_market(as_of))) AS terms ON terms.contract = c.contract
           JOIN margin.assets((SELECT snapshot_market(as_of))) AS settle ON settle.asset = c.settle

@@ -43,6 +43,9 @@ CREATE TABLE account_snapshot (
     margin_ratio        numeric,
     level               margin.level,
     missing             text[],
+    initial_equity      numeric,
+    order_margin        numeric,
+    order_loss          numeric,
     CONSTRAINT account_snapshot_pkey PRIMARY KEY (taken_at, account_id)
 ) PARTITION BY RANGE (taken_at);
 COMMENT ON TABLE account_snapshot IS 'the accounts of snapshots as they are stored, partitioned by UTC day; account_margin_at() and portfolios() read every form of snapshot';
@@ -55,13 +58,16 @@ COMMENT ON COLUMN account_snapshot.liabilities IS 'negative asset equities at th
 COMMENT ON COLUMN account_snapshot.net_asset_value IS 'asset equities at index price, USD; null as equity is';
 COMMENT ON COLUMN account_snapshot.haircut IS 'net_asset_value - equity, USD; null as equity is';
 COMMENT ON COLUMN account_snapshot.unrealized_pnl IS 'profit and loss of the positions, USD; null as equity is';
-COMMENT ON COLUMN account_snapshot.initial_margin IS 'what the positions and debts required to be opened, USD; null as equity is';
+COMMENT ON COLUMN account_snapshot.initial_margin IS 'what the positions and debts required to be opened, with open orders, USD; null as equity is';
 COMMENT ON COLUMN account_snapshot.maintenance_margin IS 'what the positions and debts required to be kept, USD; null as equity is';
-COMMENT ON COLUMN account_snapshot.available_margin IS 'equity - initial_margin, USD; null as equity is';
+COMMENT ON COLUMN account_snapshot.available_margin IS 'initial_equity - initial_margin - order_loss, USD; null as equity is';
 COMMENT ON COLUMN account_snapshot.shortfall IS 'what equity lacked to maintenance_margin, USD, >= 0; null as equity is';
-COMMENT ON COLUMN account_snapshot.margin_ratio IS 'maintenance_margin / equity, rounded to 8 decimals; null as equity is, and unless equity > 0';
+COMMENT ON COLUMN account_snapshot.margin_ratio IS 'maintenance_margin / judged equity, rounded to 8 decimals; null as equity is, and unless that is above 0';
 COMMENT ON COLUMN account_snapshot.level IS 'the level; null where the form stores no valuations';
 COMMENT ON COLUMN account_snapshot.missing IS 'symbols that lacked a price or parameter, in byte order; null: none, or the form stores no valuations';
+COMMENT ON COLUMN account_snapshot.initial_equity IS 'equity by the initial measure, USD; null as equity is';
+COMMENT ON COLUMN account_snapshot.order_margin IS 'what of initial_margin was for open orders, USD; null as equity is';
+COMMENT ON COLUMN account_snapshot.order_loss IS 'what open orders would have lost by filling, USD; null as equity is';
 COMMENT ON CONSTRAINT account_snapshot_pkey ON account_snapshot IS 'a snapshot has an account once';
 
 CREATE TRIGGER snapshot_immutable
@@ -177,7 +183,7 @@ BEGIN ATOMIC
     SELECT a.account_id,
            (a.v).equity, (a.v).collateral_value, (a.v).liabilities, (a.v).net_asset_value, (a.v).haircut,
            (a.v).unrealized_pnl, (a.v).initial_margin, (a.v).maintenance_margin, (a.v).available_margin,
-           (a.v).shortfall, (a.v).margin_ratio, (a.v).level, (a.v).missing
+           (a.v).shortfall, (a.v).margin_ratio, (a.v).level, (a.v).missing, (a.v).initial_equity, (a.v).order_margin, (a.v).order_loss
       FROM (SELECT p.account_id, margin.evaluate(p.portfolio, (SELECT revalue.market)) AS v
               FROM portfolios(revalue.as_of) AS p OFFSET 0) AS a;
 END;
@@ -190,18 +196,20 @@ CREATE FUNCTION account_margin_at(
     OUT equity numeric, OUT collateral_value numeric, OUT liabilities numeric, OUT net_asset_value numeric,
     OUT haircut numeric, OUT unrealized_pnl numeric, OUT initial_margin numeric, OUT maintenance_margin numeric,
     OUT available_margin numeric, OUT shortfall numeric, OUT margin_ratio numeric, OUT level margin.level, OUT missing text[],
-    OUT taken_at timestamptz
+    OUT initial_equity numeric, OUT order_margin numeric, OUT order_loss numeric, OUT taken_at timestamptz
 ) RETURNS SETOF record
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT a.account_id, a.equity, a.collateral_value, a.liabilities, a.net_asset_value, a.haircut, a.unrealized_pnl,
-           a.initial_margin, a.maintenance_margin, a.available_margin, a.shortfall, a.margin_ratio, a.level, a.missing, now()
+           a.initial_margin, a.maintenance_margin, a.available_margin, a.shortfall, a.margin_ratio, a.level, a.missing,
+           a.initial_equity, a.order_margin, a.order_loss, now()
       FROM reported_margin AS a
      WHERE as_of IS NULL
     UNION ALL
     SELECT a.account_id, a.equity, a.collateral_value, a.liabilities, a.net_asset_value, a.haircut, a.unrealized_pnl,
-           a.initial_margin, a.maintenance_margin, a.available_margin, a.shortfall, a.margin_ratio, a.level, a.missing, a.taken_at
+           a.initial_margin, a.maintenance_margin, a.available_margin, a.shortfall, a.margin_ratio, a.level, a.missing,
+           a.initial_equity, a.order_margin, a.order_loss, a.taken_at
       FROM account_snapshot AS a
      WHERE as_of IS NOT NULL
        AND (SELECT s.form = 'full' FROM snapshot AS s WHERE s.taken_at = (SELECT snapshot_at(as_of)))
@@ -209,7 +217,7 @@ BEGIN ATOMIC
     UNION ALL
     SELECT a.account_id, a.equity, a.collateral_value, a.liabilities, a.net_asset_value, a.haircut, a.unrealized_pnl,
            a.initial_margin, a.maintenance_margin, a.available_margin, a.shortfall, a.margin_ratio, a.level, a.missing,
-           (SELECT snapshot_at(as_of))
+           a.initial_equity, a.order_margin, a.order_loss, (SELECT snapshot_at(as_of))
       FROM revalue(as_of, (SELECT snapshot_market(as_of))) AS a
      WHERE as_of IS NOT NULL
        AND (SELECT s.form <> 'full' FROM snapshot AS s WHERE s.taken_at = (SELECT snapshot_at(as_of)));
@@ -233,12 +241,16 @@ BEGIN ATOMIC
            CASE WHEN t.accounts > 0 THEN t.shortfall ELSE 0 END,
            -- an equity below 0 makes the level
            CASE WHEN l.level = 'bankrupt' AND t.accounts > 0 THEN - t.equity
-                WHEN l.level = 'unpriced' AND t.accounts > 0 THEN NULL ELSE 0 END
+                WHEN l.level = 'unpriced' AND t.accounts > 0 THEN NULL ELSE 0 END,
+           CASE WHEN t.accounts > 0 THEN t.initial_equity ELSE 0 END,
+           CASE WHEN t.accounts > 0 THEN t.order_margin ELSE 0 END,
+           CASE WHEN t.accounts > 0 THEN t.order_loss ELSE 0 END
       FROM unnest(enum_range(NULL::margin.level)) AS l (level)
       LEFT JOIN (SELECT a.level, count(*) AS accounts, sum(a.equity) AS equity, sum(a.collateral_value) AS collateral_value,
                         sum(a.liabilities) AS liabilities, sum(a.net_asset_value) AS net_asset_value, sum(a.haircut) AS haircut,
                         sum(a.unrealized_pnl) AS unrealized_pnl, sum(a.initial_margin) AS initial_margin,
-                        sum(a.maintenance_margin) AS maintenance_margin, sum(a.shortfall) AS shortfall
+                        sum(a.maintenance_margin) AS maintenance_margin, sum(a.shortfall) AS shortfall,
+                        sum(a.initial_equity) AS initial_equity, sum(a.order_margin) AS order_margin, sum(a.order_loss) AS order_loss
                    FROM account_margin_at(as_of) AS a GROUP BY a.level) AS t ON t.level = l.level
      ORDER BY l.level;
 END;
