@@ -75,7 +75,7 @@ RETURNS margin.portfolio IMMUTABLE LANGUAGE sql AS $$
 $$;
 CREATE FUNCTION orders.of_fill(contract text, side text, price numeric, quantity numeric, margin_quantity numeric)
 RETURNS margin.portfolio IMMUTABLE LANGUAGE sql AS $$
-	SELECT format('{"positions": {%s: {"%s": %s, "%2$s_cost": %s, "%2$s_margin": %s}}}',
+	SELECT format('{"positions": {%1$s: {"%2$s": %3$s, "%2$s_cost": %4$s, "%2$s_margin": %5$s}}}',
 				  to_json(contract), CASE side WHEN 'buy' THEN 'long' ELSE 'short' END,
 				  quantity, quantity * price, margin_quantity)::margin.portfolio
 $$;
@@ -206,9 +206,9 @@ enough(q{
 # ---------------------------------------------------------------------------
 # A fill needs no more than its order: at the price of the order, which is the
 # mark then.  Under "net" a position of both sides pools the leverage of their
-# lots, and an order that is filled before one that closed ahead of it leaves
-# the other's leverage: there the account has one side, and the order has its
-# turn (no better price stands) or no order on its side has a leverage.
+# lots, and an order that is filled before one that closes ahead of it takes
+# that one's place: there the account has one side, and the order its turn, as
+# no better price stands.
 # ---------------------------------------------------------------------------
 
 sql(q{
@@ -225,12 +225,9 @@ CREATE TABLE orders.filled AS
 	WHERE (v).level <> 'unpriced'
 	  AND (netting <> 'net'
 		   OR least(position.long, position.short) = 0
-		   AND (NOT EXISTS (SELECT FROM orders.open_order AS better
-							WHERE better.account_id = o.account_id AND better.contract = o.contract AND better.side = o.side
-							  AND CASE o.side WHEN 'buy' THEN better.price > o.price ELSE better.price < o.price END)
-				OR NOT EXISTS (SELECT FROM orders.open_order AS levered
-							   WHERE levered.account_id = o.account_id AND levered.contract = o.contract
-								 AND levered.side = o.side AND levered.margin_quantity > 0)));
+		   AND NOT EXISTS (SELECT FROM orders.open_order AS better
+						   WHERE better.account_id = o.account_id AND better.contract = o.contract AND better.side = o.side
+							 AND CASE o.side WHEN 'buy' THEN better.price > o.price ELSE better.price < o.price END));
 ALTER TABLE orders.filled ADD v_before margin.valuation, ADD v_after margin.valuation;
 UPDATE orders.filled SET v_before = margin.evaluate(portfolio, market), v_after = margin.evaluate(after, market);
 });
@@ -265,12 +262,12 @@ enough(q{
 
 sql(q{
 CREATE TABLE orders.marked AS
-	SELECT account_id, contract, netting, order_maintenance, marks.mark, required.maintenance_margin,
+	SELECT account_id, o.contract, netting, order_maintenance, marks.mark, required.maintenance_margin,
 		   required.initial_margin, required.order_margin
 	FROM (SELECT DISTINCT ON (account_id, contract) * FROM orders.open_order
 		  WHERE (v).level <> 'unpriced' ORDER BY account_id, contract, price) AS o
 	CROSS JOIN LATERAL (
-		SELECT mark * by FROM unnest('{0.1,0.5,0.9999,1,1.001,2,10}'::numeric[]) AS by
+		SELECT o.mark * by FROM unnest('{0.1,0.5,0.9999,1,1.001,2,10}'::numeric[]) AS by
 		UNION
 		SELECT price FROM orders.open_order AS other
 		WHERE other.account_id = o.account_id AND other.contract = o.contract
