@@ -215,7 +215,10 @@ require_position(PositionLine *line, const Market *market, bool margins)
 		require_leg(&line->maintenance, &line->initial, &leg, line->terms, market, margins, first);
 		first = false;
 	}
-	if (unlikely(line->position.orders != NULL) && (margins || line->terms->order_maintenance))
+	if (likely(line->position.orders == NULL))
+		return;
+	line->order_margin = DEC_ZERO;
+	if (margins || line->terms->order_maintenance)
 		require_orders(line, market);
 }
 
