@@ -85,6 +85,64 @@ DROP TRIGGER a_after ON desk.index_price;
 SELECT * FROM pg_temp.present;
 
 -- ---------------------------------------------------------------------------
+-- Whatever is edited: the market is another, and what the tables say, also as of
+-- now and as of the past that is now
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION pg_temp.edit(statement text, OUT changed boolean, OUT as_stored boolean, OUT as_of_now boolean, OUT as_past boolean) LANGUAGE plpgsql AS $$
+DECLARE
+    before text := desk.market()::text;
+    after text;
+BEGIN
+    EXECUTE statement;
+    after := desk.market()::text;
+    changed := after <> before;
+    as_stored := after = pg_temp.stored()::text;
+    as_of_now := after = desk.market(now())::text;
+    as_past := after = desk.past_market(clock_timestamp())::text;
+END $$;
+BEGIN;
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT e.n, edit.* FROM unnest(ARRAY[
+    'UPDATE desk.asset SET tier_unit = ''value'' WHERE asset = ''BTC''',
+    'UPDATE desk.asset SET liability_weight = 1.1, requirement_weight = 1.2 WHERE asset = ''BTC''',
+    'UPDATE desk.asset SET initial_liability_weight = 1.3 WHERE asset = ''BTC''',
+    'INSERT INTO desk.asset_change (asset, valid_from, initial_liability_weight) VALUES (''BTC'', now() - interval ''1 h'', 1.4)',
+    'DELETE FROM desk.asset_change',
+    'INSERT INTO desk.initial_collateral_tier (asset, lower_bound, ratio) VALUES (''BTC'', 0, 0.8), (''BTC'', 10, 0.5)',
+    'UPDATE desk.initial_collateral_tier SET ratio = 0.4 WHERE lower_bound = 10',
+    'INSERT INTO desk.initial_collateral_tier (asset, valid_from, lower_bound, ratio) VALUES (''BTC'', now() - interval ''1 h'', 0, 0.7)',
+    'UPDATE desk.index_price SET low = 130, high = 150 WHERE asset = ''BTC''',
+    'UPDATE desk.index_price SET low = 131 WHERE asset = ''BTC''',
+    'UPDATE desk.index_price SET high = NULL WHERE asset = ''BTC''',
+    'UPDATE desk.index_price SET price = 141 WHERE asset = ''BTC''',
+    'UPDATE desk.index_price SET price = 140, high = 160.50 WHERE asset = ''BTC''',
+    'SELECT margin.set_prices(''desk'', ''{"assets": {"BTC": {"price": 140, "low": 1e-3, "high": "150.0"}}}'')',
+    'SELECT margin.set_prices(''desk'', ''{"assets": {"BTC": 140}}'')',
+    'UPDATE desk.contract SET opening_fee = 0.001',
+    'UPDATE desk.contract SET tier_unit = ''contracts''',
+    'UPDATE desk.contract SET order_maintenance = true',
+    'INSERT INTO desk.contract_change (contract, valid_from, settle, contract_size, opening_fee, tier_unit, order_maintenance) VALUES (''FUT'', now() - interval ''1 h'', ''USD'', 1, 0.002, ''notional'', false)',
+    'UPDATE desk.contract_change SET order_maintenance = true',
+    'INSERT INTO desk.venue_rule VALUES (''orders_reduce_equity'', ''both'')',
+    'UPDATE desk.venue_rule SET value = ''margin''',
+    'INSERT INTO desk.venue_rule VALUES (''liability_rule'', ''larger'')',
+    'DELETE FROM desk.venue_rule WHERE rule = ''orders_reduce_equity''',
+    'TRUNCATE desk.venue_rule',
+    'TRUNCATE desk.initial_collateral_tier',
+    'INSERT INTO desk.level_threshold (level, margin_ratio) VALUES (''warning'', 0.6)']) WITH ORDINALITY AS e (statement, n),
+    LATERAL pg_temp.edit(e.statement) AS edit;
+-- initial tiers are worth nothing without tiers; what is of no market changes none
+SELECT e.n, edit.* FROM unnest(ARRAY[
+    'INSERT INTO desk.initial_collateral_tier (asset, lower_bound, ratio) VALUES (''BTC'', 0, 0.8)',
+    'DELETE FROM desk.collateral_tier WHERE asset = ''BTC''',
+    'DELETE FROM desk.initial_collateral_tier',
+    'INSERT INTO desk.venue_rule VALUES (''held_prices_pause_levels'', ''true'')']) WITH ORDINALITY AS e (statement, n),
+    LATERAL pg_temp.edit(e.statement) AS edit;
+ROLLBACK;
+SELECT * FROM pg_temp.present;
+
+-- ---------------------------------------------------------------------------
 -- Functions that change prices between two calls; cursors; REPEATABLE READ
 -- ---------------------------------------------------------------------------
 
@@ -139,17 +197,20 @@ COMMIT;
 UPDATE desk.asset SET max_age = '1 hour' WHERE asset = 'BTC';
 UPDATE desk.contract SET max_age = '2 hours';
 INSERT INTO desk.collateral_tier (asset, valid_from, lower_bound, ratio) VALUES ('BTC', '2030-01-01 12:00+00', 0, 0.5);
+INSERT INTO desk.initial_collateral_tier (asset, valid_from, lower_bound, ratio) VALUES ('BTC', '2030-01-01 12:15+00', 0, 0.4);
+UPDATE desk.index_price SET low = price - 1, high = price + 1 WHERE asset = 'BTC';
 UPDATE desk.index_price SET updated_at = '2030-01-01 11:30+00' WHERE asset = 'BTC';
 UPDATE desk.mark_price SET updated_at = '2030-01-01 11:00+00';
 SET timezone = 'UTC';
 SELECT clock, desk.present_market(clock)::text = margin_internal.stored_market(NULL::desk.planned_change, clock, clock)::text AS as_stored,
        (margin.evaluate('{"balances": {"BTC": 1}}', desk.present_market(clock))).collateral_value,
+       margin.initial_equity('{"balances": {"BTC": 1}}', desk.present_market(clock)),
        (margin.evaluate('{"positions": {"FUT": {"long": 1, "long_cost": 100}}}', desk.present_market(clock))).unrealized_pnl
-  FROM unnest('{2030-01-01 11:30+00, 2030-01-01 12:00+00, 2030-01-01 11:59:59.999999+00, 2030-01-01 12:30+00, 2030-01-01 12:30:00.000001+00,
+  FROM unnest('{2030-01-01 11:30+00, 2030-01-01 12:00+00, 2030-01-01 12:15+00, 2030-01-01 11:59:59.999999+00, 2030-01-01 12:30+00, 2030-01-01 12:30:00.000001+00,
                 2030-01-01 13:00+00, 2030-01-01 13:00:00.000001+00, 2030-01-01 12:29+00, 2020-01-01 00:00+00}'::timestamptz[]) AS clock;
 SELECT desk.present_market(NULL) IS NULL AS "null";
 -- the view of those that have expired
-UPDATE desk.index_price SET updated_at = now() - interval '61 minutes' WHERE asset = 'BTC';
+UPDATE desk.index_price SET updated_at = now() - interval '61 minutes', low = NULL, high = NULL WHERE asset = 'BTC';
 UPDATE desk.mark_price SET updated_at = now() - interval '119 minutes';
 SELECT kind, symbol, now() - updated_at > max_age AS older, max_age FROM desk.stale_price;
 INSERT INTO desk.contract_change (contract, valid_from, settle, contract_size, max_age) VALUES ('FUT', '2026-01-01', 'USD', 1, '1 hour');

@@ -526,7 +526,7 @@ $$;
 COMMENT ON FUNCTION margin_internal.hold_prices(anyelement, text[], numeric[], numeric[], numeric[], text[], numeric[], timestamptz, boolean) IS
 'hold_prices() of the venue whose view planned_change has the row type of the first argument: locks the prices that stand, enters offers that fail their check into held_price, and returns which and why. Prices are numbers above 0, each symbol is given once';
 
-CREATE FUNCTION margin_internal.held(kind text, symbol text) RETURNS record
+CREATE FUNCTION margin_internal.held_offer(kind text, symbol text) RETURNS record
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS $$
 DECLARE
@@ -538,11 +538,11 @@ BEGIN
     END IF;
     -- whoever decides holds the price, as whoever offers one does
     IF kind = 'asset' THEN
-        PERFORM FROM index_price AS p WHERE p.asset = held.symbol FOR NO KEY UPDATE;
+        PERFORM FROM index_price AS p WHERE p.asset = held_offer.symbol FOR NO KEY UPDATE;
     ELSE
-        PERFORM FROM mark_price AS p WHERE p.contract = held.symbol FOR NO KEY UPDATE;
+        PERFORM FROM mark_price AS p WHERE p.contract = held_offer.symbol FOR NO KEY UPDATE;
     END IF;
-    SELECT h.* INTO found_price FROM held_price AS h WHERE h.kind = held.kind AND h.symbol = held.symbol;
+    SELECT h.* INTO found_price FROM held_price AS h WHERE h.kind = held_offer.kind AND h.symbol = held_offer.symbol;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found',
             MESSAGE = format('no price of %s "%s" is held', kind, symbol),
@@ -551,7 +551,7 @@ BEGIN
     RETURN found_price;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.held(text, text) IS 'the row of held_price of an asset or contract, with the price that stands locked; an error if there is none';
+COMMENT ON FUNCTION margin_internal.held_offer(text, text) IS 'the row of held_price of an asset or contract, with the price that stands locked; an error if there is none';
 
 CREATE FUNCTION margin_internal.check_held(held record, price numeric) RETURNS void
 LANGUAGE plpgsql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
@@ -579,7 +579,7 @@ DECLARE
     held record;
 BEGIN
     PERFORM margin_internal.enter_venue(venue);
-    held := margin_internal.held(confirm_price.kind, confirm_price.symbol);
+    held := margin_internal.held_offer(confirm_price.kind, confirm_price.symbol);
     PERFORM margin_internal.check_held(held, confirm_price.price);
     IF held.kind = 'asset' THEN
         INSERT INTO index_price AS p (asset, price, updated_at, low, high) VALUES (held.symbol, held.price, held.observed_at, held.low, held.high)
@@ -607,7 +607,7 @@ DECLARE
     held record;
 BEGIN
     PERFORM margin_internal.enter_venue(venue);
-    held := margin_internal.held(drop_price.kind, drop_price.symbol);
+    held := margin_internal.held_offer(drop_price.kind, drop_price.symbol);
     PERFORM margin_internal.check_held(held, drop_price.price);
     DELETE FROM held_price AS h WHERE h.kind = held.kind AND h.symbol = held.symbol;
     RETURN held.price;

@@ -9,7 +9,11 @@
  * level: whoever may have left his room is judged, exactly.
  *
  * The prices of a market are numbered: its assets in byte order, behind them
- * its contracts.  An account's mask has a bit for each number it depends on,
+ * its contracts.  Levels see of an asset's price its low and its high, which are
+ * one for all but those in doubt: the high of these follows behind the prices,
+ * with its number, so that ticks pay nothing where there are none.  While low and
+ * high are one they move as one; where a price comes into doubt, or is no longer,
+ * it has moved without bounds.  An account's mask has a bit for each number it depends on,
  * modulo 64, so symbols may share one; then the one that moved more counts.
  *
  * And what a view reads, for whether all writes to a book are seen.
@@ -72,22 +76,43 @@ nearest_double(const Market *market, const Decimal *stored)
 	return strtod(dec_text(dec_flat(stored, market, &buffer)), NULL);
 }
 
+/* A price in doubt takes two elements more: minus its number, from 1, then its high. */
+#define DOUBT_ELEMENTS 2
+
+static int
+append_doubts(double *doubts, const Market *market)
+{
+	const MarketAsset *assets = market_assets(market);
+	int			n = 0;
+
+	for (uint32 i = 0; i < market->nassets; i++)
+	{
+		if (assets[i].priced && assets[i].doubtful)
+		{
+			doubts[n++] = -((double) i + 1);
+			doubts[n++] = nearest_double(market, &assets[i].high);
+		}
+	}
+	return n;
+}
+
 PG_FUNCTION_INFO_V1(margin_market_prices);
 
-/* market_prices(market): by number, NaN where there is none */
+/* market_prices(market): by number, NaN where there is none; then what is in doubt */
 Datum
 margin_market_prices(PG_FUNCTION_ARGS)
 {
 	const Market *market = market_of_call(fcinfo, 0);
 	const MarketAsset *assets = market_assets(market);
 	const MarketContract *contracts = market_contracts(market);
-	double	   *prices = palloc((market->nassets + market->ncontracts + 1) * sizeof(double));
+	double	   *prices = palloc(((1 + DOUBT_ELEMENTS) * market->nassets + market->ncontracts + 1) * sizeof(double));
 	int			n = 0;
 
 	for (uint32 i = 0; i < market->nassets; i++)
-		prices[n++] = assets[i].priced ? nearest_double(market, &assets[i].price) : NAN;
+		prices[n++] = assets[i].priced ? nearest_double(market, &assets[i].low) : NAN;
 	for (uint32 i = 0; i < market->ncontracts; i++)
 		prices[n++] = contracts[i].marked ? nearest_double(market, &contracts[i].mark) : NAN;
+	n += append_doubts(&prices[n], market);
 	PG_RETURN_ARRAYTYPE_P(array_of_doubles(prices, n));
 }
 
@@ -128,7 +153,7 @@ same_name(const Pair *pair, const MarketName *was, const MarketName *is)
 	return symbol_equal(&a, &b);
 }
 
-/* All that levels depend on, apart from the price. */
+/* All that levels depend on, apart from the price; they never see the initial measure. */
 static bool
 same_asset(const Pair *pair, const MarketAsset *was, const MarketAsset *is)
 {
@@ -139,26 +164,30 @@ same_asset(const Pair *pair, const MarketAsset *was, const MarketAsset *is)
 		same_number(pair, &was->requirement_weight, &is->requirement_weight);
 }
 
+/* They may see what open orders require initially, as orders_reduce_equity has it. */
 static bool
 same_contract(const Pair *pair, const MarketContract *was, const MarketContract *is)
 {
-	return was->netting == is->netting &&
+	return was->netting == is->netting && was->tier_unit == is->tier_unit && was->order_maintenance == is->order_maintenance &&
 		same_name(pair, &was->settle, &is->settle) &&
 		same_schedule(pair, was->maintenance, is->maintenance) &&
 		same_schedule(pair, was->requirement, is->requirement) &&
+		same_schedule(pair, was->initial, is->initial) &&
 		same_number(pair, &was->size, &is->size) &&
-		same_number(pair, &was->closing_fee, &is->closing_fee);
+		same_number(pair, &was->closing_fee, &is->closing_fee) &&
+		same_number(pair, &was->opening_fee, &is->opening_fee);
 }
 
+/* What all symbols share. */
 static bool
-same_thresholds(const Pair *pair)
+same_rules(const Pair *pair)
 {
 	for (int i = 0; i < THRESHOLDS; i++)
 	{
 		if (!same_number(pair, &pair->was->thresholds[i], &pair->is->thresholds[i]))
 			return false;
 	}
-	return true;
+	return pair->was->orders_reduce_equity == pair->is->orders_reduce_equity && pair->was->liability_rule == pair->is->liability_rule;
 }
 
 /* The present number of an asset, from 1; 0 if it is gone or its terms are others. */
@@ -192,7 +221,7 @@ margin_terms_now(PG_FUNCTION_ARGS)
 	Datum	   *numbers = palloc(Max(count, 1) * sizeof(Datum));
 	int			n = 0;
 
-	if (!same_thresholds(&pair))
+	if (!same_rules(&pair))
 		PG_RETURN_NULL();
 	for (uint32 i = 0; i < pair.was->nassets; i++)
 		numbers[n++] = Int32GetDatum(asset_now(&pair, &market_assets(pair.was)[i]));
@@ -202,7 +231,72 @@ margin_terms_now(PG_FUNCTION_ARGS)
 	PG_RETURN_ARRAYTYPE_P(construct_array(numbers, count, INT4OID, sizeof(int32), true, TYPALIGN_INT));
 }
 
+PG_FUNCTION_INFO_V1(margin_same_terms);
+
+/* same_terms(was market, is market) */
+Datum
+margin_same_terms(PG_FUNCTION_ARGS)
+{
+	const Pair	pair = {market_from_datum(PG_GETARG_DATUM(0)), market_from_datum(PG_GETARG_DATUM(1))};
+	bool		same = pair.was->nassets == pair.is->nassets && pair.was->ncontracts == pair.is->ncontracts && same_rules(&pair);
+
+	for (uint32 i = 0; i < pair.was->nassets && same; i++)
+		same = asset_now(&pair, &market_assets(pair.was)[i]) == (int) i + 1;
+	for (uint32 i = 0; i < pair.was->ncontracts && same; i++)
+		same = contract_now(&pair, &market_contracts(pair.was)[i]) == (int) (pair.was->nassets + i) + 1;
+	PG_RETURN_BOOL(same);
+}
+
 /* ---------- moves ---------- */
+
+/* What market_prices() returned. */
+typedef struct Prices
+{
+	const double *values;
+	int			count;
+	double	   *highs;			/* by number: NaN where not in doubt; NULL: nothing is */
+} Prices;
+
+/* Takes one pair of what follows the prices. */
+static void
+note_doubt(Prices *prices, const double *pair)
+{
+	double		number = -pair[0];
+
+	if (number > prices->count)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("a high price of number %.0f of %d", number, prices->count)));
+	prices->highs[(int) number - 1] = pair[1];
+}
+
+static Prices
+prices_from(const ArrayType *array)
+{
+	Prices		prices = {0};
+	int			count;
+
+	prices.values = elements_of(array, FLOAT8OID, &count);
+	prices.count = count;
+	/* no price is below 0 */
+	while (prices.count >= DOUBT_ELEMENTS && prices.values[prices.count - DOUBT_ELEMENTS] <= -1)
+		prices.count -= DOUBT_ELEMENTS;
+	if (likely(prices.count == count))
+		return prices;
+	prices.highs = palloc(Max(prices.count, 1) * sizeof(double));
+	for (int i = 0; i < prices.count; i++)
+		prices.highs[i] = NAN;
+	for (int i = prices.count; i < count; i += DOUBT_ELEMENTS)
+		note_doubt(&prices, &prices.values[i]);
+	return prices;
+}
+
+/* The high of a symbol by its number, from 1, if its price is in doubt; else NaN. */
+static double
+high_in(const Prices *prices, int number)
+{
+	return prices->highs == NULL ? NAN : prices->highs[number - 1];
+}
 
 /* How far a price has moved, at least; infinitely where that cannot be said. */
 static double
@@ -219,6 +313,20 @@ move_of(double was, double is)
 	return fabs(quotient - 1) + SLACK;
 }
 
+/* The same of a symbol by its number then and its number now; 0: it is another, or gone. */
+static double
+move_of_symbol(const Prices *was, int number, const Prices *is, int now)
+{
+	double		move;
+
+	if (now <= 0 || now > is->count)
+		return INFINITY;
+	move = move_of(was->values[number - 1], is->values[now - 1]);
+	if (unlikely(was->highs != NULL || is->highs != NULL))
+		move = Max(move, move_of(high_in(was, number), high_in(is, now)));
+	return move;
+}
+
 PG_FUNCTION_INFO_V1(margin_price_moves);
 
 /* price_moves(terms_now int[], was double precision[], is double precision[]) */
@@ -228,11 +336,9 @@ margin_price_moves(PG_FUNCTION_ARGS)
 	double		moves[MASK_BITS + 1];
 	double	   *largest = &moves[MASK_BITS];
 	const int32 *now;
-	const double *was;
-	const double *is;
+	Prices		was;
+	Prices		is;
 	int			count;
-	int			priced;
-	int			present;
 
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_NULL();
@@ -242,16 +348,15 @@ margin_price_moves(PG_FUNCTION_ARGS)
 		PG_RETURN_ARRAYTYPE_P(array_of_doubles(moves, lengthof(moves)));
 
 	now = elements_of(PG_GETARG_ARRAYTYPE_P(0), INT4OID, &count);
-	was = elements_of(PG_GETARG_ARRAYTYPE_P(1), FLOAT8OID, &priced);
-	is = elements_of(PG_GETARG_ARRAYTYPE_P(2), FLOAT8OID, &present);
-	if (priced != count)
+	was = prices_from(PG_GETARG_ARRAYTYPE_P(1));
+	is = prices_from(PG_GETARG_ARRAYTYPE_P(2));
+	if (was.count != count)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("%d prices for %d symbols", priced, count)));
+				 errmsg("%d prices for %d symbols", was.count, count)));
 	for (int i = 0; i < count; i++)
 	{
-		bool		known = now[i] > 0 && now[i] <= present;
-		double		move = known ? move_of(was[i], is[now[i] - 1]) : INFINITY;
+		double		move = move_of_symbol(&was, i + 1, &is, now[i]);
 
 		moves[i % MASK_BITS] = Max(moves[i % MASK_BITS], move);
 		*largest = Max(*largest, move);

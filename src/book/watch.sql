@@ -15,7 +15,7 @@
 --
 -- An epoch refers to the terms that it was judged by (level_basis).  A symbol
 -- whose terms have changed counts as moved without bounds, and all of them do
--- where thresholds or release ratios have changed.
+-- where thresholds, rules or release ratios have changed.
 --
 -- All this holds only while writes are seen.  level_sources() describes the
 -- tables that the book reads and their triggers; where that is another than at
@@ -24,12 +24,12 @@
 CREATE FUNCTION margin_internal.market_prices(market margin.market) RETURNS double precision[]
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_market_prices';
 COMMENT ON FUNCTION margin_internal.market_prices(margin.market) IS
-'The prices of a market by number: of its assets in byte order, then of its contracts; NaN for one that is missing. Rounded, not to be used for amounts.';
+'The prices of a market by number: of its assets in byte order (their low), then of its contracts; NaN for one that is missing. Behind them, for each asset in doubt, minus its number and its high. Rounded, not to be used for amounts.';
 
 CREATE FUNCTION margin_internal.terms_now(was margin.market, "is" margin.market) RETURNS integer[]
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_terms_now';
 COMMENT ON FUNCTION margin_internal.terms_now(margin.market, margin.market) IS
-'For each symbol of the first market, in the order of market_prices(), its number in the second, from 1, or 0 where it is gone or has other terms; null where the thresholds of levels differ.';
+'For each symbol of the first market, in the order of market_prices(), its number in the second, from 1, or 0 where it is gone or has other terms; null where thresholds of levels or rules differ.';
 
 CREATE FUNCTION margin_internal.price_moves(terms_now integer[], was double precision[], "is" double precision[]) RETURNS double precision[]
     LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_price_moves';
@@ -199,8 +199,7 @@ COMMENT ON FUNCTION margin_internal.forget_levels() IS 'trigger of account_level
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION margin_internal.same_terms(was margin.market, "is" margin.market) RETURNS boolean
-LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-RETURN coalesce(margin_internal.terms_now(was, "is") = ARRAY(SELECT generate_series(1, cardinality(margin_internal.market_prices("is")))), false);
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_same_terms';
 COMMENT ON FUNCTION margin_internal.same_terms(margin.market, margin.market) IS 'whether two markets differ in their prices alone, so that their symbols have the same numbers';
 
 CREATE FUNCTION margin_internal.present_epoch(given margin.market, ratios numeric[]) RETURNS bigint

@@ -1,0 +1,267 @@
+-- Doubtful prices: bounds, checks, what is held and what becomes of it
+\set SHOW_CONTEXT never
+SET timezone = 'UTC';
+SET datestyle = 'ISO';
+CREATE SCHEMA desk;
+SELECT margin.create_book('desk');
+INSERT INTO desk.asset (asset) VALUES ('BTC'), ('USDE'), ('USDT');
+INSERT INTO desk.collateral_tier (asset, lower_bound, ratio) SELECT asset, 0, 1 FROM desk.asset;
+INSERT INTO desk.contract (contract, settle, contract_size) VALUES ('BTC_USDT', 'USDT', 0.001), ('ETH_USDT', 'USDT', 0.01);
+INSERT INTO desk.risk_tier (contract, lower_bound, maintenance_rate) VALUES ('BTC_USDT', 0, 0.01), ('ETH_USDT', 0, 0.01);
+
+-- prices of the minute given, of one hour in the past
+CREATE FUNCTION pg_temp.offer(minute numeric, prices text, force boolean DEFAULT false, OUT applied integer, OUT ignored integer, OUT rejected text[], OUT held text[])
+LANGUAGE sql VOLATILE AS $$
+SELECT s.applied, s.ignored, s.rejected, s.held
+  FROM margin.set_prices('desk', (prices::jsonb || jsonb_build_object('at', timestamptz '2026-01-01 00:00+00' + minute * interval '1 minute'))::json, force) AS s
+$$;
+CREATE VIEW pg_temp.present AS
+SELECT asset AS symbol, price, low, high, updated_at::time AS at FROM desk.index_price UNION ALL SELECT contract, price, NULL, NULL, updated_at::time FROM desk.mark_price ORDER BY symbol;
+CREATE VIEW pg_temp.held AS
+SELECT kind, symbol, price, low, high, why, observed_at::time AS at, forced, offers, offered_by = session_user AS by_me, offered_at >= held_since AS since FROM desk.held_price ORDER BY kind, symbol;
+CREATE VIEW pg_temp.event AS
+SELECT event, kind, symbol, price, observed_at::time AS at, offers, acted_by = session_user AS by_me FROM desk.held_price_event ORDER BY id;
+
+-- ---------------------------------------------------------------------------
+-- Bounds
+-- ---------------------------------------------------------------------------
+
+SELECT * FROM pg_temp.offer(0, '{"assets": {"BTC": 68000, "USDE": {"price": 1, "low": "0.98", "high": 1.010}, "USDT": {"price": 1}}, "contracts": {"BTC_USDT": 68000, "ETH_USDT": 3000}}');
+SELECT * FROM pg_temp.present;
+SELECT asset, price, low, high FROM margin.assets(desk.market()) ORDER BY asset;
+-- what is owned counts at the low, what is owed at the high
+SELECT margin.equity('{"balances": {"USDE": 100}}', desk.market()) AS owned, margin.equity('{"balances": {"USDE": -100}}', desk.market()) AS owed;
+-- the same again is stored already; other bounds are another price
+SELECT * FROM pg_temp.offer(0, '{"assets": {"USDE": {"price": 1, "low": "0.98", "high": 1.010}}}');
+SELECT * FROM pg_temp.offer(0, '{"assets": {"USDE": {"price": 1, "low": "0.97"}}}');
+SELECT * FROM pg_temp.present WHERE symbol = 'USDE';
+-- a price without removes them
+SELECT * FROM pg_temp.offer(1, '{"assets": {"USDE": 1}}');
+SELECT * FROM pg_temp.present WHERE symbol = 'USDE';
+-- what cannot be set
+SELECT unnest(rejected) FROM pg_temp.offer(2, '{"assets": {"USDE": {"price": 1, "low": 1.01}, "BTC": {"price": 1, "high": 0.99}, "USDT": {"price": 0, "low": 0}}}');
+SELECT unnest(rejected) FROM pg_temp.offer(2, '{"assets": {"USDE": {"price": 1, "low": 0}, "BTC": {"price": 1, "high": "NaN"}, "USDT": {"price": 1, "low": "x"}}}');
+SELECT unnest(rejected) FROM pg_temp.offer(2, '{"assets": {"USDE": {"low": 1}, "BTC": {"price": 1, "mid": 1}, "USDT": {"price": {}}, "NONE": {"price": 1, "low": 1}}, "contracts": {"BTC_USDT": {"price": 1}}}');
+SELECT unnest(rejected) FROM margin.set_prices('desk', '{"assets": {"USDE": {"price": 1, "price": 1}, "BTC": {"price": 2, "low": null}, "BTC": 1}}');
+SELECT * FROM margin.set_prices('desk', '{"assets": {"USDT": 1, "USDE": {"price": 1, "low": 1.01}}}', strict => true);
+-- by hand: what an UPDATE of the price does not name goes
+UPDATE desk.index_price SET low = 0.9, high = 1.1 WHERE asset = 'USDE';
+UPDATE desk.index_price SET updated_at = updated_at WHERE asset = 'USDE';
+SELECT * FROM pg_temp.present WHERE symbol = 'USDE';
+UPDATE desk.index_price SET price = 1.2, low = 1.15 WHERE asset = 'USDE';
+SELECT * FROM pg_temp.present WHERE symbol = 'USDE';
+UPDATE desk.index_price SET price = price, low = low, high = 2 WHERE asset = 'USDE';
+SELECT * FROM pg_temp.present WHERE symbol = 'USDE';
+INSERT INTO desk.index_price AS p (asset, price) VALUES ('USDE', 1) ON CONFLICT (asset) DO UPDATE SET price = excluded.price;
+SELECT * FROM pg_temp.present WHERE symbol = 'USDE';
+SELECT price, low, high, forced FROM desk.index_price_history WHERE asset = 'USDE' ORDER BY id;
+UPDATE desk.index_price SET low = 1.01 WHERE asset = 'USDE';
+UPDATE desk.index_price SET low = 0 WHERE asset = 'USDE';
+UPDATE desk.index_price SET high = 0.99 WHERE asset = 'USDE';
+UPDATE desk.index_price SET high = 'Infinity' WHERE asset = 'USDE';
+CREATE TRIGGER misplaced AFTER UPDATE ON desk.mark_price FOR EACH ROW EXECUTE FUNCTION margin_internal.unset_bounds();
+UPDATE desk.mark_price SET price = price;
+DROP TRIGGER misplaced ON desk.mark_price;
+
+-- ---------------------------------------------------------------------------
+-- Checks
+-- ---------------------------------------------------------------------------
+
+INSERT INTO desk.price_check (kind, symbol, floor) VALUES ('asset', 'BTC_USDT', 1);
+INSERT INTO desk.price_check (kind, symbol, floor) VALUES ('contract', 'BTC', 1);
+INSERT INTO desk.price_check (kind, symbol, floor) VALUES ('mark', 'BTC', 1);
+INSERT INTO desk.price_check (kind, symbol, floor) VALUES ('asset', 'BTC', 0);
+INSERT INTO desk.price_check (kind, symbol, floor, ceiling) VALUES ('asset', 'BTC', 2, 1);
+INSERT INTO desk.price_check (kind, symbol, max_jump) VALUES ('asset', 'BTC', 0);
+INSERT INTO desk.price_check (kind, symbol, jump_window) VALUES ('asset', 'BTC', '1 minute');
+INSERT INTO desk.price_check (kind, symbol, reference_age) VALUES ('asset', 'BTC', '1 minute');
+INSERT INTO desk.reference_price (kind, symbol, source, price) VALUES ('asset', 'NONE', 'binance', 1);
+INSERT INTO desk.price_check (kind, symbol, floor, ceiling, max_jump) VALUES ('asset', 'BTC', 1000, 1000000, 0.1), ('asset', 'USDE', 0.9, 1.1, NULL), ('contract', 'BTC_USDT', NULL, NULL, 0.1);
+
+-- at their limits prices pass; what is held is in no other number, and the rest is set
+SELECT * FROM pg_temp.offer(3, '{"assets": {"BTC": 61200, "USDE": 0.9, "USDT": 1.5}, "contracts": {"BTC_USDT": 74800}}');
+SELECT * FROM pg_temp.offer(4, '{"assets": {"BTC": 55079.99, "USDE": 0.89, "USDT": 1.6, "NONE": 1}, "contracts": {"BTC_USDT": 82280.01, "ETH_USDT": 1}}');
+SELECT * FROM pg_temp.present;
+SELECT * FROM pg_temp.held;
+-- a newer offer replaces it, an older one does not; one that is older than the price is ignored as ever
+SELECT * FROM pg_temp.offer(6, '{"assets": {"BTC": 500}}');
+SELECT * FROM pg_temp.offer(5, '{"assets": {"BTC": 400}}');
+SELECT * FROM pg_temp.offer(2, '{"assets": {"BTC": 300}}');
+SELECT * FROM pg_temp.held;
+-- bounds are judged, too
+SELECT * FROM pg_temp.offer(6, '{"assets": {"USDE": {"price": 1, "low": 0.8, "high": 1.2}, "USDT": {"price": 1, "low": 0.1}}}');
+SELECT * FROM pg_temp.held WHERE symbol = 'USDE';
+-- strict is about what cannot be set
+SELECT applied, held FROM margin.set_prices('desk', '{"assets": {"USDE": 5}, "at": "2026-01-01 00:06+00"}', strict => true);
+-- one that passes ends it
+SELECT * FROM pg_temp.offer(7, '{"assets": {"BTC": 62000}}');
+SELECT * FROM pg_temp.held;
+SELECT * FROM pg_temp.event;
+
+-- ---------------------------------------------------------------------------
+-- Confirmed, dropped
+-- ---------------------------------------------------------------------------
+
+SELECT * FROM margin.confirm_price('desk', 'asset', 'BTC');
+SELECT * FROM margin.confirm_price('desk', 'index', 'BTC');
+SELECT * FROM margin.confirm_price('desk', NULL, 'BTC');
+SELECT margin.drop_price('desk', 'contract', 'NONE');
+SELECT * FROM margin.confirm_price('nowhere', 'asset', 'BTC');
+SELECT * FROM pg_temp.offer(8, '{"assets": {"BTC": {"price": 40000, "low": 39000}}}');
+\set VERBOSITY terse
+SELECT * FROM margin.confirm_price('desk', 'asset', 'BTC', 40001);
+\set VERBOSITY default
+SELECT * FROM margin.confirm_price('desk', 'asset', 'BTC', 40000.0);
+SELECT * FROM pg_temp.present WHERE symbol = 'BTC';
+-- from there on it is the price before
+SELECT * FROM pg_temp.offer(9, '{"assets": {"BTC": 41000}}');
+SELECT margin.drop_price('desk', 'contract', 'BTC_USDT', 82280.01);
+SELECT * FROM pg_temp.present WHERE symbol = 'BTC_USDT';
+SELECT * FROM pg_temp.offer(10, '{"contracts": {"BTC_USDT": 1}}');
+DELETE FROM desk.held_price;
+SELECT * FROM pg_temp.offer(10, '{"contracts": {"BTC_USDT": 1}}');
+TRUNCATE desk.held_price;
+SELECT * FROM pg_temp.offer(11, '{"contracts": {"BTC_USDT": 1}}');
+-- by hand whatever is written passes; a price held that is not older stays, or is what was written
+UPDATE desk.mark_price SET price = 2, updated_at = '2026-01-01 00:10+00' WHERE contract = 'BTC_USDT';
+SELECT * FROM pg_temp.held;
+UPDATE desk.mark_price SET price = 2, updated_at = '2026-01-01 00:11+00' WHERE contract = 'BTC_USDT';
+SELECT * FROM pg_temp.held;
+SELECT * FROM pg_temp.event WHERE symbol <> 'USDE' OFFSET 3;
+-- the journal is not rewritten
+UPDATE desk.held_price_event SET event = 'held';
+DELETE FROM desk.held_price_event;
+
+-- a correction that is in doubt can be confirmed as one
+SELECT * FROM pg_temp.offer(8.5, '{"assets": {"BTC": 7}}');
+SELECT * FROM pg_temp.offer(8.5, '{"assets": {"BTC": 7}}', force => true);
+SELECT * FROM pg_temp.held;
+SELECT * FROM margin.confirm_price('desk', 'asset', 'BTC');
+SELECT price, updated_at::time, forced FROM desk.index_price_history WHERE asset = 'BTC' ORDER BY id DESC LIMIT 1;
+-- a first price has none before it
+DELETE FROM desk.index_price WHERE asset = 'BTC';
+SELECT * FROM pg_temp.offer(12, '{"assets": {"BTC": 999}}');
+SELECT * FROM pg_temp.offer(12, '{"assets": {"BTC": 1001}}');
+SELECT count(*) FROM pg_temp.held WHERE symbol = 'BTC';
+
+-- ---------------------------------------------------------------------------
+-- Jumps within a time
+-- ---------------------------------------------------------------------------
+
+UPDATE desk.price_check SET jump_window = '5 minutes', floor = NULL, ceiling = NULL WHERE symbol = 'BTC';
+UPDATE desk.index_price SET price = 1000, updated_at = '2026-01-01 00:20+00' WHERE asset = 'BTC';
+-- step by step it would go anywhere
+SELECT * FROM pg_temp.offer(21, '{"assets": {"BTC": 1060}}');
+SELECT * FROM pg_temp.offer(22, '{"assets": {"BTC": 1100}}');
+SELECT * FROM pg_temp.offer(23, '{"assets": {"BTC": 1101}}');
+SELECT * FROM pg_temp.offer(23, '{"assets": {"BTC": 989}}');
+SELECT * FROM pg_temp.offer(23, '{"assets": {"BTC": 990}}');
+-- the time over, the first of them are forgotten
+SELECT * FROM pg_temp.offer(25.1, '{"assets": {"BTC": 1089.1}}');
+SELECT * FROM pg_temp.offer(28.1, '{"assets": {"BTC": 1197}}');
+-- older than that is no price to compare with
+SELECT * FROM pg_temp.offer(33.2, '{"assets": {"BTC": 10}}');
+-- nor is what stood before one that was confirmed
+SELECT * FROM pg_temp.offer(34, '{"assets": {"BTC": 20}}');
+SELECT * FROM margin.confirm_price('desk', 'asset', 'BTC');
+SELECT * FROM pg_temp.offer(34.1, '{"assets": {"BTC": 18}}');
+SELECT * FROM pg_temp.offer(34.2, '{"assets": {"BTC": 17.9}}');
+-- marks likewise
+UPDATE desk.price_check SET jump_window = '5 minutes' WHERE symbol = 'BTC_USDT';
+UPDATE desk.mark_price SET price = 1000, updated_at = '2026-01-01 00:40+00' WHERE contract = 'BTC_USDT';
+SELECT * FROM pg_temp.offer(41, '{"contracts": {"BTC_USDT": 1080}}');
+SELECT * FROM pg_temp.offer(42, '{"contracts": {"BTC_USDT": 1101}}');
+
+-- ---------------------------------------------------------------------------
+-- A second opinion
+-- ---------------------------------------------------------------------------
+
+TRUNCATE desk.held_price;
+UPDATE desk.price_check SET max_jump = NULL, jump_window = NULL, max_deviation = 0.01, reference_age = '1 minute' WHERE symbol = 'BTC';
+SELECT * FROM pg_temp.offer(50, '{"assets": {"BTC": 100}}');
+INSERT INTO desk.reference_price VALUES ('asset', 'BTC', 'okx', 200, '2026-01-01 00:50+00'), ('contract', 'BTC_USDT', 'okx', 100, '2026-01-01 00:50+00');
+SELECT * FROM pg_temp.offer(50, '{"assets": {"BTC": 100}}');
+INSERT INTO desk.reference_price VALUES ('asset', 'BTC', 'binance', 101.02, '2026-01-01 00:50+00');
+SELECT * FROM pg_temp.offer(50, '{"assets": {"BTC": 100}}');
+SELECT * FROM pg_temp.offer(51, '{"assets": {"BTC": 100.01}}');
+-- opinions that are too old are none
+SELECT * FROM pg_temp.offer(51.1, '{"assets": {"BTC": 100.02}}');
+UPDATE desk.price_check SET reference_age = NULL WHERE symbol = 'BTC';
+SELECT * FROM pg_temp.offer(51.1, '{"assets": {"BTC": 100.02}}');
+SELECT * FROM pg_temp.held;
+
+-- ---------------------------------------------------------------------------
+-- Symbols renamed and deleted; the journal of checks
+-- ---------------------------------------------------------------------------
+
+SELECT * FROM pg_temp.offer(52, '{"assets": {"BTC": 1}, "contracts": {"BTC_USDT": 1}}');
+UPDATE desk.asset SET asset = 'XBT' WHERE asset = 'BTC';
+UPDATE desk.contract SET contract = 'XBT_USDT' WHERE contract = 'BTC_USDT';
+SELECT kind, symbol FROM desk.price_check UNION ALL SELECT kind, symbol FROM desk.reference_price UNION ALL SELECT kind, symbol FROM desk.held_price ORDER BY 1, 2;
+DELETE FROM desk.contract WHERE contract = 'XBT_USDT';
+DELETE FROM desk.asset WHERE asset IN ('XBT', 'ETH');
+SELECT kind, symbol FROM desk.price_check UNION ALL SELECT kind, symbol FROM desk.reference_price UNION ALL SELECT kind, symbol FROM desk.held_price ORDER BY 1, 2;
+SELECT event, symbol FROM desk.held_price_event ORDER BY id DESC LIMIT 2;
+SELECT symbol, before ->> 'floor' AS before, after ->> 'floor' AS after FROM desk.parameter_event WHERE parameter = 'price_check' AND symbol = 'BTC' ORDER BY id LIMIT 2;
+
+-- ---------------------------------------------------------------------------
+-- Rights
+-- ---------------------------------------------------------------------------
+
+CREATE ROLE regress_margin_feed;
+CREATE ROLE regress_margin_officer;
+GRANT USAGE ON SCHEMA desk TO regress_margin_feed, regress_margin_officer;
+GRANT SELECT ON desk.asset, desk.contract TO regress_margin_feed, regress_margin_officer;
+GRANT SELECT, INSERT, UPDATE ON desk.index_price, desk.mark_price TO regress_margin_feed, regress_margin_officer;
+SET ROLE regress_margin_feed;
+-- fails closed: with checks whoever sets prices has to be able to hold them
+SELECT * FROM pg_temp.offer(60, '{"assets": {"USDT": 1}}');
+SELECT * FROM margin.set_prices('desk', '{"assets": {"USDE": 2}}');
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION desk.hold_prices TO regress_margin_feed;
+SET ROLE regress_margin_feed;
+SELECT applied, held FROM margin.set_prices('desk', '{"assets": {"USDE": 2, "USDT": 1}}');
+SELECT * FROM desk.held_price;
+SELECT * FROM margin.confirm_price('desk', 'asset', 'USDE');
+RESET ROLE;
+GRANT SELECT, DELETE ON desk.held_price TO regress_margin_officer;
+SET ROLE regress_margin_officer;
+SELECT symbol, price, offered_by FROM desk.held_price;
+SELECT margin.drop_price('desk', 'asset', 'USDE');
+RESET ROLE;
+SELECT event, symbol, offered_by, acted_by FROM desk.held_price_event ORDER BY id DESC LIMIT 2;
+-- without checks nobody asks
+DELETE FROM desk.price_check;
+VACUUM desk.price_check;
+REVOKE EXECUTE ON FUNCTION desk.hold_prices FROM regress_margin_feed;
+SET ROLE regress_margin_feed;
+SELECT applied, held FROM margin.set_prices('desk', '{"assets": {"USDE": 2, "USDT": 1}}');
+RESET ROLE;
+DROP OWNED BY regress_margin_feed, regress_margin_officer;
+DROP ROLE regress_margin_feed, regress_margin_officer;
+
+-- ---------------------------------------------------------------------------
+-- Rules; contracts that are not valued
+-- ---------------------------------------------------------------------------
+
+INSERT INTO desk.venue_rule VALUES ('orders_reduce_equity', 'all');
+INSERT INTO desk.venue_rule VALUES ('liability_rule', 'both');
+INSERT INTO desk.venue_rule VALUES ('held_prices_pause_levels', 'yes');
+INSERT INTO desk.venue_rule VALUES ('order_reduces_equity', 'loss');
+INSERT INTO desk.venue_rule VALUES ('orders_reduce_equity', 'loss'), ('liability_rule', 'larger');
+SELECT * FROM margin.rules(desk.market());
+UPDATE desk.venue_rule SET value = 'sum' WHERE rule = 'liability_rule';
+SELECT parameter, symbol, before ->> 'value' AS before, after ->> 'value' AS after FROM desk.parameter_event ORDER BY id DESC LIMIT 1;
+INSERT INTO desk.contract (contract, settle, contract_size, payoff) VALUES ('BTC_USD', 'USDT', 1, 'inverse');
+INSERT INTO desk.contract (contract, settle, contract_size, payoff) VALUES ('BTC_USD', 'USDT', 1, NULL);
+INSERT INTO desk.contract_change (contract, valid_from, settle, contract_size, payoff) VALUES ('ETH_USDT', '2027-01-01', 'USDT', 1, 'quanto');
+UPDATE desk.contract SET payoff = 'inverse';
+UPDATE desk.contract SET payoff = 'linear';
+-- tiers of the initial measure
+INSERT INTO desk.initial_collateral_tier (asset, lower_bound, ratio) VALUES ('USDT', 1, 0.5);
+INSERT INTO desk.initial_collateral_tier (asset, lower_bound, ratio) VALUES ('USDT', 0, 0.5), ('USDT', 1, 0.6);
+INSERT INTO desk.asset (asset) VALUES ('NEW');
+INSERT INTO desk.initial_collateral_tier (asset, lower_bound, ratio) VALUES ('NEW', 0, 0.5);
+
+SET client_min_messages = warning;
+DROP SCHEMA desk CASCADE;
