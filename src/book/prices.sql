@@ -457,7 +457,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    horizon CONSTANT timestamptz := clock_timestamp() + interval '5 s';
+    clock CONSTANT timestamptz := clock_timestamp();
 BEGIN
     PERFORM margin_internal.enter(t.typrelid) FROM pg_type AS t WHERE t.oid = pg_typeof(venue);
     IF NOT EXISTS (SELECT FROM price_check AS c WHERE c.symbol = ANY (CASE c.kind WHEN 'asset' THEN hold_prices.assets ELSE hold_prices.contracts END)) THEN
@@ -482,7 +482,7 @@ BEGIN
                 SELECT 'contract', m.symbol, m.price, NULL, NULL FROM unnest(hold_prices.contracts, hold_prices.marks) AS m (symbol, price)) AS o
           JOIN price_check AS c ON c.kind = o.kind AND c.symbol = o.symbol
           LEFT JOIN stored AS s ON s.kind = o.kind AND s.symbol = o.symbol
-         WHERE (s.updated_at IS NULL OR hold_prices.at >= s.updated_at OR hold_prices.force OR s.updated_at > horizon)
+         WHERE (s.updated_at IS NULL OR hold_prices.at >= s.updated_at OR hold_prices.force OR s.updated_at > clock + interval '5 s')
            AND (o.price, o.low, o.high, hold_prices.at) IS DISTINCT FROM (s.price, s.low, s.high, s.updated_at)
     ), judged AS (
         SELECT o.kind, o.symbol, o.price, o.low, o.high, concat_ws('; ',
@@ -513,8 +513,8 @@ BEGIN
     ), doubted AS (
         SELECT * FROM judged AS j WHERE j.why <> ''
     ), written AS (
-        INSERT INTO held_price AS h (kind, symbol, price, low, high, why, observed_at, forced)
-        SELECT d.kind, d.symbol, d.price, d.low, d.high, d.why, hold_prices.at, hold_prices.force FROM doubted AS d ORDER BY d.kind, d.symbol COLLATE "C"
+        INSERT INTO held_price AS h (kind, symbol, price, low, high, why, observed_at, forced, offered_at, held_since)
+        SELECT d.kind, d.symbol, d.price, d.low, d.high, d.why, hold_prices.at, hold_prices.force, clock, clock FROM doubted AS d ORDER BY d.kind, d.symbol COLLATE "C"
             ON CONFLICT ON CONSTRAINT held_price_pkey DO UPDATE
            SET price = excluded.price, low = excluded.low, high = excluded.high, why = excluded.why, observed_at = excluded.observed_at, forced = excluded.forced,
                offered_by = excluded.offered_by, offered_at = excluded.offered_at, offers = h.offers + 1
