@@ -24,8 +24,7 @@ BEGIN
     PERFORM margin_internal.enter(t.typrelid) FROM pg_type AS t WHERE t.oid = pg_typeof(venue);
     RETURN (SELECT margin.market(
         ARRAY(
-            SELECT ROW(a.asset,
-                       CASE WHEN (clock - p.updated_at > CASE WHEN ch.asset IS NULL THEN a.max_age ELSE ch.max_age END) IS NOT TRUE THEN p.price END,
+            SELECT ROW(a.asset, p.price,
                        (SELECT margin.schedule(t.lower_bound, t.ratio)
                           FROM collateral_tier AS t
                          WHERE t.asset = a.asset AND t.valid_from <= as_of
@@ -37,21 +36,21 @@ BEGIN
                           FROM liability_tier AS t
                          WHERE t.asset = a.asset AND t.valid_from <= as_of
                          GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1),
-                       CASE WHEN (clock - p.updated_at > CASE WHEN ch.asset IS NULL THEN a.max_age ELSE ch.max_age END) IS NOT TRUE THEN p.low END,
-                       CASE WHEN (clock - p.updated_at > CASE WHEN ch.asset IS NULL THEN a.max_age ELSE ch.max_age END) IS NOT TRUE THEN p.high END,
+                       p.low, p.high,
                        -- without collateral tiers they would be an error, and are worth nothing
                        (SELECT margin.schedule(t.lower_bound, t.ratio)
                           FROM initial_collateral_tier AS t
                          WHERE t.asset = a.asset AND t.valid_from <= as_of
-                           AND EXISTS (SELECT FROM collateral_tier AS r WHERE r.asset = a.asset AND r.valid_from <= as_of)
+                           AND EXISTS (SELECT FROM collateral_tier AS r WHERE r.asset = t.asset AND r.valid_from <= as_of)
                          GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1),
                        CASE WHEN ch.asset IS NULL THEN a.initial_liability_weight ELSE ch.initial_liability_weight END)::margin.asset_terms
               FROM asset AS a
-              LEFT JOIN index_price AS p ON p.asset = a.asset
               LEFT JOIN LATERAL (
                         SELECT * FROM asset_change AS t
                          WHERE t.asset = a.asset AND t.valid_from <= as_of
-                         ORDER BY t.valid_from DESC LIMIT 1) AS ch ON true),
+                         ORDER BY t.valid_from DESC LIMIT 1) AS ch ON true
+              LEFT JOIN index_price AS p
+                     ON p.asset = a.asset AND (clock - p.updated_at > CASE WHEN ch.asset IS NULL THEN a.max_age ELSE ch.max_age END) IS NOT TRUE),
         ARRAY(
             SELECT ROW(c.contract, c.settle, c.base, c.contract_size,
                        CASE WHEN (clock - p.updated_at > c.max_age) IS NOT TRUE THEN p.price END,

@@ -14,23 +14,33 @@
 
 #include "base/compat.h"
 
-/* Whether the statement itself sets a column, whatever to. */
-static bool
-is_set(const TriggerData *trigger, const char *name)
+/* Numbers of columns; as long as the statement runs. */
+typedef struct Columns
 {
-	int			column = SPI_fnumber(RelationGetDescr(trigger->tg_relation), name);
+	int			price;
+	int			bounds[2];
+} Columns;
 
-	return column > 0 && bms_is_member(column - FirstLowInvalidHeapAttributeNumber, trigger->tg_updatedcols);
+static const Columns *
+columns_of(FmgrInfo *call, TupleDesc row)
+{
+	Columns    *columns = call->fn_extra;
+
+	if (likely(columns != NULL))
+		return columns;
+	columns = MemoryContextAlloc(call->fn_mcxt, sizeof(Columns));
+	columns->price = SPI_fnumber(row, "price");
+	columns->bounds[0] = SPI_fnumber(row, "low");
+	columns->bounds[1] = SPI_fnumber(row, "high");
+	call->fn_extra = columns;
+	return columns;
 }
 
-/* The column of a bound that the row has and the statement does not set; 0: there is none. */
-static int
-left_over(const TriggerData *trigger, const char *name)
+/* Whether the statement itself sets a column, whatever to. */
+static bool
+is_set(const TriggerData *trigger, int column)
 {
-	TupleDesc	columns = RelationGetDescr(trigger->tg_relation);
-	int			column = SPI_fnumber(columns, name);
-
-	return column > 0 && !heap_attisnull(trigger->tg_newtuple, column, columns) && !is_set(trigger, name) ? column : 0;
+	return bms_is_member(column - FirstLowInvalidHeapAttributeNumber, trigger->tg_updatedcols);
 }
 
 PG_FUNCTION_INFO_V1(margin_unset_bounds);
@@ -39,8 +49,9 @@ PG_FUNCTION_INFO_V1(margin_unset_bounds);
 Datum
 margin_unset_bounds(PG_FUNCTION_ARGS)
 {
-	static const char *const bounds[] = {"low", "high"};
 	const TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TupleDesc	description;
+	const Columns *columns;
 	HeapTuple	row;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
@@ -49,14 +60,16 @@ margin_unset_bounds(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("unset_bounds() must be called as a trigger before each row that is updated")));
 	row = trigger->tg_newtuple;
-	for (int i = 0; i < (int) lengthof(bounds); i++)
+	description = RelationGetDescr(trigger->tg_relation);
+	columns = columns_of(fcinfo->flinfo, description);
+	for (int i = 0; i < (int) lengthof(columns->bounds); i++)
 	{
-		int			column = left_over(trigger, bounds[i]);
+		int			bound = columns->bounds[i];
 		Datum		value = (Datum) 0;
 		bool		isnull = true;
 
-		if (column > 0 && is_set(trigger, "price"))
-			row = heap_modify_tuple_by_cols(row, RelationGetDescr(trigger->tg_relation), 1, &column, &value, &isnull);
+		if (bound > 0 && !heap_attisnull(row, bound, description) && is_set(trigger, columns->price) && !is_set(trigger, bound))
+			row = heap_modify_tuple_by_cols(row, description, 1, &bound, &value, &isnull);
 	}
 	return PointerGetDatum(row);
 }

@@ -291,9 +291,14 @@ BEGIN
         END IF;
     END IF;
 
-    SELECT a.applied, a.older INTO done_assets
-      FROM margin_internal.apply_index_prices(given_assets.symbols, given_assets.prices, given_assets.lows, given_assets.highs, observed_at, coalesce(force, false)) AS a;
-    SELECT a.applied, a.older INTO done_contracts FROM margin_internal.apply_mark_prices(given_contracts.symbols, given_contracts.prices, observed_at, coalesce(force, false)) AS a;
+    SELECT '{}'::text[] AS applied, '{}'::text[] AS older INTO done_assets;
+    done_contracts := done_assets;
+    IF given_assets.symbols <> '{}' THEN
+        done_assets := margin_internal.apply_index_prices(given_assets.symbols, given_assets.prices, given_assets.lows, given_assets.highs, observed_at, coalesce(force, false));
+    END IF;
+    IF given_contracts.symbols <> '{}' THEN
+        done_contracts := margin_internal.apply_mark_prices(given_contracts.symbols, given_contracts.prices, observed_at, coalesce(force, false));
+    END IF;
     applied := cardinality(done_assets.applied) + cardinality(done_contracts.applied);
     ignored := coalesce(cardinality(assets), 0) + coalesce(cardinality(contracts), 0) - applied - coalesce(cardinality(held), 0);
     rejected := nullif(rejected || done_assets.older || done_contracts.older, '{}');

@@ -14,8 +14,8 @@ CREATE TABLE index_price (
     CONSTRAINT index_price_asset_fkey FOREIGN KEY (asset) REFERENCES asset ON UPDATE CASCADE ON DELETE CASCADE,
     CONSTRAINT index_price_price_positive CHECK (margin.is_amount(price) AND price > 0),
     CONSTRAINT index_price_updated_at_finite CHECK (isfinite(updated_at)),
-    CONSTRAINT index_price_low_range CHECK (margin.is_amount(low) AND low > 0 AND low <= price),
-    CONSTRAINT index_price_high_range CHECK (margin.is_amount(high) AND high >= price)
+    CONSTRAINT index_price_low_range CHECK (low IS NULL OR margin.is_amount(low) AND low > 0 AND low <= price),
+    CONSTRAINT index_price_high_range CHECK (high IS NULL OR margin.is_amount(high) AND high >= price)
 );
 COMMENT ON TABLE index_price IS 'present index prices of assets';
 COMMENT ON COLUMN index_price.asset IS 'the asset priced';
@@ -132,28 +132,41 @@ CREATE TRIGGER append_only BEFORE UPDATE ON mark_price_history
     FOR EACH STATEMENT EXECUTE FUNCTION margin_internal.append_only();
 COMMENT ON TRIGGER append_only ON mark_price_history IS 'what was applied is not rewritten, only pruned';
 
+-- Each statement stands here as it is, so that its plan is kept: one that serves
+-- for a single price and for a thousand, whichever came first.
 CREATE FUNCTION record_prices() RETURNS trigger
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET enable_nestloop = off
 AS $$
-DECLARE
-    bounds CONSTANT text[] := CASE TG_TABLE_NAME WHEN 'index_price' THEN ARRAY[', low, high', ', n.low, n.high', ', o.low, o.high'] ELSE ARRAY['', '', ''] END;
 BEGIN
     PERFORM margin_internal.enter_own(TG_RELID);
-    EXECUTE format(CASE TG_OP
-        WHEN 'INSERT' THEN
-            'INSERT INTO %1$I (%2$I, updated_at, forced, price%4$s) SELECT n.%2$I, n.updated_at, false, n.price%5$s FROM applied AS n'
-        WHEN 'UPDATE' THEN
+    CASE TG_TABLE_NAME || ' ' || TG_OP
+        WHEN 'index_price INSERT' THEN
+            INSERT INTO index_price_history (asset, price, updated_at, forced, low, high)
+            SELECT n.asset, n.price, n.updated_at, false, n.low, n.high FROM applied AS n;
+        WHEN 'index_price UPDATE' THEN
             -- a symbol that was renamed goes on under its new name
-            'INSERT INTO %1$I (%2$I, updated_at, forced, price%4$s)
-             SELECT n.%2$I, n.updated_at, coalesce(n.updated_at < o.updated_at, false), n.price%5$s
-               FROM applied AS n LEFT JOIN replaced AS o ON o.%2$I = n.%2$I
-              WHERE (n.updated_at, n.price%5$s) IS DISTINCT FROM (o.updated_at, o.price%6$s)'
-        WHEN 'DELETE' THEN
-            'INSERT INTO %1$I (%2$I, updated_at, forced) SELECT o.%2$I, o.updated_at, false FROM replaced AS o'
-        ELSE
-            'INSERT INTO %1$I (%2$I, updated_at, forced) SELECT o.%2$I, o.updated_at, false FROM %3$I AS o'
-        END, TG_TABLE_NAME || '_history', TG_ARGV[0], TG_TABLE_NAME, bounds[1], bounds[2], bounds[3]);
+            INSERT INTO index_price_history (asset, price, updated_at, forced, low, high)
+            SELECT n.asset, n.price, n.updated_at, coalesce(n.updated_at < o.updated_at, false), n.low, n.high
+              FROM applied AS n LEFT JOIN replaced AS o ON o.asset = n.asset
+             WHERE (n.price, n.updated_at, n.low, n.high) IS DISTINCT FROM (o.price, o.updated_at, o.low, o.high);
+        WHEN 'index_price DELETE' THEN
+            INSERT INTO index_price_history (asset, updated_at, forced) SELECT o.asset, o.updated_at, false FROM replaced AS o;
+        WHEN 'index_price TRUNCATE' THEN
+            INSERT INTO index_price_history (asset, updated_at, forced) SELECT o.asset, o.updated_at, false FROM index_price AS o;
+        WHEN 'mark_price INSERT' THEN
+            INSERT INTO mark_price_history (contract, price, updated_at, forced)
+            SELECT n.contract, n.price, n.updated_at, false FROM applied AS n;
+        WHEN 'mark_price UPDATE' THEN
+            INSERT INTO mark_price_history (contract, price, updated_at, forced)
+            SELECT n.contract, n.price, n.updated_at, coalesce(n.updated_at < o.updated_at, false)
+              FROM applied AS n LEFT JOIN replaced AS o ON o.contract = n.contract
+             WHERE (n.price, n.updated_at) IS DISTINCT FROM (o.price, o.updated_at);
+        WHEN 'mark_price DELETE' THEN
+            INSERT INTO mark_price_history (contract, updated_at, forced) SELECT o.contract, o.updated_at, false FROM replaced AS o;
+        WHEN 'mark_price TRUNCATE' THEN
+            INSERT INTO mark_price_history (contract, updated_at, forced) SELECT o.contract, o.updated_at, false FROM mark_price AS o;
+    END CASE;
     -- no price is held against one that was observed later
     IF TG_OP IN ('INSERT', 'UPDATE') AND pg_relation_size('held_price'::regclass) > 0 THEN
         EXECUTE format('DELETE FROM held_price AS h USING applied AS n WHERE h.kind = %1$L AND h.symbol = n.%1$I AND h.observed_at <= n.updated_at', TG_ARGV[0]);
@@ -162,7 +175,7 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record_prices() FROM PUBLIC;
-COMMENT ON FUNCTION record_prices() IS 'trigger: appends the prices applied, and that a price was deleted, to their history, and ends the holding of prices that they are not older than; the argument names the key column';
+COMMENT ON FUNCTION record_prices() IS 'trigger: appends the prices applied, and that a price was deleted, to their history, and ends the holding of prices that they are not older than; the argument is the kind, and key column, of the table';
 
 CREATE TRIGGER record_insert AFTER INSERT ON index_price
     REFERENCING NEW TABLE AS applied
