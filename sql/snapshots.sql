@@ -130,7 +130,7 @@ SELECT step, count((account).account_id) AS accounts, pg_temp.differs(step, take
 SELECT count(*) AS stored, count(*) FILTER (WHERE v::text = margin.evaluate(portfolio, market)::text) AS reproduced
   FROM desk.account_snapshot AS a JOIN desk.snapshot USING (taken_at),
        LATERAL (SELECT ROW(equity, collateral_value, liabilities, net_asset_value, haircut, unrealized_pnl, initial_margin, maintenance_margin,
-                           available_margin, shortfall, margin_ratio, level, missing)::margin.valuation) AS stored (v)
+                           available_margin, shortfall, margin_ratio, level, missing, initial_equity, order_margin, order_loss)::margin.valuation) AS stored (v)
  WHERE form = 'full';
 -- totals are sums over the accounts seen, 0 at a level without accounts, unknown of the unpriced
 SELECT step, stored.*
@@ -138,10 +138,11 @@ SELECT step, stored.*
 EXCEPT
 SELECT step, (account).level, count(*), sum((account).equity), sum((account).collateral_value), sum((account).liabilities),
        sum((account).net_asset_value), sum((account).haircut), sum((account).unrealized_pnl), sum((account).initial_margin),
-       sum((account).maintenance_margin), sum((account).shortfall), CASE (account).level WHEN 'unpriced' THEN NULL ELSE sum(greatest(0, - (account).equity)) END
+       sum((account).maintenance_margin), sum((account).shortfall), CASE (account).level WHEN 'unpriced' THEN NULL ELSE sum(greatest(0, - (account).equity)) END,
+       sum((account).initial_equity), sum((account).order_margin), sum((account).order_loss)
   FROM seen WHERE (account).account_id IS NOT NULL GROUP BY 1, 2
 EXCEPT
-SELECT step, level, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+SELECT step, level, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
   FROM (SELECT DISTINCT step FROM seen) AS s, unnest(enum_range(NULL::margin.level)) AS level
  WHERE NOT EXISTS (SELECT FROM seen WHERE seen.step = s.step AND (account).level = level);
 SELECT DISTINCT (SELECT sum(l.accounts) FROM unnest(levels) AS l) = accounts AS all_counted FROM desk.snapshot;

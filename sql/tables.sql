@@ -194,9 +194,22 @@ SELECT pg_temp.try($$UPDATE desk.position SET leverage = 0$$);
 SELECT pg_temp.try($$UPDATE desk.position SET leverage = 'Infinity'$$);
 SELECT pg_temp.try($$UPDATE desk.position SET leverage = 12.5$$);
 
--- open orders: none yet, whatever they say
+-- open orders: a price and a leverage above 0
 SELECT pg_temp.try($$INSERT INTO desk.open_order VALUES (1, 'a', 'BTC_USDT', 1, 60000)$$);
-SELECT pg_temp.try($$INSERT INTO desk.open_order VALUES (1, 'a', 'BTC_USDT', -1, 60000, 10)$$);
+SELECT pg_temp.try($$INSERT INTO desk.open_order VALUES (1, 'b', 'NOSUCH', -0.5, 60000, 10)$$);
+INSERT INTO desk.open_order VALUES (1, 'a', 'BTC_USDT', 1, 60000, NULL);
+SELECT pg_temp.try($$INSERT INTO desk.open_order VALUES (1, 'a', 'BTC_USDT', 2, 60000)$$);
+SELECT pg_temp.try($$UPDATE desk.open_order SET price = 0$$);
+SELECT pg_temp.try($$UPDATE desk.open_order SET price = 'NaN'$$);
+SELECT pg_temp.try($$UPDATE desk.open_order SET price = NULL$$);
+SELECT pg_temp.try($$UPDATE desk.open_order SET leverage = 0$$);
+SELECT pg_temp.try($$UPDATE desk.open_order SET leverage = 'Infinity'$$);
+SELECT pg_temp.try($$UPDATE desk.open_order SET leverage = 0.5$$);
+SELECT pg_temp.try($$UPDATE desk.open_order SET quantity = '-Infinity'$$);
+SELECT pg_temp.try($$UPDATE desk.open_order SET quantity = 0$$);
+SELECT pg_temp.try($$UPDATE desk.open_order SET contract = ''$$);
+SELECT pg_temp.try($$UPDATE desk.open_order SET order_id = NULL$$);
+DELETE FROM desk.open_order;
 
 -- what belongs to an asset or a contract follows it
 INSERT INTO desk.risk_tier (contract, lower_bound, maintenance_rate) VALUES ('BTC_USDT', 0, 0.004);

@@ -512,11 +512,9 @@ SELECT * FROM regress_margin_two.trapped;
 REVOKE regress_margin_one FROM regress_margin_two;
 
 -- ---------------------------------------------------------------------------
--- An open order is refused as long as it is not valued
+-- Open orders of another table
 -- ---------------------------------------------------------------------------
 
-INSERT INTO east.open_order VALUES (1, 'a', 'BTC_USDT', 1, 60000, NULL);
-INSERT INTO east.open_order VALUES (1, 'a', 'BTC_USDT', 0, 60000, NULL);
 CREATE TABLE bank.ticket (account_id bigint, contract text, quantity numeric, price numeric, leverage numeric);
 SELECT margin.create_book('clients', 'east', 'east.balance', orders => 'bank.ticket');
 SELECT count(*) FROM clients.account_margin;
@@ -524,7 +522,7 @@ INSERT INTO bank.ticket VALUES (1, 'BTC_USDT', 1, 60000, NULL);
 SELECT kind, count(*) FROM clients.holding GROUP BY 1 ORDER BY 1;
 SELECT count(*) FROM clients.account_margin;
 SELECT count(*) FROM clients.account_margin(2);
-SELECT equity FROM clients.account_margin(1);
+SELECT contract, side, quantity, price FROM clients.account_order WHERE account_id = 1;
 
 DROP SCHEMA east, west, desk, fund, clients, bank, bureau, occident, "Fund of 1", regress_margin_one, regress_margin_two CASCADE;
 DROP ROLE regress_margin_one, regress_margin_two, regress_margin_reader;

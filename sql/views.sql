@@ -35,23 +35,23 @@ INSERT INTO desk.position (account_id, contract, quantity, entry_price, leverage
 CREATE TEMP TABLE expected (account_id bigint, v margin.valuation);
 INSERT INTO expected VALUES
     -- 60,000 * (0.9 + 0.8)
-    (1, (102000, 102000, 0, 120000, 18000, 0, 0, 0, 102000, 0, 0, 'healthy', NULL)),
+    (1, (102000, 102000, 0, 120000, 18000, 0, 0, 0, 102000, 0, 0, 'healthy', NULL, 102000, 0, 0)),
     -- PnL 3 * 0.1 * 2,000 = 600.  Notional 18,000: maintenance 72 + 9; initial: 3 / 10 * 6,000 = 1,800 of leverage 10
-    (2, (1600, 1600, 0, 1600, 0, 600, 1800, 81, -200, 0, 0.050625, 'healthy', NULL)),
+    (2, (1600, 1600, 0, 1600, 0, 600, 1800, 81, -200, 0, 0.050625, 'healthy', NULL, 1600, 0, 0)),
     -- PnL -2 * 0.1 * 2,000 = -400.  Notional 12,000: 48 + 6; 1 % is 120
-    (3, (50, 50, 0, 50, 0, -400, 120, 54, -70, 4, 1.08, 'liquidation', NULL)),
+    (3, (50, 50, 0, 50, 0, -400, 120, 54, -70, 4, 1.08, 'liquidation', NULL, 50, 0, 0)),
     -- -600 at weight 1.1, no maintenance on debts
-    (4, (-660, 0, 660, -600, 60, 0, 0, 0, -660, 660, NULL, 'bankrupt', NULL)),
-    (5, (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'unpriced', '{NOSUCH}')),
+    (4, (-660, 0, 660, -600, 60, 0, 0, 0, -660, 660, NULL, 'bankrupt', NULL, -660, 0, 0)),
+    (5, (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'unpriced', '{NOSUCH}', NULL, NULL, NULL)),
     -- 24 + 3 on each side; 60 on each
-    (6, (10, 10, 0, 10, 0, 0, 120, 54, -110, 44, 5.4, 'liquidation', NULL)),
-    (7, (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'unpriced', '{STALE}')),
+    (6, (10, 10, 0, 10, 0, 0, 120, 54, -110, 44, 5.4, 'liquidation', NULL, 10, 0, 0)),
+    (7, (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'unpriced', '{STALE}', NULL, NULL, NULL)),
     -- 27 / 36 = 0.75, 27 / 30 = 0.9
-    (8, (36, 36, 0, 36, 0, 0, 60, 27, -24, 0, 0.75, 'warning', NULL)),
-    (9, (30, 30, 0, 30, 0, 0, 60, 27, -30, 0, 0.9, 'margin_call', NULL)),
-    (10, (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 'healthy', NULL)),
+    (8, (36, 36, 0, 36, 0, 0, 60, 27, -24, 0, 0.75, 'warning', NULL, 36, 0, 0)),
+    (9, (30, 30, 0, 30, 0, 0, 60, 27, -30, 0, 0.9, 'margin_call', NULL, 30, 0, 0)),
+    (10, (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 'healthy', NULL, 0, 0, 0)),
     -- PnL 20 * 0.1 * 1,000.  Notional 120,000: 200 + 350 + 60; 1 % is 1,200; 610 / 2,000
-    (11, (2000, 2000, 0, 2000, 0, 2000, 1200, 610, 800, 0, 0.305, 'healthy', NULL));
+    (11, (2000, 2000, 0, 2000, 0, 2000, 1200, 610, 800, 0, 0.305, 'healthy', NULL, 2000, 0, 0));
 
 SELECT * FROM desk.holding WHERE account_id IN (2, 3, 4) ORDER BY 1, 2;
 \x on
@@ -98,12 +98,12 @@ SELECT m.account_id
   LEFT JOIN (SELECT account_id, sum(collateral_value) AS collateral_value, sum(liability) AS liabilities, sum(net_asset_value) AS nav,
                     sum(haircut) AS haircut, sum(maintenance_margin) AS maintenance
                FROM desk.account_collateral GROUP BY 1) AS c USING (account_id)
-  LEFT JOIN (SELECT account_id, sum(pnl_usd) AS pnl, sum(maintenance_margin) AS maintenance, sum(initial_margin) AS initial
+  LEFT JOIN (SELECT account_id, sum(pnl_usd) AS pnl, sum(maintenance_margin) AS maintenance, sum(initial_margin) AS initial, sum(order_margin) AS ordered
                FROM desk.account_position GROUP BY 1) AS p USING (account_id)
  WHERE level <> 'unpriced'
-   AND (m.collateral_value, m.liabilities, m.net_asset_value, m.haircut, m.unrealized_pnl, m.maintenance_margin, m.initial_margin)
+   AND (m.collateral_value, m.liabilities, m.net_asset_value, m.haircut, m.unrealized_pnl, m.maintenance_margin, m.initial_margin, m.order_margin)
        IS DISTINCT FROM (coalesce(c.collateral_value, 0), coalesce(c.liabilities, 0), coalesce(c.nav, 0), coalesce(c.haircut, 0), coalesce(p.pnl, 0),
-                         coalesce(c.maintenance, 0) + coalesce(p.maintenance, 0), coalesce(c.maintenance, 0) + coalesce(p.initial, 0));
+                         coalesce(c.maintenance, 0) + coalesce(p.maintenance, 0), coalesce(c.maintenance, 0) + coalesce(p.initial + p.ordered, 0), coalesce(p.ordered, 0));
 
 -- Parameters that take effect change the view
 BEGIN;
