@@ -141,6 +141,10 @@ VALUES (1, 'USDT', 10000.00), (1, 'BTC', 0.1), (2, 'BTC', 2), (2, 'USDT', -20000
 INSERT INTO house.position (account_id, contract, quantity, entry_price, leverage)
 VALUES (1, 'BTC_USDT', -100, 59000, 20), (1, 'BTC_USDT', 300, 60500.5, NULL), (2, 'ETH_USDT', 50, 0, 3), (6, 'BTC_USDT', 1000, 60000, NULL),
        (8, 'BTC_USDT ', 1, 7, NULL), (9, 'BTC_USDT', 0, 1, NULL);
+INSERT INTO house.open_order (account_id, order_id, contract, quantity, price, leverage)
+VALUES (1, 'a', 'BTC_USDT', 10, 59000.50, 20), (1, E'o''dd\\N\té数', 'BTC_USDT', -5.5, 61000, NULL), (2, '', 'ETH_USDT', -1e-999, 1e999, 0.001),
+       (8, 'a', 'BTC_USDT ', 0, 7, NULL), (9, 'a', 'nowhere', 1, 1, NULL);
+INSERT INTO house.book_rule VALUES ('unrealized_gains_carry', 'false');
 INSERT INTO house.repayment_rule (asset, rank, conversion_discount, threshold, repayment_ratio)
 VALUES ('ETH', -1, 0.90, NULL, 1), ('USDT', NULL, 1, ('0.' || repeat('0', 999) || '1')::numeric, 0.10);
 INSERT INTO house.repayment_entry (account_id, booked_at, house_account_id, forced, step, outcome, debt_asset, funding_asset, paid, repaid,
@@ -230,7 +234,7 @@ SQL
 # Everything a reader could see, in an order of its own.
 my @relations = (
 	(map { "house.$_" } @tables), 'house.seen', 'house.client', 'uuids.wallet', 'uuids.account_level', 'uuids.account_margin',
-	(map { "house.$_" } qw(holding account_margin undercollateralized unpriced account_collateral account_position account_stress)),
+	(map { "house.$_" } qw(holding account_margin undercollateralized unpriced account_collateral account_position account_order account_stress)),
 	qw(desk.stored desk.own desk.watch desk.explained desk.house desk.revalued()));
 
 sub state_of
@@ -462,7 +466,7 @@ is(as('keeper', 'plain_keeper', q{
 is(as('keeper', 'plain_keeper', 'SELECT * FROM desk.own'), '1|kept', 'rows stay too');
 is(as('keeper', 'plain_keeper', 'SELECT count(*) FROM desk.stored'), 12, 'without the columns of dropped types');
 is(as('keeper', 'plain_keeper', "SELECT count(*) FROM house.$_"), as('keeper', 'book', "SELECT count(*) FROM house.$_"), "no row of $_ is lost")
-  for qw(balance position asset contract risk_tier index_price mark_price index_price_history parameter_event);
+  for qw(balance position open_order book_rule asset contract risk_tier index_price mark_price index_price_history parameter_event);
 is(as('keeper', 'plain_keeper', q{
 	SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = n.oid), (SELECT count(*) FROM pg_proc WHERE pronamespace = n.oid),
 	       (SELECT count(*) FROM pg_type WHERE typnamespace = n.oid), (SELECT count(*) FROM pg_operator WHERE oprnamespace = n.oid),

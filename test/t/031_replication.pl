@@ -74,9 +74,14 @@ arrives('terms', q{
 arrives('facts', q{
 	INSERT INTO desk.balance (account_id, asset, quantity) VALUES (1, 'USDT', 10000), (1, 'BTC', 2), (2, 'USDT', 1000), (3, 'BTC', 0.5), (3, 'USDT', -20000), (900, 'USDT', 1000000);
 	INSERT INTO desk.position (account_id, contract, quantity, entry_price, leverage)
-	VALUES (1, 'BTC_USDT', 1500, 60500, 20), (2, 'BTC_USDT', -1900, 59800, NULL)});
+	VALUES (1, 'BTC_USDT', 1500, 60500, 20), (2, 'BTC_USDT', -1900, 59800, NULL);
+	INSERT INTO desk.open_order (account_id, order_id, contract, quantity, price, leverage) VALUES (1, 'a', 'BTC_USDT', 10, 59000, 10), (1, 'b', 'BTC_USDT', -5, 62000, NULL), (2, 'a', 'BTC_USDT', 1, 50000, NULL);
+	INSERT INTO desk.book_rule VALUES ('unrealized_gains_carry', 'false')});
 arrives('updates', q{
 	UPDATE desk.position SET quantity = -quantity WHERE account_id = 1;
+	UPDATE desk.open_order SET quantity = quantity / 2, price = price + 1 WHERE account_id = 1;
+	UPDATE desk.open_order SET order_id = 'z' WHERE account_id = 2;
+	UPDATE desk.book_rule SET value = 'true';
 	UPDATE desk.position SET entry_price = entry_price + 1, leverage = 5;
 	UPDATE desk.balance SET quantity = quantity + 1 WHERE asset = 'USDT';
 	UPDATE desk.asset SET asset = 'XBT' WHERE asset = 'BTC';
@@ -95,6 +100,8 @@ $publisher->safe_psql('postgres', "CALL margin.run_reports('desk')");
 arrives('deletes', q{
 	SELECT margin.disable_guard('desk'), margin.disable_levels('desk');
 	DELETE FROM desk.position WHERE account_id = 2;
+	DELETE FROM desk.open_order WHERE order_id <> 'b';
+	DELETE FROM desk.book_rule;
 	DELETE FROM desk.balance WHERE account_id = 3;
 	DELETE FROM desk.contract WHERE contract = 'OLD';
 	DELETE FROM desk.index_price WHERE asset = 'USDC';
@@ -134,10 +141,10 @@ $publisher->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($publisher, 'base', has_streaming => 1);
 $standby->start;
-$publisher->safe_psql('postgres', q{INSERT INTO desk.position (account_id, contract, quantity, entry_price) VALUES (1, 'BTC_USDT', 100, 60000)});
+$publisher->safe_psql('postgres', q{INSERT INTO desk.position (account_id, contract, quantity, entry_price) VALUES (1, 'BTC_USDT', 100, 60000); INSERT INTO desk.open_order VALUES (1, 'c', 'BTC_USDT', 5, 59000)});
 $publisher->wait_for_catchup($standby);
 for my $query (
-	(map { "SELECT * FROM desk.$_ AS r ORDER BY r::text" } qw(holding account account_portfolio account_margin undercollateralized unpriced account_collateral account_position
+	(map { "SELECT * FROM desk.$_ AS r ORDER BY r::text" } qw(holding account account_portfolio account_margin undercollateralized unpriced account_collateral account_position account_order
 		account_stress report_levels report_shortfalls report_losses report_concentration report_exposure report_stress report_unpriced report_impact planned_change)),
 	'SELECT * FROM desk.account_margin(1)', 'SELECT * FROM desk.account_margin(1, desk.market())',
 	'SELECT * FROM desk.explain(1)', 'SELECT * FROM desk.explain_text(1)',

@@ -35,7 +35,7 @@ sql(q{
 	CREATE SCHEMA kept;
 	CREATE SCHEMA twin;
 	SELECT margin.create_book('kept');
-	SELECT margin.create_book('twin', 'kept', 'kept.balance', 'kept.position');
+	SELECT margin.create_book('twin', 'kept', 'kept.balance', 'kept.position', 'kept.open_order');
 
 	INSERT INTO kept.asset (asset, tier_unit, liability_weight, requirement_weight, max_age) VALUES
 		('USD', 'quantity', 1, 1, NULL), ('USDC', 'quantity', 1.01, 1.02, NULL), ('BTC', 'quantity', 1.05, 1, '1 day'),
@@ -47,9 +47,9 @@ sql(q{
 	INSERT INTO kept.contract (contract, settle, base, contract_size, netting, closing_fee) VALUES
 		('BTC_USD', 'USD', 'BTC', 0.01, 'leg', 0.0005), ('BTC_USDC', 'USDC', 'BTC', 0.01, 'larger', 0), ('ETH_USD', 'USD', 'ETH', 0.1, 'net', 0.0006),
 		('ETH_BTC', 'BTC', 'ETH', 0.1, 'leg', 0), ('DOGE_USD', 'USD', 'DOGE', 100, 'net', 0);
-	INSERT INTO kept.risk_tier (contract, lower_bound, maintenance_rate)
-	SELECT contract, bound, rate FROM kept.contract, (VALUES (0, 0.02), (3000, 0.03), (10000, 0.05)) AS t (bound, rate) WHERE contract <> 'ETH_BTC'
-	UNION ALL VALUES ('ETH_BTC', 0, 0.02), ('ETH_BTC', 0.1, 0.04);
+	INSERT INTO kept.risk_tier (contract, lower_bound, maintenance_rate, initial_rate)
+	SELECT contract, bound, rate, 2 * rate FROM kept.contract, (VALUES (0, 0.02), (3000, 0.03), (10000, 0.05)) AS t (bound, rate) WHERE contract <> 'ETH_BTC'
+	UNION ALL VALUES ('ETH_BTC', 0, 0.02, 0.04), ('ETH_BTC', 0.1, 0.04, 0.04);
 	UPDATE kept.contract SET maintenance_method = 'whole' WHERE contract = 'BTC_USDC';
 	INSERT INTO kept.level_threshold VALUES ('warning', 0.6, 0.55), ('margin_call', 0.8, 0.7), ('liquidation', 1, 0.9);
 	INSERT INTO kept.index_price (asset, price) VALUES ('USD', 1), ('USDC', 1), ('BTC', 60000), ('ETH', 3000), ('DOGE', 0.1), ('JUNK', 5);
@@ -66,9 +66,10 @@ sql(q{
 		coin text := tried.pick(ARRAY(SELECT a.asset FROM kept.asset AS a ORDER BY 1) || 'MOON'::text);
 		future text := tried.pick(ARRAY(SELECT c.contract FROM kept.contract AS c ORDER BY 1));
 	BEGIN
-		CASE floor(random() * 8)::int
+		CASE floor(random() * 11)::int
 		WHEN 0 THEN
 			DELETE FROM kept.balance WHERE account_id = who;
+			DELETE FROM kept.open_order WHERE account_id = who;
 			DELETE FROM kept.position WHERE account_id = who AND random() < 0.7;
 		WHEN 1, 2 THEN
 			INSERT INTO kept.balance VALUES (who, 'USD', tried.rounded(tried.between(-300, 3000), 2))
@@ -83,6 +84,15 @@ sql(q{
 			DELETE FROM kept.balance AS b WHERE b.account_id = who AND b.asset = 'MOON' AND random() < 0.5;
 		WHEN 5 THEN
 			DELETE FROM kept.position AS p WHERE p.account_id = who AND random() < 0.4;
+		WHEN 6, 7 THEN
+			-- orders near the mark and beyond it
+			INSERT INTO kept.open_order (account_id, order_id, contract, quantity, price, leverage)
+			SELECT who, tried.pick('{a,b,c}'), future, CASE WHEN random() < 0.5 THEN -1 ELSE 1 END * ceil(random() * 10),
+			       round(coalesce(m.price, 100) * (0.95 + random() * 0.1)::numeric, 8), CASE WHEN random() < 0.3 THEN ceil(random() * 20) END
+			  FROM (SELECT) AS o LEFT JOIN kept.mark_price AS m ON m.contract = future
+			ON CONFLICT ON CONSTRAINT open_order_pkey DO UPDATE SET contract = excluded.contract, quantity = excluded.quantity, price = excluded.price;
+		WHEN 8 THEN
+			DELETE FROM kept.open_order AS o WHERE o.account_id = who AND random() < 0.5;
 		ELSE
 			INSERT INTO kept.position (account_id, contract, side, quantity, entry_price)
 			SELECT who, future, CASE WHEN q.sign < 0 THEN 'short' ELSE 'long' END, q.sign * ceil(random() * 15), round(coalesce(m.price, 100) * (0.97 + random() * 0.06)::numeric, 8)
@@ -93,8 +103,12 @@ sql(q{
 	$$;
 
 	CREATE PROCEDURE tried.reprice(deviation float8, share float8) LANGUAGE sql BEGIN ATOMIC
-		UPDATE kept.index_price SET price = greatest(round((price * (1 + deviation * tried.between(-1.7, 1.7))::numeric), 10), 0.000001), updated_at = now()
-		 WHERE random() < share AND (asset <> 'USD' OR deviation > 0.1);
+		UPDATE kept.index_price AS p
+		   SET price = t.price, updated_at = now(),
+		       low = CASE WHEN t.doubtful THEN round(t.price * 0.996, 10) END, high = CASE WHEN t.doubtful THEN round(t.price * 1.003, 10) END
+		  FROM (SELECT i.asset, greatest(round((i.price * (1 + deviation * tried.between(-1.7, 1.7))::numeric), 10), 0.000001) AS price,
+		               random() < CASE WHEN i.low IS NULL THEN 0.01 ELSE 0.8 END AS doubtful FROM kept.index_price AS i) AS t
+		 WHERE t.asset = p.asset AND random() < share AND (p.asset <> 'USD' OR deviation > 0.1);
 		UPDATE kept.mark_price SET price = greatest(round((price * (1 + deviation * tried.between(-1.7, 1.7))::numeric), 10), 0.000001), updated_at = now()
 		 WHERE random() < share;
 	END;
@@ -102,7 +116,7 @@ sql(q{
 	-- back to where prices began, with what had gone
 	CREATE PROCEDURE tried.restore() LANGUAGE sql BEGIN ATOMIC
 		INSERT INTO kept.index_price (asset, price) VALUES ('USD', 1), ('USDC', 1), ('BTC', 60000), ('ETH', 3000), ('DOGE', 0.1), ('JUNK', 5)
-		ON CONFLICT (asset) DO UPDATE SET price = excluded.price, updated_at = now();
+		ON CONFLICT (asset) DO UPDATE SET price = excluded.price, low = NULL, high = NULL, updated_at = now();
 		INSERT INTO kept.mark_price (contract, price) VALUES ('BTC_USD', 60000), ('BTC_USDC', 60000), ('ETH_USD', 3000), ('ETH_BTC', 0.05), ('DOGE_USD', 0.1)
 		ON CONFLICT (contract) DO UPDATE SET price = excluded.price, updated_at = now();
 	END;
@@ -112,9 +126,9 @@ sql(q{
 	DECLARE
 		future text := tried.pick(ARRAY(SELECT c.contract FROM kept.contract AS c ORDER BY 1));
 	BEGIN
-		CASE floor(random() * 9)::int
+		CASE floor(random() * 12)::int
 		WHEN 0 THEN UPDATE kept.collateral_tier SET ratio = tried.rounded(tried.between(0.9, 1), 3) WHERE lower_bound = 0 AND asset = tried.pick('{BTC,USDC}');
-		WHEN 1 THEN UPDATE kept.risk_tier AS t SET maintenance_rate = tried.rounded(tried.between(0.01, 0.03), 4) WHERE lower_bound = 0 AND t.contract = future;
+		WHEN 1 THEN UPDATE kept.risk_tier AS t SET maintenance_rate = tried.rounded(tried.between(0.01, 0.03), 4), initial_rate = tried.rounded(tried.between(0.03, 0.04), 4) WHERE lower_bound = 0 AND t.contract = future;
 		WHEN 2 THEN UPDATE kept.asset SET liability_weight = tried.rounded(tried.between(1, 1.3), 2), requirement_weight = tried.rounded(tried.between(0.9, 1.1), 2) WHERE asset = tried.pick('{USD,BTC,ETH,USDC}');
 		WHEN 3 THEN UPDATE kept.contract AS c SET netting = tried.pick('{leg,larger,net}'), closing_fee = tried.rounded(tried.between(0, 0.001), 5) WHERE c.contract = future;
 		WHEN 4 THEN UPDATE kept.level_threshold SET margin_ratio = CASE level WHEN 'warning' THEN 0.6 WHEN 'margin_call' THEN 0.8 ELSE 1 END + tried.rounded(tried.between(0, 0.1), 3);
@@ -124,6 +138,14 @@ sql(q{
 			INSERT INTO kept.collateral_tier (asset, lower_bound, ratio) VALUES ('A' || n, 0, 0.9);
 			INSERT INTO kept.index_price (asset, price) VALUES ('A' || n, tried.rounded(tried.between(1, 5), 3));
 			DELETE FROM kept.index_price WHERE random() < 0.5 AND asset LIKE 'A_%' AND asset <> 'A' || n;
+		WHEN 9 THEN
+			INSERT INTO kept.venue_rule VALUES ('orders_reduce_equity', tried.pick('{nothing,loss,margin,both}'))
+			ON CONFLICT (rule) DO UPDATE SET value = excluded.value;
+		WHEN 10 THEN
+			INSERT INTO kept.venue_rule VALUES ('liability_rule', tried.pick('{sum,larger}')) ON CONFLICT (rule) DO UPDATE SET value = excluded.value;
+		WHEN 11 THEN
+			UPDATE kept.contract AS c SET order_maintenance = random() < 0.3, opening_fee = CASE WHEN random() < 0.5 THEN 0 ELSE tried.rounded(tried.between(0, 0.002), 5) END
+			 WHERE c.contract = future;
 		WHEN 7 THEN
 			INSERT INTO kept.contract (contract, settle, base, contract_size) VALUES ('0' || n, 'USDC', 'BTC', 1);
 			INSERT INTO kept.risk_tier (contract, lower_bound, maintenance_rate) VALUES ('0' || n, 0, 0.05);
@@ -137,6 +159,7 @@ sql(q{
 		-- not too many of them
 		IF (SELECT count(*) FROM kept.contract) > 12 THEN
 			DELETE FROM kept.position AS p WHERE p.contract LIKE '0%';
+			DELETE FROM kept.open_order AS p WHERE p.contract LIKE '0%';
 			DELETE FROM kept.mark_price AS p WHERE p.contract LIKE '0%';
 			DELETE FROM kept.risk_tier AS p WHERE p.contract LIKE '0%';
 			DELETE FROM kept.contract AS p WHERE p.contract LIKE '0%';
@@ -161,7 +184,8 @@ sql(q{
 		ELSIF dice < 94 THEN DELETE FROM kept.index_price WHERE random() < 0.1;
 		ELSIF dice < 95 THEN DELETE FROM kept.mark_price WHERE random() < 0.1;
 		ELSIF dice < 96 THEN UPDATE kept.index_price SET updated_at = now() - interval '2 days' WHERE random() < 0.2;
-		ELSIF dice < 99.8 THEN CALL tried.new_terms(n);
+		ELSIF dice < 99.7 THEN CALL tried.new_terms(n);
+		ELSIF dice < 99.8 THEN TRUNCATE kept.open_order;
 		ELSE TRUNCATE kept.position;
 		END IF;
 	END

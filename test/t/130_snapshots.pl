@@ -78,7 +78,7 @@ my $answers = q{
 my $reproduced = q{
 	SELECT count(*), count(DISTINCT taken_at), count(*) FILTER (WHERE margin.evaluate(portfolio, market)::text IS DISTINCT FROM
 	           ROW(equity, collateral_value, liabilities, net_asset_value, haircut, unrealized_pnl, initial_margin, maintenance_margin,
-	               available_margin, shortfall, margin_ratio, level, missing)::margin.valuation::text)
+	               available_margin, shortfall, margin_ratio, level, missing, initial_equity, order_margin, order_loss)::margin.valuation::text)
 	  FROM desk.account_snapshot JOIN desk.snapshot USING (taken_at) WHERE form = 'full'};
 my $before = as('keeper', 'book', $answers);
 my @lines = split /\n/, $before;
@@ -152,7 +152,7 @@ as('keeper', 'random', q{
 	INSERT INTO desk.collateral_tier (asset, lower_bound, ratio) SELECT asset, bound, 0.9 - bound / 20 FROM desk.asset, generate_series(0, 4) AS bound;
 	INSERT INTO desk.index_price SELECT asset, 1 FROM desk.asset;
 	INSERT INTO desk.contract (contract, settle, contract_size) VALUES ('C1', 'A1', 1), ('C2', 'A2', 0.1);
-	INSERT INTO desk.risk_tier (contract, lower_bound, maintenance_rate) VALUES ('C1', 0, 0.1), ('C2', 0, 0.2);
+	INSERT INTO desk.risk_tier (contract, lower_bound, maintenance_rate, initial_rate) VALUES ('C1', 0, 0.1, 0.15), ('C2', 0, 0.2, 0.3);
 	INSERT INTO desk.mark_price VALUES ('C1', 10), ('C2', 20);
 	SELECT margin.prepare_snapshots('desk', 1);
 	CREATE TABLE seen (taken_at timestamptz, form margin.snapshot_form, accounts text)});
@@ -167,6 +167,9 @@ my $wrong = as('keeper', 'random', "SET seed = @{[ $seed / 2**31 ]};" . q{
 	                ON CONFLICT (account_id, asset) DO UPDATE SET quantity = excluded.quantity;
 	            INSERT INTO desk.position (account_id, contract, quantity, entry_price) VALUES (random() * 12, 'C' || round(random() + 1), round((random() * 4 - 2)::numeric, 1), 10)
 	                ON CONFLICT (account_id, contract, side) DO UPDATE SET quantity = excluded.quantity;
+	            INSERT INTO desk.open_order VALUES (random() * 12, round(random() * 2), 'C' || round(random() + 1), round((random() * 4 - 2)::numeric, 1), round((5 + random() * 10)::numeric, 1))
+	                ON CONFLICT (account_id, order_id) DO UPDATE SET quantity = excluded.quantity, price = excluded.price;
+	            DELETE FROM desk.open_order WHERE account_id = round(random() * 12);
 	            DELETE FROM desk.balance WHERE account_id = round(random() * 12);
 	            DELETE FROM desk.position WHERE account_id = round(random() * 12);
 	        END LOOP;
@@ -181,7 +184,7 @@ my $wrong = as('keeper', 'random', "SET seed = @{[ $seed / 2**31 ]};" . q{
 	  FROM seen
 	 WHERE accounts IS DISTINCT FROM (SELECT string_agg(a::text, E'\n' ORDER BY account_id) FROM (
 	           SELECT account_id, equity, collateral_value, liabilities, net_asset_value, haircut, unrealized_pnl, initial_margin,
-	                  maintenance_margin, available_margin, shortfall, margin_ratio, level, missing
+	                  maintenance_margin, available_margin, shortfall, margin_ratio, level, missing, initial_equity, order_margin, order_loss
 	             FROM desk.account_margin_at(seen.taken_at)) AS a)
 	    OR NOT EXISTS (SELECT FROM desk.snapshot AS s WHERE s.taken_at = seen.taken_at AND s.form = seen.form)});
 is($wrong, '', "every snapshot answers as the view did when it was taken (seed $seed)");
