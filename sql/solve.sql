@@ -151,6 +151,70 @@ SELECT liquidation_range('{}', pg_temp.coin(''), asset => 'XBT');
 SELECT liquidation_range('{}', pg_temp.coin(''), asset => 'BTC', tick => -1);
 SELECT bankruptcy_price('{}', pg_temp.m('{0: 0.1}'), 'C', asset => 'BTC');
 
+-- open orders. They take their margin from equity: 2 + 0.2 * M, less 0.5 * (M - 40) from M = 40 on, which is what I asks of M + 60
+-- more than of M, and no more than 30 from M = 100 on where it asks something of M too. Against 0.01 * M: safe to
+-- 22 / 0.3 = 73.333..., no more from there, and safe again above 28 / 0.19 = 147.368...
+CREATE FUNCTION pg_temp.o(more text DEFAULT '', rules text DEFAULT '', mark numeric DEFAULT 100, maintenance text DEFAULT '{0: 0.1}', tiers text DEFAULT '{0: 1}') RETURNS market LANGUAGE sql RETURN
+    format('{"assets": {"U": {"price": 1, "tiers": "%s"}, "BTC": {"price": 100, "tiers": "{0: 0.9}"}},
+             "contracts": {"C": {"settle": "U", "base": "BTC", "contract_size": 1, "mark": %s, "maintenance": "%s" %s}}, "rules": {%s}}',
+           tiers, mark, maintenance, more, rules)::market;
+CREATE FUNCTION pg_temp.p(u numeric, long numeric, short numeric, orders text) RETURNS portfolio LANGUAGE sql RETURN
+    format('{"balances": {"U": %s}, "positions": {"C": {"long": %s, "long_cost": %s, "short": %s, "short_cost": %s}}, "orders": {"C": {%s}}}',
+           u, long, 100 * long, short, 100 * short, orders)::portfolio;
+SELECT mark, level(p, m), liquidation_range(p, m, 'C', 0.01), liquidation_range(p, m, 'C'), liquidation_range(without_orders(p), m, 'C')
+  FROM unnest('{60,70,100,145,200}'::numeric[]) AS mark,
+       LATERAL (SELECT '{"balances": {"U": 60}, "positions": {"C": {"long": 1, "long_cost": 50}}, "orders": {"C": {"buy": {"60": [1, 0]}}}}'::portfolio AS p,
+                       pg_temp.o(', "initial": "{0: 0, 100: 0.5}"', '"orders_reduce_equity": "margin"', mark, '{0: 0.01}', '{0: 0.2}') AS m) x;
+-- they take what they would lose, long 1: M - 50 - (80 - M) <= 0.1 * M below 80, at 130 / 1.9; short 1 with a sell: 150 - M - (M - 110) at 260 / 2.1
+SELECT liquidation_range(pg_temp.p(50, 1, 0, '"buy": {"80": [1, 0]}'), m, 'C', 0.0001), liquidation_range(pg_temp.p(50, 0, 1, '"sell": {"110": [1, 0]}'), m, 'C', 0.0001)
+  FROM pg_temp.o('', '"orders_reduce_equity": "loss"') AS m;
+-- which is of no matter where nothing is required: only below 50 nothing is left
+SELECT liquidation_range(pg_temp.p(50, 1, 0, '"buy": {"80": [1, 0]}'), pg_temp.o('', '"orders_reduce_equity": "loss"', 100, '{0: 0}'), 'C', 0.0001);
+-- both, margin at 0.2 of the 80: M - 50 - 16 - (80 - M) <= 0.1 * M below 80, at 146 / 1.9
+SELECT liquidation_range(pg_temp.p(50, 1, 0, '"buy": {"80": [1, 0]}'), pg_temp.o(', "initial": "{0: 0.2}"', '"orders_reduce_equity": "both"'), 'C', 0.0001);
+-- they require maintenance: M - 50 <= 0.1 * (M + 90) at 59 / 0.9; a sell at 120 by leg M - 50 <= 0.1 * (M + 120) at 62 / 0.9,
+-- if larger than the position 12, at 62, and nothing under net, where it only reduces: 50 / 0.9
+SELECT netting, liquidation_range(pg_temp.p(50, 1, 0, '"buy": {"90": [1, 0]}'), m, 'C', 0.0001), liquidation_range(pg_temp.p(50, 1, 0, '"sell": {"120": [1, 0]}'), m, 'C', 0.0001)
+  FROM unnest('{leg,larger,net}'::netting[]) AS netting, pg_temp.o(format(', "order_maintenance": true, "netting": "%s"', netting)) AS m;
+-- the leg that counts: long and short 3, a buy of 1 at 80 and a sell of 1 at 25. To M = 80 the long leg of 3 * M + 80 requires more,
+-- from there on the short one of 4 * M: 0.02 of it are 8 at 100, or 6 at 220 / 3
+SELECT u, liquidation_range(pg_temp.p(u, 3, 3, '"buy": {"80": [1, 0]}, "sell": {"25": [1, 0]}'),
+                            pg_temp.o(', "order_maintenance": true, "netting": "larger"', '', 50, '{0: 0.02}'), 'C', 0.01)
+  FROM unnest('{8,6}'::numeric[]) AS u;
+-- an order alone: a sell at 100 is worth 100 or the mark: 0.1 * M >= 50 at 500
+SELECT liquidation_range('{"balances": {"U": 50}, "orders": {"C": {"sell": {"100": [1, 0]}}}}', pg_temp.o(', "order_maintenance": true'), 'C'),
+       liquidation_range('{"balances": {"U": 50}, "orders": {"C": {"sell": {"100": [1, 0]}}}}', pg_temp.o(), 'C');
+-- a jump of what a leg would be: long 1 and a buy of 1 at 90, from M = 110 on the leg of 200 requires half; below, nothing
+SELECT liquidation_range(pg_temp.p(70, 1, 0, '"buy": {"90": [1, 0]}'), pg_temp.o(', "order_maintenance": true', '', 100, 'whole {0: 0, 200: 0.5}'), 'C');
+-- of the coin: a contract on it as above; one that settles in it, of 100 USD at a mark of 1 / p: short 1 and BTC 2 are 3 * p - 100 USD, of which
+-- 0.9 count, and a sell at 0.012 would lose 100 - 1.2 * p below 83.33: 3.9 * p - 190 <= 10 at 200 / 3.9
+SELECT liquidation_range(pg_temp.p(50, 1, 0, '"buy": {"80": [1, 0]}'), pg_temp.o('', '"orders_reduce_equity": "loss"'), asset => 'BTC', tick => 0.0001),
+       liquidation_range('{"balances": {"BTC": 2}, "positions": {"I": {"short": 1, "short_cost": 0.01}}, "orders": {"I": {"sell": {"0.012": [1, 0]}}}}',
+           '{"assets": {"BTC": {"price": 100, "tiers": "{0: 0.9}"}}, "rules": {"orders_reduce_equity": "loss"},
+             "contracts": {"I": {"settle": "BTC", "base": "USD", "contract_size": 100, "mark": 0.01, "maintenance": "{0: 0.1}"}}}', asset => 'BTC', tick => 0.0001);
+
+-- tiers by contracts have no bounds in the price: long 2, 2 * M - 100 <= M * (0.1 + 0.2) at 100 / 1.7; by notional the first 100 require 10:
+-- 2 * M - 100 <= 10 + 0.2 * (2 * M - 100) at 90 / 1.6
+SELECT tier_unit, liquidation_range(pg_temp.p(100, 2, 0), pg_temp.o(format(', "tier_unit": "%s"', tier_unit), '', 100, format('{0: 0.1, %s: 0.2}', bound)), 'C', 0.0001)
+  FROM (VALUES ('contracts', 1), ('notional', 100)) AS t (tier_unit, bound);
+-- a doubtful price, 90 to 110 around 100: BTC 1 counts 0.9 * 0.9 * p: 1.81 * p - 120 <= 0.1 * p at 120 / 1.71, of the coin or linked;
+-- as a debt of weight 1.1 that requires 0.05: 220 - 1.21 * p <= 0.055 * p at 220 / 1.265. One that settles: 0.81 * (3 * p - 100) <= 11 at
+-- (11 / 0.81 + 100) / 3. In tiers of 45 USD, the rest half, of 0.9 * p: 22.5 + 0.45 * p + p - 120 <= 0.1 * p at 97.5 / 1.35
+CREATE FUNCTION pg_temp.d(btc text, contract text) RETURNS market LANGUAGE sql RETURN
+    format('{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "BTC": {"price": 100, "low": 90, "high": 110, %s}}, "contracts": {"C": {%s}}}', btc, contract)::market;
+SELECT liquidation_range(p, m, asset => 'BTC', tick => 0.0001), liquidation_range(p, m, 'C', 0.0001, linked => true), liquidation_range(p, m, 'C', 0.0001)
+  FROM unnest(ARRAY['"tiers": "{0: 0.9}"', '"tier_unit": "value", "tiers": "{0: 1, 45: 0.5}"']) AS btc,
+       LATERAL (SELECT '{"balances": {"BTC": 1, "U": -20}, "positions": {"C": {"long": 1, "long_cost": 100}}}'::portfolio AS p,
+                       pg_temp.d(btc, '"settle": "U", "base": "BTC", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.1}"') AS m) x;
+SELECT liquidation_range('{"balances": {"BTC": -1, "U": 220}}', pg_temp.d('"liability_weight": 1.1, "liability_maintenance": "{0: 0.05}"', '"settle": "U", "contract_size": 1'), asset => 'BTC', tick => 0.0001),
+       liquidation_range('{"balances": {"BTC": 2}, "positions": {"C": {"short": 1, "short_cost": 0.01}}}', pg_temp.d('"tiers": "{0: 0.9}"', '"settle": "BTC", "contract_size": 100, "mark": 0.01, "maintenance": "{0: 0.1}"'), asset => 'BTC', tick => 0.0001);
+-- only the larger of what positions and what debts require counts: 2,000 USDT count 1,000, a debt of 500 requires 450, and beyond 450 the position
+-- decides: 0.1 * 10 * M >= 500 at 500 exactly, behind a score that is flat to 450. Their sum: M >= 50, there already
+SELECT rule, liquidation_range('{"balances": {"U": 2000, "BTC": -5}, "positions": {"C": {"long": 10, "long_cost": 1000}}}',
+    format('{"assets": {"U": {"price": 1, "tiers": "{0: 1, 1000: 0}"}, "BTC": {"price": 100, "liability_maintenance": "{0: 0.9}"}},
+             "contracts": {"C": {"settle": "U", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.1}"}}, "rules": {"liability_rule": "%s"}}', rule)::market, 'C')
+  FROM unnest('{sum,larger}'::liability_rule[]) AS rule;
+
 -- numbers of any size: short 1e-900 with 1e900 in hand, 1e900 - 1e-900 * M <= 0.1 * 1e-900 * M at 1e1800 / 1.1
 SELECT length(trunc(l)::text), l = 1 + div(10::numeric ^ 1800 * 10, 11)
   FROM liquidation_price(
@@ -238,6 +302,21 @@ SELECT buffer(pg_temp.p(20, 0, 1), m), buffer(pg_temp.p(20, 1, 0), m), buffer(pg
 -- legs that offset each other cannot lose: 30 > 20 * (1 + x), or 10 * (1 + x), or nothing
 SELECT netting, buffer(pg_temp.p(30, 1, 1), pg_temp.m('{0: 0.1}', format(', "netting": "%s"', netting)))
   FROM unnest('{leg,larger,net}'::netting[]) AS netting;
+-- a sell at the mark, which requires and loses more as it rises: 50 > 10 * (1 + x) + 100 * x to 40 / 110; it alone loses: 50 >= 100 * x,
+-- which is of no matter where nothing is required. Margin of 0.2 * 100 * (1 + x) instead: 50 > 30 * (1 + x) to 20 / 30
+SELECT rule, buffer(p, pg_temp.o(', "order_maintenance": true, "initial": "{0: 0.2}"', format('"orders_reduce_equity": "%s"', rule))),
+       buffer(p, pg_temp.o('', format('"orders_reduce_equity": "%s"', rule)))
+  FROM unnest(enum_range(NULL::order_reduction)) AS rule,
+       LATERAL (SELECT '{"balances": {"U": 50}, "orders": {"C": {"sell": {"100": [1, 0]}}}}'::portfolio AS p) x;
+-- bounds of a doubtful price: 0.9 * 90 * (1 - x) >= 40 * (1 + x) to 41 / 121
+SELECT buffer('{"balances": {"BTC": 1, "U": -40}}', pg_temp.d('"tiers": "{0: 0.9}"', '"settle": "U", "contract_size": 1'));
+-- the larger of two requirements. Short 1 against U 1,000, and 5 BTC owed, of which half is required: with the debt's,
+-- (1 - x) * (1000 - 100 * x) > 750 * (1 + x) to (1850 - sqrt(1850 ^ 2 - 100000)) / 200; their sum, and 10 * (1 + x) in U, is less
+SELECT rule, buffer(p, m), trunc((1850 - sqrt(1850::numeric ^ 2 - 100000)) / 200, 8) AS by_hand
+  FROM unnest('{sum,larger}'::liability_rule[]) AS rule,
+       LATERAL (SELECT '{"balances": {"U": 1000, "BTC": -5}, "positions": {"C": {"short": 1, "short_cost": 100}}}'::portfolio AS p,
+                format('{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "BTC": {"price": 100, "liability_maintenance": "{0: 0.5}"}},
+             "contracts": {"C": {"settle": "U", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.1}"}}, "rules": {"liability_rule": "%s"}}', rule)::market AS m) x;
 -- it can be indexed, in a market that is written down
 CREATE TEMP TABLE watched (account_id bigint, portfolio portfolio);
 INSERT INTO watched SELECT i, pg_temp.p(10 + i, 0, 1) FROM generate_series(1, 20) AS i;
