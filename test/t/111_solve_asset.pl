@@ -1,6 +1,7 @@
 # The prices of an asset at which an account is liquidated, or bankrupt, against
 # search on evaluate(), for random accounts of every kind whose contracts are on
-# the asset, settle in it, or both.
+# the asset, settle in it, or both, half of them with open orders, in markets with
+# doubtful prices and every rule.
 #
 # Nothing here knows how an answer is found, nor in which units.  What an
 # account is at a price is asked of evaluate() with all amounts counted in
@@ -55,7 +56,7 @@ sub enough
 }
 
 sql('CREATE EXTENSION margin');
-sql(random_book(markets => MARKETS, accounts => ACCOUNTS));
+sql(random_book(markets => MARKETS, accounts => ACCOUNTS, rules => 1, orders => 0.5));
 
 sql(q{
 CREATE SCHEMA solve;
@@ -83,42 +84,52 @@ UPDATE random.market
  WHERE id = market_id AND m ? 'contracts';
 INSERT INTO random.account (account_id, market_id, portfolio, story)
 	SELECT 2000000 + account_id, market_id,
-		   portfolio + portfolio_of('CASH', (v).maintenance_margin * ('{1.001,1.1,2,5,20,50}'::numeric[])[1 + account_id % 6] - (v).equity),
+		   portfolio + portfolio_of('CASH', required * ('{1.001,1.1,2,5,20,50}'::numeric[])[1 + account_id % 6] - judged_equity(portfolio, market)),
 		   'near'
 	FROM random.account
 	JOIN random.market USING (market_id),
-	LATERAL (SELECT evaluate(portfolio, market) AS v OFFSET 0) AS valued
-	WHERE market_id % 2 = 0 AND story = 'random' AND (v).maintenance_margin > 0;
+	LATERAL (SELECT maintenance_margin(portfolio, market) AS required OFFSET 0) AS valued
+	WHERE market_id % 2 = 0 AND story = 'random' AND required > 0;
 
--- Everything counted in units that are u times as small, at a price of the asset.
-CREATE FUNCTION scaled(s schedule, u numeric) RETURNS schedule
+-- Everything counted in units that are u times as small, at a price of the asset; USD in units "present" times
+-- as small once more, in which the bounds of a doubtful price are decimals, too.
+CREATE FUNCTION scaled(terms jsonb, keys text[], u numeric) RETURNS jsonb
 LANGUAGE sql IMMUTABLE AS $$
-	SELECT margin.schedule(t[1]::numeric * u, t[2]::numeric, CASE WHEN s::text LIKE 'whole%' THEN 'whole'::margin.tier_method ELSE 'marginal' END)
-	FROM regexp_matches(s::text, '([0-9.]+): ([0-9.]+)', 'g') AS t $$;
+	SELECT coalesce(jsonb_object_agg(key, (
+			SELECT margin.schedule(t[1]::numeric * u, t[2]::numeric, CASE WHEN value LIKE 'whole%' THEN 'whole'::margin.tier_method ELSE 'marginal' END)
+			FROM regexp_matches(value, '([0-9.]+): ([0-9.]+)', 'g') AS t)::text), '{}')
+	FROM jsonb_each_text(terms) WHERE key = ANY (keys) $$;
 CREATE FUNCTION market_at(m market, x text, present numeric, moved numeric) RETURNS market
 LANGUAGE sql IMMUTABLE AS $$
-	SELECT margin.market(
-		(SELECT array_agg(ROW(asset, CASE WHEN asset = x THEN moved ELSE price END, solve.scaled(tiers, u),
-							  tier_unit, liability_weight, requirement_weight, solve.scaled(liability_maintenance, u))::margin.asset_terms)
-		 FROM margin.assets(m)),
-		(SELECT array_agg(ROW(contract, settle, base, contract_size,
-							  mark * CASE WHEN base IS NOT DISTINCT FROM x AND settle <> x THEN moved * moved
-										  WHEN settle = x AND base IS DISTINCT FROM x THEN present * present
-										  ELSE u END,
-							  solve.scaled(maintenance, u), solve.scaled(initial, u), netting, closing_fee)::margin.contract_terms)
-		 FROM margin.contracts(m)),
-		(m::text::jsonb -> 'levels' ->> 'warning')::numeric,
-		(m::text::jsonb -> 'levels' ->> 'margin_call')::numeric,
-		(m::text::jsonb -> 'levels' ->> 'liquidation')::numeric)
-	FROM (SELECT present * moved AS u) AS unit $$;
+	SELECT (j || jsonb_build_object(
+		'assets', (
+			SELECT jsonb_object_agg(a.key, a.value
+				|| (SELECT coalesce(jsonb_object_agg(q.key, q.value::numeric * CASE WHEN a.key = x THEN moved ELSE present END), '{}')
+					FROM jsonb_each_text(a.value) AS q WHERE q.key IN ('price', 'low', 'high'))
+				|| solve.scaled(a.value, '{tiers,initial_tiers}', CASE WHEN a.value ->> 'tier_unit' = 'value' THEN u * present ELSE u END)
+				|| solve.scaled(a.value, '{liability_maintenance}', u))
+			FROM jsonb_each(j -> 'assets') AS a),
+		'contracts', (
+			SELECT coalesce(jsonb_object_agg(c.key, c.value
+				|| CASE WHEN c.value ? 'mark' THEN jsonb_build_object('mark', (c.value ->> 'mark')::numeric *
+						CASE WHEN c.value ->> 'base' IS NOT DISTINCT FROM x AND c.value ->> 'settle' <> x THEN moved * moved
+							 WHEN c.value ->> 'settle' = x AND c.value ->> 'base' IS DISTINCT FROM x THEN present * present
+							 ELSE u END) ELSE '{}' END
+				|| CASE WHEN c.value ->> 'tier_unit' = 'contracts' THEN '{}' ELSE solve.scaled(c.value, '{maintenance,initial}', u) END), '{}')
+			FROM jsonb_each(j -> 'contracts') AS c)))::text::margin.market
+	FROM (SELECT '{"assets": {}, "contracts": {}}'::jsonb || m::text::jsonb AS j, present * moved AS u) AS texts $$;
 CREATE FUNCTION scaled(p portfolio, u numeric) RETURNS portfolio
 LANGUAGE sql IMMUTABLE AS $$
 	SELECT jsonb_build_object(
 		'balances', (SELECT coalesce(jsonb_object_agg(key, value::numeric * u), '{}') FROM jsonb_each_text(j -> 'balances')),
 		'positions', (SELECT coalesce(jsonb_object_agg(key, value || jsonb_build_object('long_cost', coalesce((value ->> 'long_cost')::numeric, 0) * u,
 																						'short_cost', coalesce((value ->> 'short_cost')::numeric, 0) * u)), '{}')
-					  FROM jsonb_each(j -> 'positions')))::text::margin.portfolio
-	FROM (SELECT '{"balances": {}, "positions": {}}'::jsonb || p::text::jsonb AS j) AS texts $$;
+					  FROM jsonb_each(j -> 'positions')),
+		'orders', (SELECT coalesce(jsonb_object_agg(c.key, (
+						SELECT jsonb_object_agg(s.key, (SELECT jsonb_object_agg((l.key::numeric * u)::text, l.value) FROM jsonb_each(s.value) AS l))
+						FROM jsonb_each(c.value) AS s)), '{}')
+				   FROM jsonb_each(j -> 'orders') AS c))::text::margin.portfolio
+	FROM (SELECT '{"balances": {}, "positions": {}, "orders": {}}'::jsonb || p::text::jsonb AS j) AS texts $$;
 CREATE FUNCTION is_state(question text, p portfolio, m market) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
 	SELECT CASE question WHEN 'liquidation' THEN margin.level(p, m) IN ('liquidation', 'bankrupt')
@@ -133,15 +144,17 @@ CREATE TABLE account AS
 		   jsonb_build_object(
 			   'assets', (SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(m -> 'assets')
 						  WHERE p -> 'balances' ? key
-							 OR key IN (SELECT value ->> 'settle' FROM jsonb_each(m -> 'contracts') WHERE p -> 'positions' ? key)
-							 OR key IN (SELECT value ->> 'base' FROM jsonb_each(m -> 'contracts') WHERE p -> 'positions' ? key)),
+							 OR key IN (SELECT value ->> 'settle' FROM jsonb_each(m -> 'contracts') WHERE traded ? key)
+							 OR key IN (SELECT value ->> 'base' FROM jsonb_each(m -> 'contracts') WHERE traded ? key)),
 			   'contracts', (SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(m -> 'contracts')
-							 WHERE p -> 'positions' ? key),
-			   'levels', coalesce(m -> 'levels', '{}'))::text::market AS market
+							 WHERE traded ? key),
+			   'levels', coalesce(m -> 'levels', '{}'),
+			   'rules', coalesce(m -> 'rules', '{}'))::text::market AS market
 	FROM random.account
 	JOIN random.market USING (market_id),
 	LATERAL (SELECT market::text::jsonb AS m,
-					'{"balances": {}, "positions": {}}'::jsonb || portfolio::text::jsonb AS p) AS texts
+					'{"balances": {}, "positions": {}, "orders": {}}'::jsonb || portfolio::text::jsonb AS p) AS texts,
+	LATERAL (SELECT p -> 'positions' || (p -> 'orders') AS traded) AS t
 	WHERE level(portfolio, market) <> 'unpriced';
 
 -- Every asset that reaches them, and how.
@@ -176,6 +189,12 @@ enough("solve.answer WHERE how = 'fine' AND $_->[0] AND (lower <> price OR upper
   for [ 'moves', 30, 'contracts on the asset' ], [ 'inverse', 30, 'contracts settled in it' ], [ 'itself', 20, 'contracts on it settled in it' ],
   [ 'moves AND inverse', 8, 'of both kinds' ], [ 'held', 30, 'a balance or debt of it' ], [ 'inverse AND by_value', 8, 'tiers in USD' ];
 enough("solve.answer WHERE how = 'fine' AND lower <> price AND upper <> price", 10, 'answers on both sides');
+enough("solve.answer WHERE how = 'fine' AND (lower <> price OR upper <> price) AND $_->[0]", $_->[1], "answers with $_->[2]")
+  for [ q{portfolio::text LIKE '%"orders"%' AND market::text LIKE '%orders_reduce_equity%'}, 20, 'orders that take of equity' ],
+  [ q{portfolio::text LIKE '%"orders"%' AND market::text LIKE '%order_maintenance%'}, 20, 'orders that require maintenance' ],
+  [ q{market::text::jsonb #> ARRAY['assets', asset] ?| '{low,high}'}, 20, 'a doubtful price' ],
+  [ q{market::text LIKE '%liability_rule%'}, 20, 'the larger of two requirements' ],
+  [ q{market::text LIKE '%"tier_unit": "contracts"%'}, 5, 'tiers by contracts' ];
 enough("solve.answer WHERE how = 'fine' AND $_ <> price", 50, "answers $_ than the price") for qw(lower upper);
 
 # Where its marks are not rounded, shock() says the same as the units above.
@@ -184,7 +203,7 @@ none_wrong(
 	SELECT account_id, portfolio::text, market::text, asset, question, f
 	FROM solve.question CROSS JOIN unnest('{0.5,0.8,1.25,2}'::numeric[]) AS f
 	WHERE id % 3 = 0 AND NOT EXISTS (SELECT FROM margin.contracts(market) WHERE scale(mark) > 14)
-	  AND solve.is_state(question, portfolio, margin.shock(market, asset, price => price * f)) IS DISTINCT FROM
+	  AND solve.is_state(question, portfolio, margin.shock(market, asset, relative => f - 1)) IS DISTINCT FROM
 		  solve.is_at(question, portfolio, market, asset, price, price * f)
 	}, 'what moves along is what shock() moves along');
 
@@ -243,7 +262,14 @@ CREATE TABLE looked AS
 		UNION ALL
 		SELECT 'upper', floor(CASE WHEN upper IS NULL THEN price / tick * (1 + 10 ^ (20 * random() - 8)::numeric)
 								   ELSE price / tick + (upper - price) / tick * (1 - random() ^ (1 + 11 * (i % 3)))::numeric END), false
-		FROM generate_series(1, 7) AS i) AS looked
+		FROM generate_series(1, 7) AS i
+		-- beside where a mark meets a limit price
+		UNION ALL
+		SELECT CASE WHEN n * tick < answer.price THEN 'lower' ELSE 'upper' END, n, false
+		FROM orders(portfolio, market) AS o
+		JOIN contracts(market) AS c USING (contract),
+		LATERAL (SELECT CASE WHEN c.settle <> answer.asset THEN answer.price * o.price / mark ELSE answer.price * mark / o.price END / tick AS at) AS met,
+		LATERAL (VALUES (floor(at)), (floor(at) + 1)) AS beside (n)) AS looked
 	WHERE how = 'fine' AND id % 5 > 1
 	  AND (must OR (price IS DISTINCT FROM lower
 					AND CASE side WHEN 'lower' THEN k * tick < price AND k > coalesce(lower / tick, 0)
