@@ -1,6 +1,10 @@
 /*
  * reduction_plan.c
  *		What to close of an undercollateralized account.
+ *
+ * Open orders go first, all of them: without them nothing is required for
+ * orders nor taken from equity for them, so that the rest of the plan has to do
+ * with positions alone.
  */
 #include "postgres.h"
 
@@ -19,7 +23,8 @@ typedef struct Standing
 	Level		level;
 	Decimal		maintenance;
 	Decimal		equity;
-	Decimal		gap;			/* maintenance - liquidation threshold * equity: what closing is to lower */
+	Decimal		judged;			/* equity as levels judge it */
+	Decimal		gap;			/* maintenance - liquidation threshold * judged equity: what a step is to lower */
 } Standing;
 
 typedef struct Reduction
@@ -67,7 +72,8 @@ stand(Standing *standing, const Reduction *r, const Valuation *v)
 	*standing = (Standing) {.level = v->level};
 	dec_copy_into(&standing->maintenance, &v->maintenance_margin, CurrentMemoryContext);
 	dec_copy_into(&standing->equity, &v->equity, CurrentMemoryContext);
-	dec_mul(&standing->gap, &r->threshold, &standing->equity);
+	dec_copy_into(&standing->judged, &v->judged_equity, CurrentMemoryContext);
+	dec_mul(&standing->gap, &r->threshold, &standing->judged);
 	dec_sub(&standing->gap, &standing->maintenance, &standing->gap);
 }
 
@@ -172,27 +178,38 @@ least_lots(Decimal *least, Reduction *r, const Closing *closing, LotsTest test, 
 	pfree(powers);
 }
 
-/* A notional that is to be closed of a side; or, "beyond", a little more than that. */
+/* How much is to be closed of a side, in what its tiers are in; or, "beyond", a little more than that. */
 typedef struct Distance
 {
-	Decimal		notional;
+	Decimal		amount;
 	bool		beyond;
 } Distance;
+
+/* Contracts, in what the tiers of their contract are in: themselves, or their notional. */
+static void
+in_tier_unit(Decimal *amount, const Reduction *r, const PositionLine *line, const Decimal *contracts)
+{
+	Decimal		buffer;
+
+	if (line->terms->tier_unit == TIERS_IN_CONTRACTS)
+		*amount = *contracts;
+	else
+		dec_mul(amount, contracts, dec_flat(&line->terms->unit_notional, r->market, &buffer));
+}
 
 /* Do so many lots cover the distance, or all that may be closed? */
 static bool
 covers_distance(Reduction *r, const Closing *closing, const Decimal *lots, const void *arg)
 {
 	const Distance *distance = arg;
-	Decimal		buffer;
-	Decimal		notional;
+	Decimal		amount;
 	int			order;
 
-	dec_mul(&notional, &r->lot, lots);
-	if (dec_cmp(&notional, &closing->most) >= 0)
+	dec_mul(&amount, &r->lot, lots);
+	if (dec_cmp(&amount, &closing->most) >= 0)
 		return true;
-	dec_mul(&notional, &notional, dec_flat(&closing->line->terms->unit_notional, r->market, &buffer));
-	order = dec_cmp(&notional, &distance->notional);
+	in_tier_unit(&amount, r, closing->line, &amount);
+	order = dec_cmp(&amount, &distance->amount);
 	return distance->beyond ? order > 0 : order >= 0;
 }
 
@@ -223,39 +240,43 @@ recovers(Reduction *r, const Closing *closing, const Decimal *lots, const void *
 /* ---------- one step ---------- */
 
 /*
- * How far a notional is above the tier below its own: to its lower bound,
+ * How far contracts are above the tier below their own: to its lower bound,
  * where that tier ends; or beyond it, where the rate of a tier applies from
  * its bound on to everything.
  */
 static void
-distance_to_next_tier(Distance *distance, const Schedule *maintenance, const Decimal *notional)
+distance_to_next_tier(Distance *distance, const Reduction *r, const PositionLine *line, const Decimal *contracts)
 {
-	int			tier = schedule_find_tier(maintenance, notional);
+	const Schedule *maintenance = market_schedule(r->market, line->terms->maintenance);
+	Decimal		amount;
 	Decimal		buffer;
+	int			tier;
 
+	in_tier_unit(&amount, r, line, contracts);
+	tier = schedule_find_tier(maintenance, &amount);
 	distance->beyond = maintenance->method == TIER_WHOLE;
-	dec_sub(&distance->notional, notional, dec_flat(&maintenance->tiers[tier].bound, maintenance, &buffer));
-	if (!distance->beyond && tier > 0 && dec_is_zero(&distance->notional))
-		dec_sub(&distance->notional, notional, dec_flat(&maintenance->tiers[tier - 1].bound, maintenance, &buffer));
+	dec_sub(&distance->amount, &amount, dec_flat(&maintenance->tiers[tier].bound, maintenance, &buffer));
+	if (!distance->beyond && tier > 0 && dec_is_zero(&distance->amount))
+		dec_sub(&distance->amount, &amount, dec_flat(&maintenance->tiers[tier - 1].bound, maintenance, &buffer));
 }
 
 /* The most that one step closes of both sides against each other: one tier of either. */
 static bool
-matched_reach(Closing *closing, Distance *distance, const Schedule *maintenance)
+matched_reach(Closing *closing, Distance *distance, const Reduction *r)
 {
 	const PositionLine *line = closing->line;
 	const PositionSide *sides = line->position.sides;
-	int			larger = dec_cmp(&sides[SIDE_LONG].quantity, &sides[SIDE_SHORT].quantity) >= 0 ? SIDE_LONG : SIDE_SHORT;
+	PortfolioSide larger = larger_side(sides);
 	Distance	other;
 
 	if (dec_is_zero(&sides[1 - larger].quantity) || line->terms->netting == NETTING_NET)
 		return false;
 	closing->most = sides[1 - larger].quantity;
-	distance_to_next_tier(distance, maintenance, &line->notional[larger]);
+	distance_to_next_tier(distance, r, line, &sides[larger].quantity);
 	if (line->terms->netting == NETTING_LEG)
 	{
-		distance_to_next_tier(&other, maintenance, &line->notional[1 - larger]);
-		if (dec_cmp(&other.notional, &distance->notional) < 0)
+		distance_to_next_tier(&other, r, line, &sides[1 - larger].quantity);
+		if (dec_cmp(&other.amount, &distance->amount) < 0)
 			*distance = other;
 	}
 	return true;
@@ -263,20 +284,20 @@ matched_reach(Closing *closing, Distance *distance, const Schedule *maintenance)
 
 /* The most that one step closes of one side: one tier, and what exceeds the other side where only that counts. */
 static bool
-side_reach(Closing *closing, Distance *distance, const Schedule *maintenance, PortfolioSide side)
+side_reach(Closing *closing, Distance *distance, const Reduction *r, PortfolioSide side)
 {
 	const PositionLine *line = closing->line;
 	const PositionSide *sides = line->position.sides;
-	Decimal		notional = line->notional[side];
+	Decimal		counts = sides[side].quantity;
 
-	closing->most = sides[side].quantity;
+	closing->most = counts;
 	if (line->terms->netting != NETTING_LEG)
 		dec_sub(&closing->most, &closing->most, &sides[1 - side].quantity);
 	if (dec_sign(&closing->most) <= 0)
 		return false;
 	if (line->terms->netting == NETTING_NET)
-		dec_sub(&notional, &notional, &line->notional[1 - side]);
-	distance_to_next_tier(distance, maintenance, &notional);
+		counts = closing->most;
+	distance_to_next_tier(distance, r, line, &counts);
 	return true;
 }
 
@@ -340,15 +361,13 @@ find_step(Reduction *r, Closing *best)
 		for (int i = 0; i < r->v.npositions; i++)
 		{
 			Closing		closing = {.line = &r->v.positions[i]};
-			const Schedule *maintenance = market_schedule(r->market, closing.line->terms->maintenance);
 			Distance	distance;
 
 			for (int side = SIDE_LONG; side <= (matched ? SIDE_LONG : SIDE_SHORT); side++)
 			{
 				closing.sides[SIDE_LONG] = matched || side == SIDE_LONG;
 				closing.sides[SIDE_SHORT] = matched || side == SIDE_SHORT;
-				if (matched ? matched_reach(&closing, &distance, maintenance) :
-					side_reach(&closing, &distance, maintenance, side))
+				if (matched ? matched_reach(&closing, &distance, r) : side_reach(&closing, &distance, r, side))
 					consider(r, &closing, &distance, best);
 			}
 		}
@@ -375,41 +394,62 @@ enum
 	REDUCTION_EQUITY_BEFORE,
 	REDUCTION_EQUITY_AFTER,
 	REDUCTION_LEVEL,
+	REDUCTION_JUDGED_BEFORE,
+	REDUCTION_JUDGED_AFTER,
+	REDUCTION_GAIN,
 	REDUCTION_COLUMNS
 };
 
 static const char *const side_names[] = {"long", "short", NULL};
 
-/* One row: a step, or without one what the plan as a whole does. */
+/* How the account stands before a step, or the plan, and after it. */
 static void
-put_reduction_row(Reduction *r, const char *outcome, const Closing *closing, const Closed *closed,
-				  const Standing *before, const Standing *after)
+set_standings(Datum *values, bool *nulls, const Standing *before, const Standing *after)
+{
+	Decimal		gain;
+
+	plan_set_amount(values, nulls, REDUCTION_MAINTENANCE_BEFORE, &before->maintenance);
+	plan_set_amount(values, nulls, REDUCTION_MAINTENANCE_AFTER, &after->maintenance);
+	plan_set_amount(values, nulls, REDUCTION_EQUITY_BEFORE, &before->equity);
+	plan_set_amount(values, nulls, REDUCTION_EQUITY_AFTER, &after->equity);
+	plan_set_amount(values, nulls, REDUCTION_JUDGED_BEFORE, &before->judged);
+	plan_set_amount(values, nulls, REDUCTION_JUDGED_AFTER, &after->judged);
+	dec_sub(&gain, &before->gap, &after->gap);
+	plan_set_amount(values, nulls, REDUCTION_GAIN, &gain);
+}
+
+/* One row without a closing: what the plan as a whole does, or nothing of an account that is unpriced. */
+static void
+put_summary(Reduction *r, const char *outcome, const Standing *before, const Standing *after)
+{
+	Datum		values[REDUCTION_COLUMNS];
+	bool		nulls[REDUCTION_COLUMNS];
+
+	memset(nulls, true, sizeof(nulls));
+	if (before != NULL)
+		set_standings(values, nulls, before, after);
+	plan_put_row(&r->rows, outcome, after == NULL ? LEVEL_UNPRICED : after->level, values, nulls);
+}
+
+static void
+put_reduced(Reduction *r, const Closing *closing, const Closed *closed, const Standing *before)
 {
 	Datum		values[REDUCTION_COLUMNS];
 	bool		nulls[REDUCTION_COLUMNS];
 	Decimal		buffer;
 
 	memset(nulls, true, sizeof(nulls));
-	if (closing != NULL)
-	{
-		plan_set(values, nulls, REDUCTION_CONTRACT, symbol_datum(&closing->line->position.symbol));
-		if (closing->sides[SIDE_LONG] != closing->sides[SIDE_SHORT])
-			plan_set(values, nulls, REDUCTION_SIDE,
-					   plan_enum(&r->rows, REDUCTION_SIDE, side_names[closing->sides[SIDE_SHORT]]));
-		plan_set_amount(values, nulls, REDUCTION_QUANTITY, &closed->quantity);
-		plan_set_amount(values, nulls, REDUCTION_PRICE, dec_flat(&closing->line->terms->mark, r->market, &buffer));
-		plan_set_amount(values, nulls, REDUCTION_NOTIONAL, &closed->notional);
-		plan_set_amount(values, nulls, REDUCTION_FEE, &closed->fee);
-		plan_set_amount(values, nulls, REDUCTION_REALIZED_PNL, &closed->profit);
-	}
-	if (before != NULL)
-	{
-		plan_set_amount(values, nulls, REDUCTION_MAINTENANCE_BEFORE, &before->maintenance);
-		plan_set_amount(values, nulls, REDUCTION_MAINTENANCE_AFTER, &after->maintenance);
-		plan_set_amount(values, nulls, REDUCTION_EQUITY_BEFORE, &before->equity);
-		plan_set_amount(values, nulls, REDUCTION_EQUITY_AFTER, &after->equity);
-	}
-	plan_put_row(&r->rows, outcome, after == NULL ? LEVEL_UNPRICED : after->level, values, nulls);
+	plan_set(values, nulls, REDUCTION_CONTRACT, symbol_datum(&closing->line->position.symbol));
+	if (closing->sides[SIDE_LONG] != closing->sides[SIDE_SHORT])
+		plan_set(values, nulls, REDUCTION_SIDE,
+				 plan_enum(&r->rows, REDUCTION_SIDE, side_names[closing->sides[SIDE_SHORT]]));
+	plan_set_amount(values, nulls, REDUCTION_QUANTITY, &closed->quantity);
+	plan_set_amount(values, nulls, REDUCTION_PRICE, dec_flat(&closing->line->terms->mark, r->market, &buffer));
+	plan_set_amount(values, nulls, REDUCTION_NOTIONAL, &closed->notional);
+	plan_set_amount(values, nulls, REDUCTION_FEE, &closed->fee);
+	plan_set_amount(values, nulls, REDUCTION_REALIZED_PNL, &closed->profit);
+	set_standings(values, nulls, before, &r->now);
+	plan_put_row(&r->rows, "reduced", r->now.level, values, nulls);
 }
 
 /* Values the copy as it stands. */
@@ -432,7 +472,67 @@ take_step(Reduction *r, Closing *closing)
 		least_lots(&closing->lots, r, closing, recovers, NULL, &closing->lots);
 	book_closing(&closed, r, closing, &closing->lots);
 	take_stock(r);
-	put_reduction_row(r, "reduced", closing, &closed, &before, &r->now);
+	put_reduced(r, closing, &closed, &before);
+}
+
+/* ---------- cancelling ---------- */
+
+/* Contracts and value of the orders in a contract; the value in its settlement asset. */
+static void
+sum_orders(Decimal *contracts, Decimal *value, const Reduction *r, const PositionLine *line)
+{
+	*contracts = *value = DEC_ZERO;
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		const OrderList *list = &line->position.orders->sides[i];
+
+		for (int k = 0; k < list->count; k++)
+		{
+			Decimal		one;
+
+			order_value(&one, &list->levels[k], i, line->terms, r->market);
+			dec_add(contracts, contracts, &list->levels[k].quantity);
+			dec_add(value, value, &one);
+		}
+	}
+}
+
+/* Cancels all orders in a contract. */
+static void
+cancel(Reduction *r, const PositionLine *line)
+{
+	Standing	before = r->now;
+	Datum		values[REDUCTION_COLUMNS];
+	bool		nulls[REDUCTION_COLUMNS];
+	Decimal		contracts;
+	Decimal		value;
+
+	memset(nulls, true, sizeof(nulls));
+	sum_orders(&contracts, &value, r, line);
+	plan_set(values, nulls, REDUCTION_CONTRACT, symbol_datum(&line->position.symbol));
+	plan_set_amount(values, nulls, REDUCTION_QUANTITY, &contracts);
+	plan_set_amount(values, nulls, REDUCTION_NOTIONAL, &value);
+	netting_position(r->netting, &line->position.symbol)->orders = NULL;
+	take_stock(r);
+	set_standings(values, nulls, &before, &r->now);
+	plan_put_row(&r->rows, "cancelled", r->now.level, values, nulls);
+}
+
+/* The first contract in byte order that has orders, or NULL. */
+static const PositionLine *
+next_ordered(const Reduction *r)
+{
+	const PositionLine *next = NULL;
+
+	for (int i = 0; i < r->v.npositions; i++)
+	{
+		const PositionLine *line = &r->v.positions[i];
+
+		if (line->position.orders != NULL &&
+			(next == NULL || symbol_cmp(&line->position.symbol, &next->position.symbol) < 0))
+			next = line;
+	}
+	return next;
 }
 
 PG_FUNCTION_INFO_V1(margin_reduction_plan);
@@ -444,6 +544,7 @@ margin_reduction_plan(PG_FUNCTION_ARGS)
 	Reduction	r = {.market = NULL};
 	Standing	begun;
 	Closing		closing;
+	const PositionLine *ordered;
 	Decimal		buffer;
 
 	plan_begin(&r.rows, fcinfo, REDUCTION_COLUMNS, REDUCTION_LEVEL);
@@ -460,12 +561,14 @@ margin_reduction_plan(PG_FUNCTION_ARGS)
 
 	take_stock(&r);
 	if (r.v.level == LEVEL_UNPRICED)
-		put_reduction_row(&r, "unpriced", NULL, NULL, NULL, NULL);
+		put_summary(&r, "unpriced", NULL, NULL);
 	if (!is_undercollateralized(r.v.level))
 		return (Datum) 0;
 	begun = r.now;
+	while ((ordered = next_ordered(&r)) != NULL)
+		cancel(&r, ordered);
 	while (is_undercollateralized(r.now.level) && find_step(&r, &closing))
 		take_step(&r, &closing);
-	put_reduction_row(&r, is_undercollateralized(r.now.level) ? "exhausted" : "recovered", NULL, NULL, &begun, &r.now);
+	put_summary(&r, is_undercollateralized(r.now.level) ? "exhausted" : "recovered", &begun, &r.now);
 	return (Datum) 0;
 }

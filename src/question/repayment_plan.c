@@ -130,7 +130,6 @@ typedef struct PoolAsset
 	Decimal		price;
 	Decimal		unit_worth;		/* price * conversion discount; 0 for an asset that repays nothing */
 	const Schedule *tiers;		/* or NULL */
-	TierUnit	tier_unit;
 	Decimal		debt_value;		/* of a debt: price * equity, < 0 */
 
 	/* as the account stands */
@@ -227,19 +226,18 @@ put_repayment_row(Repayment *repayment, const char *outcome, Level level, const 
 
 /* The ratio that the next unit of an equity > 0 counts for. */
 static void
-marginal_ratio(PoolAsset *asset)
+marginal_ratio(PoolAsset *asset, const Market *market)
 {
 	Decimal		buffer;
-	Decimal		at = asset->line->equity;
+	Decimal		at;
 
-	if (asset->tier_unit == TIERS_IN_VALUE)
-		dec_mul(&at, &asset->price, &at);
+	tiered_amount(&at, asset->line, market);
 	asset->ratio = *dec_flat(&asset->tiers->tiers[schedule_find_tier(asset->tiers, &at)].rate, asset->tiers, &buffer);
 }
 
 /* What an asset may give, and at which ratio, once its line has changed. */
 static void
-refresh_asset(PoolAsset *asset)
+refresh_asset(PoolAsset *asset, const Market *market)
 {
 	const AssetLine *line = asset->line;
 
@@ -247,7 +245,7 @@ refresh_asset(PoolAsset *asset)
 	if (dec_sign(&line->equity) <= 0)
 		return;
 	if (asset->tiers != NULL)
-		marginal_ratio(asset);
+		marginal_ratio(asset, market);
 	if (dec_sign(&asset->unit_worth) > 0 && dec_sign(&line->balance) > 0)
 		asset->available = dec_cmp(&line->balance, &line->equity) < 0 ? line->balance : line->equity;
 }
@@ -313,10 +311,9 @@ fill_pool(Repayment *repayment, SymbolTable *rules)
 		asset->rule = *rule_of(rules, &asset->symbol);
 		asset->price = *dec_flat(&terms->price, repayment->market, &buffer);
 		asset->tiers = market_schedule(repayment->market, terms->tiers);
-		asset->tier_unit = terms->tier_unit;
 		if (asset->tiers != NULL || asset->rule.given)
 			dec_mul(&asset->unit_worth, &asset->price, &asset->rule.discount);
-		refresh_asset(asset);
+		refresh_asset(asset, repayment->market);
 		if (dec_sign(&line->equity) < 0)
 		{
 			dec_mul(&asset->debt_value, &asset->price, &line->equity);
@@ -495,6 +492,8 @@ keep_totals(Repayment *repayment)
 	keep(repayment, &v->liabilities);
 	keep(repayment, &v->initial_margin);
 	keep(repayment, &v->maintenance_margin);
+	keep(repayment, &v->debt_maintenance);
+	keep(repayment, &v->judged_equity);
 }
 
 /* Books a conversion: both lines and the totals are as the account would be valued then. */
@@ -548,7 +547,7 @@ convert(Repayment *repayment, PoolAsset *debt, PoolAsset *funding, Decimal *due)
 	keep_totals(repayment);
 	keep_line(repayment, debt->line);
 	keep_line(repayment, funding->line);
-	refresh_asset(funding);
+	refresh_asset(funding, repayment->market);
 	put_repayment_row(repayment, "converted", repayment->v.level, debt, funding, &paid, &repaid, due);
 }
 
@@ -581,7 +580,9 @@ PG_FUNCTION_INFO_V1(margin_repayment_plan);
  * repayment_plan(portfolio, market, rules repayment_rule[], funding_order, forced boolean)
  *
  * A conversion changes two balances, so the account is valued whole once and
- * then only the lines of these two.
+ * then only the lines of these two.  It takes place at index prices, and touches
+ * no order: bounds of a doubtful price, and what open orders take of equity, have
+ * to do with the level alone, which a conversion must not worsen.
  */
 Datum
 margin_repayment_plan(PG_FUNCTION_ARGS)

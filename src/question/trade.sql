@@ -5,7 +5,9 @@ CREATE FUNCTION margin.portfolio_of(
 ) RETURNS margin.portfolio
     LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT margin.portfolio(symbol, quantity, entry_price, leverage, kind);
+    -- over a book's rows the five-argument form is meant: its hints name a view of the book
+    SELECT coalesce(margin.portfolio(symbol, quantity, entry_price, leverage) FILTER (WHERE kind IS NULL),
+                    margin.portfolio(symbol, quantity, entry_price, leverage, kind) FILTER (WHERE kind IS NOT NULL));
 END;
 COMMENT ON FUNCTION margin.portfolio_of(text, numeric, numeric, numeric, margin.holding_kind) IS
 'a portfolio of one holding, to add to another: a balance in units of the asset (negative: a withdrawal or debt), or with an entry price in the settlement asset a lot in contracts (negative: short); of kind order an open order in contracts at that limit price (negative: sells). Nulls and errors as of the aggregate portfolio(symbol, quantity, entry_price, leverage, kind)';
