@@ -54,6 +54,31 @@ SELECT balance, line
 SELECT * FROM margin.thresholds(:market);
 SELECT * FROM margin.thresholds(NULL);
 
+-- Orders, fees on opening, tiers by contracts, an initial measure, a doubtful price. P nets: long 10 with all buys is 14 contracts, of the sells the first 10 only
+-- close it, 15 open. K takes the larger leg, Q each by itself
+\set ordered '''{"rules": {"orders_reduce_equity": "both"}, "assets": {"USDT": {"price": 1, "tiers": "{0: 1}", "initial_tiers": "{0: 1, 5000: 0.5}"}, "BTC": {"price": 1000, "low": 900, "high": 1100, "tiers": "{0: 0.9}", "initial_tiers": "{0: 0.8, 1: 0.5}"}, "ETH": {"price": 100, "high": 110, "tiers": "{0: 1}", "initial_liability_weight": 1.5}}, "contracts": {"P": {"settle": "USDT", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.01}", "initial": "{0: 0.02, 10: 0.04}", "tier_unit": "contracts", "netting": "net", "opening_fee": 0.001, "closing_fee": 0.0005, "order_maintenance": true}, "K": {"settle": "USDT", "contract_size": 1, "mark": 10, "maintenance": "{0: 0.01}", "netting": "larger", "opening_fee": 0.002}, "Q": {"settle": "ETH", "contract_size": 1, "mark": 1, "maintenance": "{0: 0.1}"}}}''::margin.market'
+\set po '''{"balances": {"USDT": 6000, "BTC": 2, "ETH": -3}, "positions": {"P": {"long": 10, "long_cost": 990, "long_margin": 0.5}, "K": {"long": 5, "long_cost": 50, "long_margin": 1}, "Q": {"short": 2, "short_cost": 2}}, "orders": {"P": {"buy": {"95": [3, 0], "101": [1, 0.1]}, "sell": {"90": [10, 5], "98": [3, 1], "105": [12, 1]}}, "K": {"sell": {"9": [7, 0.7]}}, "Q": {"buy": {"2": [1, 0.5]}}}}''::margin.portfolio'
+SELECT * FROM margin.explain(:po, :ordered) WHERE field NOT IN ('net_asset_value', 'unrealized_pnl');
+SELECT field, sum(value) AS value, sum(value) = (to_jsonb(v) || jsonb_build_object('judged_equity', margin.judged_equity(:po, :ordered)) ->> field)::numeric AS equal
+  FROM margin.explain(:po, :ordered), margin.evaluate(:po, :ordered) AS v
+ GROUP BY field, v ORDER BY field;
+SELECT * FROM margin.explain_text(:po, :ordered);
+-- orders alone, which by a fee cost something where there is no rate; nothing is taken from equity
+SELECT field, symbol, side, item, amount, rate, value
+  FROM margin.explain('{"orders": {"F": {"sell": {"10": [2, 0]}}}}',
+                      '{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}}, "contracts": {"F": {"settle": "U", "contract_size": 1, "mark": 11, "maintenance": "{0: 0}", "opening_fee": 0.01}}}');
+-- of positions and debts only the larger requirement counts: 10 against 12, then 15
+\set larger '''{"rules": {"liability_rule": "larger"}, "assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "B": {"price": 60, "tiers": "{0: 1}", "liability_maintenance": "{0: 0.2}"}}, "contracts": {"C": {"settle": "U", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.1}"}}}''::margin.market'
+SELECT lots, field, symbol, side, item, amount, rate, value, maintenance_margin, initial_margin
+  FROM (VALUES (1), (1.5)) AS l (lots), LATERAL (SELECT margin.portfolio_of('U', 500) OPERATOR(margin.+) margin.portfolio_of('B', -1) OPERATOR(margin.+) margin.portfolio_of('C', lots, 100)) AS a (p),
+       LATERAL margin.explain(p, :larger), LATERAL margin.maintenance_margin(p, :larger), LATERAL margin.initial_margin(p, :larger)
+ WHERE field LIKE '%margin' ORDER BY lots, field, symbol;
+SELECT line FROM margin.explain_text(margin.portfolio_of('U', 500) OPERATOR(margin.+) margin.portfolio_of('B', -1) OPERATOR(margin.+) margin.portfolio_of('C', 1, 100), :larger) AS line
+ WHERE line ~ '^[BC]';
+-- what an order lacks
+SELECT field, symbol, side, item, amount, unit FROM margin.explain('{"orders": {"NONE": {"buy": {"10": [2, 0], "9": [1.5, 0]}}, "O": {"sell": {"1": [1, 0]}}}, "positions": {"O": {"short": 2, "short_cost": 1}}}',
+    '{"assets": {}, "contracts": {"O": {"settle": "V", "contract_size": 1}}}');
+
 -- what cannot be valued has no values, and says why
 SELECT * FROM margin.explain('{"balances": {"U": 1, "GREY": -2, "BTC": 1}, "positions": {"BTC": {"long": 1, "long_cost": 1}, "N": {"short": 2, "short_cost": 1}, "O": {"long": 1, "long_cost": 1, "short": 3, "short_cost": 1}, "P": {"long": 4, "long_cost": 1}}}',
     '{"assets": {"BTC": {"price": 1, "tiers": "{0: 1}"}, "GREY": {}, "DIM": {"tiers": "{0: 1}"}}, "contracts": {"N": {"settle": "BTC", "contract_size": 1, "maintenance": "{0: 0}"}, "O": {"settle": "V", "contract_size": 1}, "P": {"settle": "DIM", "contract_size": 1, "mark": 1, "maintenance": "{0: 0}"}}}');

@@ -240,6 +240,30 @@ SELECT step, outcome, quantity, maintenance_before, maintenance_after, equity_be
 SELECT step, outcome, maintenance_before, maintenance_after, equity_before, equity_after, level
   FROM r, reduction_plan('{"balances": {"USDT": -100}}', m);
 
+-- Orders are cancelled first, by contract, all of them. 99 of W need 99, 10 of O 10; with its order O keeps 30 (its leg of 300 at 0.1), and 20 of equity are the
+-- order's: 129 against 110. Without it 109 against 130
+CREATE TEMP TABLE o AS SELECT $${"rules": {"orders_reduce_equity": "margin"},
+  "assets": {"USDT": {"price": 1, "tiers": "{0: 1}"}},
+  "contracts": {"O": {"settle": "USDT", "contract_size": 1, "mark": 10, "maintenance": "{0: 0.1}", "order_maintenance": true},
+                "W": {"settle": "USDT", "contract_size": 1, "mark": 10, "maintenance": "whole {0: 0.1, 1000: 0.2}"},
+                "Q": {"settle": "USDT", "contract_size": 1, "mark": 10, "maintenance": "whole {0: 0.1, 70: 0.2}", "tier_unit": "contracts"}}}$$::margin.market AS m;
+SELECT s.* FROM o, reduction_plan('{"balances": {"USDT": 130}, "positions": {"O": {"long": 10, "long_cost": 100}, "W": {"long": 99, "long_cost": 990}}, "orders": {"O": {"buy": {"10": [20, 0]}}}}', m, 1) AS s;
+-- whatever it gains, be it nothing; not of who is not undercollateralized
+SELECT step, outcome, contract, quantity, notional, maintenance_after, equity_after, judged_equity_after, gain, level
+  FROM o, reduction_plan('{"balances": {"USDT": 90}, "positions": {"W": {"long": 99, "long_cost": 990}}, "orders": {"W": {"sell": {"10": [20, 0], "9": [1, 0]}, "buy": {"1": [5, 0]}}, "O": {"buy": {"10": [2, 0]}}}}', m, 1);
+SELECT step, outcome, contract, quantity, judged_equity_after, gain
+  FROM o, reduction_plan('{"balances": {"USDT": 90}, "positions": {"W": {"long": 99, "long_cost": 990}}, "orders": {"W": {"buy": {"1": [5, 0]}}}}', jsonb_set(m::text::jsonb, '{rules,orders_reduce_equity}', '"loss"')::text::market, 1);
+SELECT count(*) FROM o, reduction_plan('{"balances": {"USDT": 9000}, "orders": {"W": {"sell": {"10": [80, 0]}}}}', m, 1);
+-- tiers by contracts: 80 require 160; below 70, in lots of 1, 69
+SELECT step, outcome, contract, quantity, maintenance_after, gain, level
+  FROM o, reduction_plan('{"balances": {"USDT": 75}, "positions": {"Q": {"long": 80, "long_cost": 800}}}', m, 1);
+-- a debt is repaid with orders standing, at index prices; a conversion that would worsen the level, by the equity that is judged, is skipped
+SELECT ordered, outcome, debt_price, funding_price, paid, repaid, level
+  FROM (VALUES (10), (72)) AS v (ordered),
+       LATERAL repayment_plan(portfolio_of('USDT', -100) + portfolio_of('COIN', 100) + portfolio_of('C', ordered, 10, NULL, 'order'),
+       '{"rules": {"orders_reduce_equity": "both"}, "assets": {"USDT": {"price": 1, "tiers": "{0: 1}"}, "COIN": {"price": 2, "low": 1.9, "high": 2.5, "tiers": "{0: 1}"}}, "contracts": {"C": {"settle": "USDT", "contract_size": 0.1, "mark": 10, "maintenance": "{0: 0.5}", "order_maintenance": true}}}',
+       '{"(COIN,,0.9,,)"}');
+
 -- nothing to do, nothing held, nothing known
 SELECT count(*) FROM r, reduction_plan('{"balances": {"USDT": 10000}, "positions": {"W": {"long": 10, "long_cost": 100}}}', m);
 SELECT count(*) FROM r, reduction_plan('{}', m);

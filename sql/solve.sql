@@ -294,6 +294,63 @@ SELECT max_order('{}', pg_temp.x(), 'C', 'long', -1, 5);
 SELECT max_order('{}', pg_temp.x(), 'C', 'long', 1, 0);
 SELECT max_order('{}', pg_temp.x(), 'C', 'long', 1, 1, 0);
 
+-- Open orders, U 100, mark 100, 0.1 required. Leverage 5: 20 each, 5. A buy at 110 takes 22 of margin and 10 of loss, 100 / 32, at 90 it takes 18. A sell counts at
+-- the mark at least: 20 and 10 of loss at 90, 22 at 110. No leverage: 10 each, and as orders require no maintenance here, all of 10
+SELECT price, max_open_order(p, m, 'C', 'buy', price, 5) AS buy, max_open_order(p, m, 'C', 'sell', price, 5) AS sell, max_open_order(p, m, 'C', 'buy', price), max_open_order(p, m, 'C', 'buy', price, 5, 2)
+  FROM (SELECT '{"balances": {"U": 100}}'::portfolio AS p, pg_temp.x() AS m) x, unnest('{90,100,110}'::numeric[]) AS price;
+-- beside 2 that stand and take 40, at their price and another; of "net" the first 2 close what is held, whoever comes first
+CREATE FUNCTION pg_temp.n(more text, rules text DEFAULT '') RETURNS market LANGUAGE sql RETURN
+    format('{"rules": {%s}, "assets": {"U": {"price": 1, "tiers": "{0: 1}", "liability_maintenance": "whole {0: 0.1, 50: 0.2}"}, "B": {"price": 50, "low": 40, "tiers": "{0: 1, 4: 0}", "initial_tiers": "{0: 0.5, 8: 0.25}", "liability_weight": 1.25, "liability_maintenance": "whole {0: 0, 1: 0.2}"}, "DARK": {}},
+             "contracts": {"C": {"settle": "U", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.1}" %s}}}', rules, more)::market;
+SELECT max_open_order('{"balances": {"U": 100}, "orders": {"C": {"buy": {"100": [2, 0.4]}}}}', pg_temp.x(), 'C', 'buy', 100, 5) AS same,
+       max_open_order('{"balances": {"U": 100}, "orders": {"C": {"buy": {"100": [2, 0.4]}}}}', pg_temp.x(), 'C', 'buy', 90, 5) AS other,
+       max_open_order('{"balances": {"U": 100}, "orders": {"C": {"buy": {"100": [2, 0.4]}}}}', pg_temp.x(), 'C', 'sell', 100, 5) AS opposite,
+       max_open_order('{"balances": {"U": 100}, "positions": {"C": {"short": 2, "short_cost": 200}}}', m, 'C', 'buy', 100, 5) AS closing,
+       max_open_order('{"balances": {"U": 100}, "positions": {"C": {"short": 2, "short_cost": 200}}, "orders": {"C": {"buy": {"90": [2, 0.4]}}}}', m, 'C', 'buy', 100, 5) AS displacing
+  FROM pg_temp.n(', "netting": "net"') AS m;
+-- what fails may order nothing; what costs nothing has no end; nulls and refusals as of max_order()
+SELECT max_open_order('{"balances": {"U": -1}}', m, 'C', 'buy', 100, 5), max_open_order('{"balances": {"U": 1}}', m, 'FREE', 'buy', 100), max_open_order('{"balances": {"U": 1}}', m, 'FREE', 'buy', 101),
+       max_open_order('{"balances": {"GREY": 1}}', m, 'C', 'buy', 100, 5), max_open_order('{"balances": {"U": 1}}', m, 'DIM', 'buy', 100, 5), max_open_order(NULL, m, 'C', 'buy', 100, 5), max_open_order('{}', m, 'C', 'buy', 100, 5)
+  FROM pg_temp.x() AS m;
+SELECT max_open_order('{}', pg_temp.x(), 'NONE', 'buy', 100, 5);
+SELECT max_open_order('{}', pg_temp.x(), 'C', 'buy', 0, 5);
+SELECT max_open_order('{}', pg_temp.x(), 'C', 'buy', -1, 5);
+SELECT max_open_order('{}', pg_temp.x(), 'C', 'buy', 1, 1, 0);
+
+-- Executed with orders standing. 2 bought at 90 take 36, so 64 / 20. By "net", against a short of 2, they take it once that is closed: 2 + 64 / 20. Of 7 of them 5 take
+-- 90; with each that is closed 18 more, so that 10 are enough for 10 / 18 of one only
+SELECT max_order('{"balances": {"U": 100}, "orders": {"C": {"buy": {"90": [2, 0.4]}}}}', m, 'C', 'long', 100, 5),
+       max_order('{"balances": {"U": 100}, "positions": {"C": {"short": 2, "short_cost": 200, "short_margin": 0.4}}, "orders": {"C": {"buy": {"90": [2, 0.4]}}}}', m, 'C', 'long', 100, 5),
+       max_order('{"balances": {"U": 100}, "positions": {"C": {"short": 2, "short_cost": 200, "short_margin": 0.4}}, "orders": {"C": {"buy": {"90": [7, 1.4]}}}}', m, 'C', 'long', 100, 5),
+       max_order('{"balances": {"U": 100}, "positions": {"C": {"short": 2, "short_cost": 200, "short_margin": 0.4}}, "orders": {"C": {"buy": {"90": [7, 1.4]}}}}', m, 'C', 'long', 100, 5, 0.2)
+  FROM pg_temp.n(', "netting": "net"') AS m;
+-- closing at a loss: of 3 short with 35 against 30 each bought at 110 loses 10 and frees 10; at 125 it loses 25, and at 35 - 25 x against 30 - 10 x it ends
+SELECT max_order(p, m, 'C', 'long', 110), max_order(p, m, 'C', 'long', 125), max_order(p, m, 'C', 'long', 125, step => 0.1), max_order(p, m, 'C', 'long', 100)
+  FROM (SELECT '{"balances": {"U": 35}, "positions": {"C": {"short": 3, "short_cost": 300}}}'::portfolio AS p, pg_temp.n('') AS m) x;
+-- Order margin may fall as a position grows, and equity judged without it rise. Beside x held the order of 10 takes 50 and 4 x, from x = 5 on 50 again. 0.1 x reaches
+-- 0.01 * (110 - 50 - 4 x) at 4.285..., not from 5 to 6, and then 0.01 * (110 - 50). Judged by all of 110 it fails at 11
+SELECT reduces, max_order(p, m, 'C', 'long', 100, NULL, 0.1), max_order(p, m, 'C', 'long', 100, NULL, 1), passes(p + portfolio_of('C', 4.3, 100), m) AS "4.3", passes(p + portfolio_of('C', 5.9, 100), m) AS "5.9"
+  FROM (SELECT '{"balances": {"U": 110}, "orders": {"C": {"buy": {"100": [10, 0]}}}}'::portfolio AS p) x, unnest('{nothing,margin}'::order_reduction[]) AS reduces,
+       LATERAL (SELECT format('{"rules": {"orders_reduce_equity": "%s"}, "levels": {"warning": 0.005, "margin_call": 0.007, "liquidation": 0.01}, "assets": {"U": {"price": 1, "tiers": "{0: 1}"}},
+                "contracts": {"C": {"settle": "U", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.001}", "initial": "whole {0: 0.01, 500: 0.05}"}}}', reduces)::market) AS y (m);
+
+-- Into debt. 100 of U leave, then each one owed requires 0.1, and from 50 on 0.2: B 3 is worth 120, initially 60, which is just enough for 50 and 10. Of B 3 leave, and of 100
+-- one takes 62.5, from 1 on also 10: 100 / 72.5
+SELECT max_withdrawal(p, m, 'U') AS u, max_withdrawal(p, m, 'U', debt => true) AS u_debt, max_borrow(p, m, 'U'), max_withdrawal(p, m, 'B') AS b, max_withdrawal(p, m, 'B', debt => true) AS b_debt,
+       max_borrow(p, m, 'B'), max_borrow(p, m, 'B', 1), max_borrow(p, m, 'DARK') AS dark, max_withdrawal(p, m, 'DARK', debt => true) AS dark_debt
+  FROM (SELECT '{"balances": {"U": 100, "B": 3}}'::portfolio AS p, pg_temp.n('') AS m) x;
+-- without the gain of 30; with an order of 40 standing; failing; empty, unpriced
+SELECT max_withdrawal('{"balances": {"U": 50, "B": 3}, "positions": {"C": {"long": 1, "long_cost": 70}}}', m, 'U', false, debt => true),
+       max_withdrawal('{"balances": {"U": 50}, "orders": {"C": {"buy": {"100": [2, 0.4]}}}}', m, 'U'), max_borrow('{"balances": {"U": 50}, "orders": {"C": {"buy": {"100": [2, 0.4]}}}}', m, 'B'),
+       max_borrow('{"balances": {"U": -1}}', m, 'B'), max_borrow('{}', m, 'B'), max_borrow('{"balances": {"NONE": 1}}', m, 'B'), max_borrow(NULL, m, 'B')
+  FROM pg_temp.n('') AS m;
+SELECT max_borrow('{}', pg_temp.n(''), 'NONE');
+SELECT max_borrow('{}', pg_temp.n(''), 'U', 0);
+-- Deposits by two measures. B counts 40 each up to 4 and then nothing, initially 20 each up to 8 and then 10 for ever: a debt of 100, and its maintenance of 20, is met
+-- by 3, and initially by 6; one of 200 never; an order of 10 at leverage 5, 200, takes of the initial measure alone: 8 + 40 / 10
+SELECT min_deposit('{"balances": {"U": -100}}', m, 'B'), min_deposit('{"balances": {"U": -200}}', m, 'B'), min_deposit('{"orders": {"C": {"buy": {"100": [10, 2]}}}}', m, 'B')
+  FROM pg_temp.n('') AS m;
+
 -- the buffer. Short 1 with 20: 20 - 100 * x > 10 * (1 + x) to 10 / 110; long the same bound, though at 1 - x it requires
 -- less and would last to 10 / 90. BTC 1 for 90 against 45: 90 * (1 - x) >= 45 * (1 + x) to 1 / 3. Cash without a debt: all the way
 SELECT buffer(pg_temp.p(20, 0, 1), m), buffer(pg_temp.p(20, 1, 0), m), buffer(pg_temp.p(-45, 0, 0, 1), m), buffer(pg_temp.p(45, 0, 0), m),

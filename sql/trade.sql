@@ -66,6 +66,13 @@ SELECT before, evaluate(trade(p, :market, 'C', quantity, 100), :market) AS after
   FROM (VALUES (portfolio_of('USDT', 100) + portfolio_of('C', 3, 97) + portfolio_of('C', -7, 101.3))) AS v (p),
        LATERAL evaluate(p, :market) AS before, (VALUES (-2), (2), (-5), (10)) AS t (quantity);
 
+-- open orders: written by their kind; a trade leaves them as they are, also where nothing else is left of the contract
+SELECT portfolio_of('C', 3, 100, 7, 'order'), portfolio_of('C', -3, 100, NULL, 'order'), portfolio_of('C', 3, 100, 7, 'position'), portfolio_of('C', 3, NULL, NULL, 'balance');
+SELECT portfolio_of('C', 3, NULL, NULL, 'order');
+SELECT portfolio_of('C', 3, 0, NULL, 'order');
+SELECT trade(portfolio_of('C', 3, 100) + portfolio_of('C', 2, 90, 4, 'order') + portfolio_of('C', -5, 110, NULL, 'order'), :market, 'C', -3, 90);
+SELECT trade(portfolio_of('C', 2, 90, 4, 'order'), :market, 'C', 1, 90, 4);
+
 -- neither mark nor price of the settlement asset is needed
 SELECT trade(portfolio_of('D', 2, 5), :market, 'D', -2, 7);
 
