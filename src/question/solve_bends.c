@@ -205,7 +205,8 @@ list_measures(const Account *account, int *count)
 
 /* ---------- rounds ---------- */
 
-static void
+/* An amount less the bounds of a schedule, if there is one. */
+void
 differ_from_bounds(DecimalList *differences, const Schedule *schedule, const Decimal *amount)
 {
 	for (int i = 0; schedule != NULL && i < schedule->count; i++)
@@ -259,7 +260,7 @@ differ_pairs(DecimalList *differences, const Decimal *amounts, int count)
 }
 
 /* All amounts of which the largest is what legs require to open: of each by itself, or of both. */
-static void
+void
 differ_opening(DecimalList *differences, const LegRequirement legs[2], const MarketContract *contract, const Market *market)
 {
 	Decimal		amounts[2 * INITIAL_REASONS];

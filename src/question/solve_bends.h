@@ -35,6 +35,9 @@ typedef struct BendRounds
 	void		(*list[MAX_BEND_ROUNDS]) (const Account *account, DecimalList *differences);
 } BendRounds;
 
+extern void differ_from_bounds(DecimalList *differences, const Schedule *schedule, const Decimal *amount);
+extern void differ_opening(DecimalList *differences, const LegRequirement legs[2], const MarketContract *contract, const Market *market);
+
 extern BendRounds bend_rounds(const Account *account);
 extern bool orders_jump(const Account *account);
 extern bool orders_fold(const Account *account);

@@ -12,7 +12,7 @@
 
 #include "value/netting.h"
 #include "base/enums.h"
-#include "question/solve.h"
+#include "question/solve_bends.h"
 #include "question/trade.h"
 
 static const Decimal one = DEC_ONE;
@@ -197,73 +197,26 @@ ask_execution(Search *search, const Decimal *n, Decimal *score)
  * larger of two, but for what jumps, or bends the other way: tiers of whole
  * schedules; orders that a net position closes, each when its turn comes; and the requirement
  * without orders, where the difference of the two is taken from equity.
- * Between the steps where one of these happens what lacks is convex, and positive
- * from where it becomes so.  (Margin quantities are rounded up at the 18th
+ * Between the steps where one of these happens, which are the cuts of the search, what lacks is
+ * convex, and positive from where it becomes so.  (Margin quantities are rounded up at the 18th
  * decimal: lines are lines up to that.)
  */
 
-typedef struct Cuts
-{
-	int			count;
-	int			capacity;
-	Decimal    *steps;
-} Cuts;
-
-/* The step, and the one behind it, of those that there are. */
+/* The last step not behind a size, among those that there are. */
 static void
-add_cut(Cuts *cuts, const Decimal *n, const Decimal *last)
-{
-	Decimal		step = *n;
-
-	for (int i = 0; i < 2; i++)
-	{
-		if (dec_sign(&step) >= 0 && dec_cmp(&step, last) <= 0)
-		{
-			if (cuts->count == cuts->capacity)
-			{
-				cuts->capacity *= 2;
-				cuts->steps = repalloc_huge(cuts->steps, cuts->capacity * sizeof(Decimal));
-			}
-			cuts->steps[cuts->count++] = step;
-		}
-		dec_add(&step, &step, &one);
-	}
-}
-
-static int
-compare_steps(const void *a, const void *b)
-{
-	return dec_cmp(a, b);
-}
-
-/* In rising order, each once. */
-static void
-sort_cuts(Cuts *cuts)
-{
-	int			kept = 0;
-
-	qsort(cuts->steps, cuts->count, sizeof(Decimal), compare_steps);
-	for (int i = 0; i < cuts->count; i++)
-	{
-		if (kept == 0 || dec_cmp(&cuts->steps[kept - 1], &cuts->steps[i]) != 0)
-			cuts->steps[kept++] = cuts->steps[i];
-	}
-	cuts->count = kept;
-}
-
-static void
-cut_at_size(Cuts *cuts, const OrderSearch *self, const Decimal *size)
+cut_at_size(DecimalList *cuts, const OrderSearch *self, const Decimal *size)
 {
 	Decimal		n;
 
 	dec_sub(&n, size, &self->base);
 	dec_div_floor(&n, &n, &self->step);
-	add_cut(cuts, &n, &self->search.last);
+	if (dec_sign(&n) >= 0 && dec_cmp(&n, &self->search.last) <= 0)
+		decimal_list_add(cuts, &n);
 }
 
 /* Sizes at which a net position turns, and at which it has used up one more of the orders that would close it. */
 static void
-cut_at_turns(Cuts *cuts, const OrderSearch *self)
+cut_at_turns(DecimalList *cuts, const OrderSearch *self)
 {
 	const Orders *orders = self->position->position.orders;
 	Decimal		turn;
@@ -288,174 +241,49 @@ cut_at_turns(Cuts *cuts, const OrderSearch *self)
 	}
 }
 
-/* Amounts that schedules apply to: two legs as they are and with orders, and the debt in the settlement asset. */
-#define AMOUNTS 5
-#define DEBT 4
-
-/* How the contract stands at a step. */
-typedef struct Look
-{
-	Decimal		amounts[AMOUNTS];
-	int			reasons;		/* what decides the initial requirement without orders */
-} Look;
-
+/* What the schedules apply to less their bounds: legs as they are and with orders, and the debt in the settlement asset. */
 static void
-look_at(Look *look, OrderSearch *self, const Decimal *n)
+differ_tiers(const OrderSearch *self, DecimalList *differences)
 {
-	bool		by_contracts = self->contract->tier_unit == TIERS_IN_CONTRACTS;
-	Decimal		size = size_at(self, n);
+	const Market *market = self->account->market;
+	const MarketContract *contract = self->contract;
 	Decimal		debt;
 
-	*look = (Look) {.reasons = 0};
-	hold_traded(self, &size);
-	account_value(self->account);
 	for (int with_orders = 0; with_orders <= 1; with_orders++)
 	{
 		LegRequirement legs[2];
 
-		position_legs(legs, self->position, self->account->market, with_orders);
+		position_legs(legs, self->position, market, with_orders);
 		for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
 		{
-			dec_copy_into(&look->amounts[2 * with_orders + i], by_contracts ? &legs[i].leg.contracts : &legs[i].leg.notional,
-						  CurrentMemoryContext);
-			if (!with_orders)
-				look->reasons = 8 * look->reasons + 2 * legs[i].reason + legs[i].opens;
+			const Decimal *amount = contract->tier_unit == TIERS_IN_CONTRACTS ? &legs[i].leg.contracts : &legs[i].leg.notional;
+
+			differ_from_bounds(differences, market_schedule(market, contract->maintenance), amount);
+			differ_from_bounds(differences, market_schedule(market, contract->initial), amount);
 		}
 	}
 	dec_neg(&debt, &self->settle->equity);
-	dec_copy_into(&look->amounts[DEBT], &debt, CurrentMemoryContext);
+	differ_from_bounds(differences, market_schedule(market, self->settle->terms->liability_maintenance), &debt);
 }
 
-/* Steps at which an amount that moves along a line meets the bounds of a schedule. */
+/* Tiers, and between these what decides the requirement without orders. */
 static void
-cut_at_bounds(Cuts *cuts, const OrderSearch *self, uint32 offset, const Decimal *from, const Decimal *to, const Decimal *a, const Decimal *b)
+differ_execution(Search *search, int round, const Decimal *n, DecimalList *differences)
 {
-	const Schedule *schedule = market_schedule(self->account->market, offset);
-	Decimal		rise;
-	Decimal		run;
+	OrderSearch *self = (OrderSearch *) search;
+	Decimal		size = size_at(self, n);
+	LegRequirement legs[2];
 
-	dec_sub(&rise, b, a);
-	dec_sub(&run, to, from);
-	for (int i = 1; schedule != NULL && i < schedule->count && !dec_is_zero(&rise); i++)
+	hold_traded(self, &size);
+	account_value(self->account);
+	if (round == 0)
 	{
-		Decimal		buffer;
-		const Decimal *bound = dec_flat(&schedule->tiers[i].bound, schedule, &buffer);
-		Decimal		n;
-
-		CHECK_FOR_INTERRUPTS();
-		if (dec_cmp(bound, a) * dec_cmp(bound, b) > 0)
-			continue;
-		dec_sub(&n, bound, a);
-		dec_mul(&n, &n, &run);
-		if (dec_sign(&rise) < 0)
-		{
-			Decimal		fall;
-
-			dec_neg(&fall, &rise);
-			dec_neg(&n, &n);
-			dec_div_floor(&n, &n, &fall);
-		}
-		else
-			dec_div_floor(&n, &n, &rise);
-		dec_add(&n, from, &n);
-		add_cut(cuts, &n, &self->search.last);
+		differ_tiers(self, differences);
+		return;
 	}
+	position_legs(legs, self->position, self->account->market, false);
+	differ_opening(differences, legs, self->contract, self->account->market);
 }
-
-static void
-cut_at_tiers(Cuts *cuts, OrderSearch *self)
-{
-	int			pieces = cuts->count - 1;
-	Look		a;
-	Look		b;
-
-	look_at(&a, self, &cuts->steps[0]);
-	for (int i = 0; i < pieces; i++, a = b)
-	{
-		/* copies: the list may move */
-		Decimal		from = cuts->steps[i];
-		Decimal		to = cuts->steps[i + 1];
-
-		look_at(&b, self, &to);
-		for (int k = 0; k < DEBT; k++)
-		{
-			cut_at_bounds(cuts, self, self->contract->maintenance, &from, &to, &a.amounts[k], &b.amounts[k]);
-			cut_at_bounds(cuts, self, self->contract->initial, &from, &to, &a.amounts[k], &b.amounts[k]);
-		}
-		cut_at_bounds(cuts, self, self->settle->terms->liability_maintenance, &from, &to, &a.amounts[DEBT], &b.amounts[DEBT]);
-	}
-}
-
-/*
- * Steps at which something else decides the requirement without orders.  On a
- * line whatever decides at its start does so up to some step: the larger of lines.
- */
-static void
-cut_at_reasons(Cuts *cuts, OrderSearch *self)
-{
-	const Decimal two = {{2}, 0, 0};
-	int			pieces = cuts->count - 1;
-
-	for (int i = 0; i < pieces; i++)
-	{
-		Decimal		from = cuts->steps[i];
-		Decimal		to = cuts->steps[i + 1];
-		Look		start;
-		Look		look;
-
-		look_at(&start, self, &from);
-		look_at(&look, self, &to);
-		while (look.reasons != start.reasons)
-		{
-			Decimal		low = from;
-			Decimal		high = to;
-			Decimal		middle;
-
-			/* the last one that the start decides is at "low" or behind it, before "high" */
-			for (;;)
-			{
-				dec_add(&middle, &low, &one);
-				if (dec_cmp(&middle, &high) >= 0)
-					break;
-				dec_add(&middle, &low, &high);
-				dec_div_floor(&middle, &middle, &two);
-				look_at(&look, self, &middle);
-				*(look.reasons == start.reasons ? &low : &high) = middle;
-			}
-			add_cut(cuts, &low, &self->search.last);
-			from = high;
-			look_at(&start, self, &from);
-			look_at(&look, self, &to);
-		}
-	}
-}
-
-/* The first step up to the last one that fails, whatever comes behind it. */
-static bool
-first_failure(OrderSearch *self, Decimal *n)
-{
-	Cuts		cuts = {.capacity = 16};
-
-	cuts.steps = palloc(cuts.capacity * sizeof(Decimal));
-	add_cut(&cuts, &zero, &self->search.last);
-	add_cut(&cuts, &self->search.last, &self->search.last);
-	if (self->contract->netting == NETTING_NET)
-		cut_at_turns(&cuts, self);
-	sort_cuts(&cuts);
-	cut_at_tiers(&cuts, self);
-	sort_cuts(&cuts);
-	if ((self->account->market->orders_reduce_equity & REDUCE_MARGIN) != 0 && self->position->position.orders != NULL)
-	{
-		cut_at_reasons(&cuts, self);
-		sort_cuts(&cuts);
-	}
-	self->search.open = false;
-	self->search.cuts = cuts.steps;
-	self->search.ncuts = cuts.count;
-	return search_first(&self->search, n);
-}
-
-/* ---------- max_order ---------- */
 
 /* Is something taken from equity that a larger position may lessen? */
 static bool
@@ -463,6 +291,28 @@ orders_take_margin(const OrderSearch *self)
 {
 	return self->position->position.orders != NULL && (self->account->market->orders_reduce_equity & REDUCE_MARGIN) != 0;
 }
+
+/* The first step up to the last one that fails, whatever comes behind it. */
+static bool
+first_failure(OrderSearch *self, Decimal *n)
+{
+	DecimalList cuts = {0};
+
+	/* where nothing is held nothing may be required */
+	decimal_list_add(&cuts, &zero);
+	decimal_list_add(&cuts, &self->search.last);
+	if (self->contract->netting == NETTING_NET)
+		cut_at_turns(&cuts, self);
+	decimal_list_sort(&cuts);
+	self->search.open = false;
+	self->search.cuts = cuts.numbers;
+	self->search.ncuts = cuts.count;
+	self->search.differ = differ_execution;
+	self->search.rounds = orders_take_margin(self) ? 2 : 1;
+	return search_first(&self->search, n);
+}
+
+/* ---------- max_order ---------- */
 
 /*
  * Closing at the mark, or better, lowers no equity and raises no requirement:
@@ -503,7 +353,7 @@ opening_fails(OrderSearch *self, const Decimal *closed, Decimal *n)
 {
 	self->base = *closed;
 	self->search.open = self->search.certain = true;
-	self->search.ncuts = 0;
+	self->search.ncuts = self->search.rounds = 0;
 	search_first(&self->search, n);
 	if (!orders_take_margin(self))
 		return;

@@ -1,4 +1,4 @@
-# explain() and trade() over random accounts: the rows of the first add up to
+# explain() and trade() over random accounts, half of them with open orders: the rows of the first add up to
 # evaluate() and say of each amount how it comes about; the second books what
 # plain SQL over numeric computes, and moves no equity at mark.
 #
@@ -9,6 +9,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/../lib";
+use MarginOrders;
 use MarginRandom;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -54,6 +55,7 @@ sub enough
 sql('CREATE EXTENSION margin');
 sql('ALTER DATABASE postgres SET search_path = public, margin');
 sql($book);
+sql(ordered_book($seed));
 
 # ---------------------------------------------------------------------------
 # explain
@@ -62,7 +64,9 @@ sql($book);
 sql(q{
 CREATE SCHEMA property;
 CREATE TABLE property.account AS
-	SELECT account_id, market_id, portfolio AS p, to_jsonb(margin.evaluate(portfolio, market)) AS v
+	SELECT account_id, market_id, portfolio AS p,
+		   to_jsonb(margin.evaluate(portfolio, market)) || jsonb_build_object('judged_equity', margin.judged_equity(portfolio, market)) AS v,
+		   (SELECT value FROM margin.rules(market) WHERE rule = 'liability_rule') AS liability_rule
 	FROM random.account JOIN random.market USING (market_id);
 ALTER TABLE property.account ADD PRIMARY KEY (account_id);
 CREATE TABLE property.row AS
@@ -77,7 +81,9 @@ CREATE TABLE property.position AS
 	SELECT account_id, c.* FROM random.account JOIN random.market USING (market_id), LATERAL margin.positions(portfolio, market) AS c;
 CREATE TABLE property.terms AS
 	SELECT market_id, c.* FROM random.market, LATERAL margin.contracts(market) AS c;
-ANALYZE property.account, property.row, property.asset, property.position, property.terms;
+CREATE TABLE property.quote AS
+	SELECT market_id, a.* FROM random.market, LATERAL margin.assets(market) AS a;
+ANALYZE property.account, property.row, property.asset, property.position, property.terms, property.quote;
 });
 
 my $unpriced = "v ->> 'level' = 'unpriced'";
@@ -85,19 +91,30 @@ enough(1000, "property.account WHERE NOT $unpriced", 'priced');
 enough(100, "property.account WHERE $unpriced", 'unpriced');
 enough(50, "property.row WHERE item = '$_'", $_)
   for 'balance', 'profit and loss', 'collateral ratio', 'not collateral', 'debt', 'maintenance rate', 'closing fee',
-  'initial rate', 'leverage', 'netted out', 'unknown asset', 'no index price', 'unknown contract';
+  'initial rate', 'leverage', 'netted out', 'unknown asset', 'no index price', 'unknown contract', 'initial ratio', 'as collateral', 'as liability',
+  'outweighed', 'opening fee', 'with orders', 'without orders', 'order margin', 'order loss';
 enough(10, "property.row WHERE item = '$_'", $_) for 'no mark price', 'no maintenance rates';
 enough(20, "property.row WHERE field = 'initial_margin' AND item = 'maintenance rate'", 'maintenance decides');
 enough(100, "property.row WHERE unit = 'USD' AND lower_bound > 0", 'tiers by value');
+enough(50, "property.row WHERE unit = 'contracts' AND lower_bound > 0", 'tiers by contracts');
+enough(50, "property.row WHERE field = 'order_margin' AND item = 'netted out'", 'orders that another side outdoes');
 
 none_wrong(q{
 	SELECT account_id, name, sum(value) AS explained, v -> name AS evaluated
 	FROM property.account
-	CROSS JOIN unnest('{net_asset_value,collateral_value,liabilities,unrealized_pnl,maintenance_margin,initial_margin}'::text[]) AS name
+	CROSS JOIN unnest('{net_asset_value,collateral_value,liabilities,initial_equity,unrealized_pnl,maintenance_margin,initial_margin,order_margin,order_loss}'::text[]) AS name
 	LEFT JOIN property.row USING (account_id)
 	WHERE v ->> 'level' <> 'unpriced'
 	GROUP BY account_id, name, v
 	HAVING coalesce(sum(value) FILTER (WHERE field = name), 0) <> (v ->> name)::numeric}, 'the rows of a field sum to the valuation');
+none_wrong(q{
+	SELECT account_id, v
+	FROM property.account
+	LEFT JOIN property.row USING (account_id)
+	WHERE v ->> 'level' <> 'unpriced'
+	GROUP BY account_id, v
+	HAVING coalesce(sum(value) FILTER (WHERE field = 'judged_equity'), (v ->> 'equity')::numeric) <> (v ->> 'judged_equity')::numeric},
+	'and those of the equity that is judged, where it has rows');
 none_wrong(q{
 	SELECT * FROM property.row
 	WHERE field <> 'missing'
@@ -134,23 +151,27 @@ none_wrong(q{
 	   OR slices = 1 AND (amount < lower_bound OR amount > upper_bound)},
 	'slices fill their tiers');
 none_wrong(q{
-	SELECT account_id, asset, asset_equity, net_asset_value, sum(amount)
+	SELECT account_id, asset, asset_equity, low, sum(amount)
 	FROM property.asset JOIN property.row USING (account_id)
-	WHERE field = 'collateral_value' AND symbol = asset
-	GROUP BY account_id, asset, asset_equity, net_asset_value, unit
-	HAVING sum(amount) <> CASE unit WHEN 'USD' THEN net_asset_value ELSE asset_equity END}, 'slices sum to what is held');
+	JOIN property.account USING (account_id)
+	JOIN (SELECT market_id, asset, coalesce(low, price) AS low FROM property.quote) AS quote USING (market_id, asset)
+	WHERE (field = 'collateral_value' OR item = 'initial ratio') AND symbol = asset
+	GROUP BY account_id, field, asset, asset_equity, low, unit
+	HAVING sum(amount) <> CASE unit WHEN 'USD' THEN low * asset_equity ELSE asset_equity END}, 'slices sum to what is held');
 none_wrong(q{
 	SELECT * FROM property.position
 	LEFT JOIN LATERAL (
-		SELECT sum(amount) FILTER (WHERE field = 'unrealized_pnl') AS pnl,
-			   sum(value) FILTER (WHERE field = 'unrealized_pnl') AS pnl_usd,
-			   sum(value) FILTER (WHERE field = 'maintenance_margin') AS maintenance,
-			   sum(value) FILTER (WHERE field = 'initial_margin') AS initial
+		SELECT coalesce(sum(amount) FILTER (WHERE field = 'unrealized_pnl'), 0) AS pnl,
+			   coalesce(sum(value) FILTER (WHERE field = 'unrealized_pnl'), 0) AS pnl_usd,
+			   coalesce(sum(value) FILTER (WHERE field = 'maintenance_margin'), 0) AS maintenance,
+			   coalesce(sum(value) FILTER (WHERE field = 'initial_margin'), 0) AS initial,
+			   coalesce(sum(value) FILTER (WHERE field = 'order_margin'), 0) AS ordered
 		FROM property.row
 		WHERE row.account_id = position.account_id AND kind = 'contract' AND symbol = contract) AS e ON true
 	JOIN property.account USING (account_id)
 	WHERE v ->> 'level' <> 'unpriced'
-	  AND (e.pnl, e.pnl_usd, maintenance, initial) IS DISTINCT FROM (position.pnl, position.pnl_usd, maintenance_margin, initial_margin)},
+	  AND ((e.pnl, e.pnl_usd, ordered) IS DISTINCT FROM (position.pnl, position.pnl_usd, order_margin)
+		   OR (liability_rule = 'sum' AND (maintenance, initial) IS DISTINCT FROM (maintenance_margin, initial_margin + order_margin)))},
 	'the legs of a contract sum to the contract');
 
 # One leg that counts: its three candidates, computed here, and which one is named.
@@ -162,15 +183,20 @@ CREATE TABLE property.decided AS
 	JOIN property.terms USING (market_id, contract)
 	CROSS JOIN LATERAL (VALUES ('long'::margin.side, long, long_notional), ('short', short, short_notional)) AS leg (side, quantity, notional)
 	CROSS JOIN LATERAL (
-		SELECT margin.apply(maintenance, notional) + closing_fee * notional AS by_maintenance,
-			   coalesce(margin.apply(initial, notional), 0) AS by_rate,
-			   contract_size * terms.mark * coalesce((p::text::jsonb -> 'positions' -> contract ->> (side || '_margin'))::numeric, 0) AS by_leverage) AS c
+		SELECT CASE terms.tier_unit WHEN 'contracts' THEN contract_size * terms.mark * margin.apply(maintenance, quantity)
+								ELSE margin.apply(maintenance, notional) END + closing_fee * notional AS by_maintenance,
+			   coalesce(CASE terms.tier_unit WHEN 'contracts' THEN contract_size * terms.mark * margin.apply(initial, quantity)
+										 ELSE margin.apply(initial, notional) END, 0) + opening_fee * notional AS by_rate,
+			   contract_size * terms.mark * coalesce((p::text::jsonb -> 'positions' -> contract ->> (side || '_margin'))::numeric, 0)
+			   + opening_fee * notional AS by_leverage) AS c
 	CROSS JOIN LATERAL (
-		SELECT max(item) AS item, sum(amount * coalesce(rate, 1)) AS settled
+		SELECT coalesce(max(item) FILTER (WHERE item NOT LIKE '% fee'), 'initial rate') AS item,
+			   sum(amount * coalesce(rate, 1) * CASE unit WHEN 'contracts' THEN contract_size * terms.mark ELSE 1 END) AS settled
 		FROM property.row
 		WHERE row.account_id = position.account_id AND kind = 'contract' AND symbol = contract AND row.side = leg.side
 		  AND field = 'initial_margin') AS decided
-	WHERE v ->> 'level' <> 'unpriced' AND netting = 'leg' AND quantity > 0;
+	WHERE v ->> 'level' <> 'unpriced' AND netting = 'leg' AND quantity > 0 AND liability_rule = 'sum'
+	  AND NOT coalesce(p::text::jsonb -> 'orders' ? contract, false);
 });
 enough(100, 'property.decided', 'legs with three candidates');
 none_wrong(q{
@@ -194,7 +220,8 @@ none_wrong(q{
 	   OR NOT starts_with(lines[1], 'Level ' || (v ->> 'level') || ':')
 	   OR CASE v ->> 'level' WHEN 'unpriced' THEN cardinality(lines) < 2
 		  ELSE cardinality(lines) < 3
-			   OR NOT lines[1] LIKE '%' || (v ->> 'equity') || ' USD%'
+			   OR NOT lines[1] LIKE '%' || (v ->> CASE v ->> 'level' WHEN 'bankrupt' THEN 'equity' ELSE 'judged_equity' END) || ' USD%'
+				  AND NOT ((v ->> 'maintenance_margin')::numeric = 0 AND lines[1] LIKE '%' || (v ->> 'equity') || ' USD%')
 			   OR (v ->> 'maintenance_margin')::numeric > 0 AND NOT lines[1] LIKE '%' || (v ->> 'maintenance_margin') || ' USD%'
 				  AND v ->> 'level' <> 'bankrupt' END},
 	'sentences begin with the level and its reason');
@@ -205,6 +232,12 @@ none_wrong(q{
 	  AND (SELECT count(*) FROM unnest(lines) AS line WHERE starts_with(line, contract || ' long ') OR starts_with(line, contract || ' short '))
 		  <> (long > 0)::integer + (short > 0)::integer},
 	'every leg has its sentence');
+none_wrong(q{
+	SELECT account_id, p, lines FROM property.text JOIN property.account USING (account_id)
+	WHERE v ->> 'level' <> 'unpriced'
+	  AND (SELECT count(*) FROM unnest(lines) AS line WHERE starts_with(line, 'Orders in '))
+		  <> (SELECT count(*) FROM jsonb_object_keys(coalesce(p::text::jsonb -> 'orders', '{}')))},
+	'and so have the orders of every contract');
 
 # ---------------------------------------------------------------------------
 # trade
@@ -302,6 +335,7 @@ enough(300, 'property.trade WHERE quantity < 0 AND l = 0 OR quantity > 0 AND s =
 enough(20, 'property.trade WHERE l > 0 AND s > 0 AND quantity <> 0', 'hedged');
 enough(50, q{property.trade WHERE quantity < 0 AND -quantity < l
 			 AND property.quotient_up(kl * -quantity, l) * l <> kl * -quantity}, 'cost rounded');
+enough(200, q{property.trade WHERE p::text::jsonb -> 'orders' ? contract}, 'with orders standing');
 enough(500, 'property.trade WHERE at_mark AND quantity <> 0', 'at mark');
 
 none_wrong(q{
@@ -311,6 +345,7 @@ none_wrong(q{
 	CROSS JOIN LATERAL (
 		SELECT jsonb_build_object(
 				   'balances', coalesce(p::text::jsonb -> 'balances', '{}') || jsonb_build_object(settle, balance),
+				   'orders', coalesce(p::text::jsonb -> 'orders', '{}'),
 				   'positions', coalesce(p::text::jsonb -> 'positions', '{}') || jsonb_build_object(contract, position))::text::margin.portfolio) AS e (expected)
 	WHERE after IS DISTINCT FROM expected},
 	'trades are booked as computed');
