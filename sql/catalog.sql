@@ -148,7 +148,7 @@ SELECT n AS missing_function FROM unnest(ARRAY[
     || (SELECT array_agg(attname || '(margin.portfolio,margin.market)') FROM pg_catalog.pg_attribute
          WHERE attrelid = 'margin.valuation'::regclass AND attnum > 0)) n
  WHERE to_regprocedure('margin.' || n) IS NULL;
-SELECT n AS missing_function_of_a_venue FROM unnest(ARRAY['market()', 'market(timestamptz)', 'past_market(timestamptz)', 'release_ratios()', 'scenarios()',
+SELECT n AS missing_function_of_a_venue FROM unnest(ARRAY['market()', 'market(timestamptz)', 'past_market(timestamptz)', 'release_ratios()', 'pausing_prices()', 'scenarios()',
     'repayment_rules()', 'about()', 'account_margin(bigint)', 'account_margin(bigint,margin.market)', 'explain(bigint)', 'explain_text(bigint)']) n
  WHERE to_regprocedure('desk.' || n) IS NULL;
 SELECT n AS missing_relation FROM unnest(ARRAY['asset', 'collateral_tier', 'liability_tier', 'contract', 'risk_tier', 'index_price',

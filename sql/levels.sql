@@ -190,7 +190,7 @@ GRANT EXECUTE ON FUNCTION desk.market() TO regress_margin_keeper;
 SET ROLE regress_margin_keeper;
 SELECT margin.refresh_levels('b''o"o%Ik');
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION desk.release_ratios() TO regress_margin_keeper;
+GRANT EXECUTE ON FUNCTION desk.release_ratios(), desk.pausing_prices() TO regress_margin_keeper;
 SET ROLE regress_margin_keeper;
 BEGIN;
 SELECT margin.refresh_levels('b''o"o%Ik');

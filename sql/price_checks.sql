@@ -241,6 +241,74 @@ DROP OWNED BY regress_margin_feed, regress_margin_officer;
 DROP ROLE regress_margin_feed, regress_margin_officer;
 
 -- ---------------------------------------------------------------------------
+-- A pause: while a price is held, levels that depend on it do not get worse
+-- ---------------------------------------------------------------------------
+
+CREATE SCHEMA pause;
+SELECT margin.create_book('pause');
+INSERT INTO pause.asset (asset) VALUES ('BTC'), ('ETH'), ('USD');
+INSERT INTO pause.collateral_tier (asset, lower_bound, ratio) SELECT asset, 0, 1 FROM pause.asset;
+INSERT INTO pause.liability_tier (asset, lower_bound, maintenance_rate) VALUES ('USD', 0, 0.1);
+INSERT INTO pause.contract (contract, settle, contract_size) VALUES ('BTC_USD', 'USD', 1);
+INSERT INTO pause.risk_tier (contract, lower_bound, maintenance_rate) VALUES ('BTC_USD', 0, 0.1);
+INSERT INTO pause.price_check (kind, symbol, max_jump) VALUES ('asset', 'BTC', 0.3), ('contract', 'BTC_USD', 0.3);
+SELECT applied FROM margin.set_prices('pause', '{"assets": {"BTC": 100, "ETH": 10, "USD": 1}, "contracts": {"BTC_USD": 100}}');
+-- 1 by BTC, 2 by ETH, 3 by both, 4 by a contract, 5 by nothing that moves
+INSERT INTO pause.balance VALUES (1, 'BTC', 1), (1, 'USD', -60), (2, 'ETH', 10), (2, 'USD', -60), (3, 'BTC', 0.5), (3, 'ETH', 5), (3, 'USD', -60), (4, 'USD', 60), (5, 'USD', 1);
+INSERT INTO pause.position (account_id, contract, quantity, entry_price) VALUES (4, 'BTC_USD', 1, 100);
+SELECT margin.enable_levels('pause'), margin.refresh_levels('pause');
+CREATE VIEW pg_temp.level AS SELECT account_id, level, paused, paused IS NOT NULL AND epoch >= 0 AS anchored FROM pause.account_level ORDER BY account_id;
+SELECT * FROM pg_temp.level;
+-- the rule is off: what is held pauses nothing
+SELECT applied, level_changes, held FROM margin.set_prices('pause', '{"assets": {"BTC": 65, "ETH": 6.2}, "contracts": {"BTC_USD": 60}}', refresh => true);
+SELECT pause.pausing_prices();
+SELECT * FROM pg_temp.level;
+SELECT applied, level_changes FROM margin.set_prices('pause', '{"assets": {"BTC": 100, "ETH": 10}, "contracts": {"BTC_USD": 100}}', refresh => true);
+-- on: BTC falls as far as it is believed, then further
+INSERT INTO pause.venue_rule VALUES ('held_prices_pause_levels', 'true');
+SELECT applied, level_changes, held FROM margin.set_prices('pause', '{"assets": {"BTC": 72}}', refresh => true);
+SELECT * FROM pg_temp.level;
+SELECT applied, level_changes, held FROM margin.set_prices('pause', '{"assets": {"BTC": 40, "ETH": 6.2}}', refresh => true);
+SELECT pause.pausing_prices();
+SELECT * FROM pg_temp.level;
+SELECT account_id, from_level, to_level, equity, paused, held FROM pause.level_event ORDER BY id DESC LIMIT 2;
+SELECT * FROM margin.check_levels('pause');
+-- each is told once; everyone, by the rows, is the same
+SELECT margin.refresh_levels('pause'), margin.refresh_levels('pause', everyone => true);
+SELECT margin.refresh_account_levels('pause', '{1,2,3,4,5}');
+SELECT count(*), count(paused) AS paused FROM pause.level_event;
+-- what the account does itself: better is better
+UPDATE pause.balance SET quantity = quantity - 3 WHERE account_id = 3 AND asset = 'USD';
+SELECT * FROM pg_temp.level WHERE account_id = 3;
+UPDATE pause.balance SET quantity = quantity + 50 WHERE account_id = 3 AND asset = 'USD';
+SELECT margin.refresh_levels('pause');
+SELECT * FROM pg_temp.level WHERE account_id = 3;
+UPDATE pause.balance SET quantity = quantity - 47 WHERE account_id = 3 AND asset = 'USD';
+SELECT * FROM pg_temp.level WHERE account_id = 3;
+-- that it cannot be valued is told
+DELETE FROM pause.index_price WHERE asset = 'ETH';
+SELECT margin.refresh_levels('pause');
+SELECT * FROM pg_temp.level;
+SELECT applied, level_changes FROM margin.set_prices('pause', '{"assets": {"ETH": 6.2}}', refresh => true);
+-- confirmed or dropped, the pause is over
+BEGIN;
+SELECT * FROM margin.confirm_price('pause', 'asset', 'BTC', refresh => true);
+SELECT * FROM pg_temp.level;
+SELECT account_id, from_level, to_level, equity, paused, held FROM pause.level_event ORDER BY id DESC LIMIT 2;
+ROLLBACK;
+SELECT margin.drop_price('pause', 'asset', 'BTC'), margin.refresh_levels('pause');
+SELECT * FROM pg_temp.level;
+-- a mark that is held
+SELECT level_changes, held FROM margin.set_prices('pause', '{"contracts": {"BTC_USD": 71}}', refresh => true);
+SELECT level_changes, held FROM margin.set_prices('pause', '{"assets": {"BTC": 100}, "contracts": {"BTC_USD": 49}}', refresh => true);
+UPDATE pause.balance SET quantity = 35 WHERE account_id = 4;
+SELECT * FROM pg_temp.level;
+UPDATE pause.venue_rule SET value = 'false';
+SELECT margin.refresh_levels('pause');
+SELECT * FROM pg_temp.level;
+SELECT * FROM margin.check_levels('pause');
+
+-- ---------------------------------------------------------------------------
 -- Rules; contracts that are not valued
 -- ---------------------------------------------------------------------------
 
@@ -264,4 +332,4 @@ INSERT INTO desk.asset (asset) VALUES ('NEW');
 INSERT INTO desk.initial_collateral_tier (asset, lower_bound, ratio) VALUES ('NEW', 0, 0.5);
 
 SET client_min_messages = warning;
-DROP SCHEMA desk CASCADE;
+DROP SCHEMA desk, pause CASCADE;

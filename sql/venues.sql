@@ -467,7 +467,7 @@ SET ROLE regress_margin_two;
 SELECT margin.enable_guard('regress_margin_two');
 UPDATE regress_margin_two.balance SET quantity = 4 WHERE account_id = 2;
 SET ROLE regress_margin_one;
-GRANT EXECUTE ON FUNCTION regress_margin_one.market(), regress_margin_one.release_ratios() TO regress_margin_two;
+GRANT EXECUTE ON FUNCTION regress_margin_one.market(), regress_margin_one.release_ratios(), regress_margin_one.pausing_prices() TO regress_margin_two;
 SET ROLE regress_margin_two;
 UPDATE regress_margin_two.balance SET quantity = 3 WHERE account_id = 2;
 UPDATE regress_margin_two.balance SET quantity = -3 WHERE account_id = 2;

@@ -134,6 +134,7 @@ BEGIN
             ('venue_present_market', 'clock timestamptz', 'margin.market', 'present_market(clock)', 'the same by another clock; the guard judges by it'),
             ('venue_market_at', 'as_of timestamptz', 'margin.market', 'market(as_of)', 'the parameters of another instant with the present prices of the venue'),
             ('venue_release_ratios', '', 'numeric[]', 'release_ratios()', 'release ratios of warning, margin_call and liquidation of the venue'),
+            ('venue_pausing_prices', '', 'jsonb', 'pausing_prices()', 'the prices held that keep levels of the venue from getting worse; null: none'),
             ('venue_scenarios', '', 'margin.price_move[]', 'scenarios()', 'the scenarios of the venue'),
             ('venue_repayment_rules', '', 'margin.repayment_rule[]', 'repayment_rules()', 'the repayment rules of the venue'),
             ('venue_planned_change', '', 'timestamptz', 'planned_change()', 'when the next planned change of the venue''s parameters takes effect')

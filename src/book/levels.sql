@@ -57,6 +57,26 @@ COMMENT ON FUNCTION margin.held_level(margin.level, margin.level, numeric, numer
 'that is maintenance_margin >= its release ratio * equity (both in USD, compared exactly; equity as judged_equity() gives it). release_ratios are those of warning, margin_call, liquidation; a null one holds nothing. '
 'Nothing is held without maintenance margin, nor from unpriced; null where judged is null.';
 
+-- While the venue holds a price that an account depends on, its level may be kept
+-- from getting worse: it is judged by a price that may be wrong, or may have
+-- been.  That it cannot be valued at all is told nevertheless.
+CREATE FUNCTION margin_internal.held_among(held jsonb, used jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT nullif(jsonb_build_object('assets', coalesce(jsonb_object_agg(h.symbol, h.price) FILTER (WHERE h.kind = 'assets'), '{}'),
+                                     'contracts', coalesce(jsonb_object_agg(h.symbol, h.price) FILTER (WHERE h.kind = 'contracts'), '{}')),
+                  '{"assets": {}, "contracts": {}}')
+      FROM (SELECT k.kind, e.key AS symbol, e.value AS price FROM unnest(ARRAY['assets', 'contracts']) AS k (kind), jsonb_each(held -> k.kind) AS e
+             WHERE used -> k.kind ? e.key) AS h;
+END;
+COMMENT ON FUNCTION margin_internal.held_among(jsonb, jsonb) IS 'of prices held those of symbols that are used, both as margin.prices() has them; null where there are none, and for null';
+
+CREATE FUNCTION margin_internal.held_back_by(kept margin.level, judged margin.level, portfolio margin.portfolio, market margin.market, pausing jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+RETURN CASE WHEN pausing IS NOT NULL AND judged > kept AND judged <> 'unpriced' THEN margin_internal.held_among(pausing, margin.prices(portfolio, market)) END;
+COMMENT ON FUNCTION margin_internal.held_back_by(margin.level, margin.level, margin.portfolio, margin.market, jsonb) IS
+'the prices held (pausing_prices() of a venue) that keep an account from a level that is worse than the one it is kept at; null: none do';
+
 -- ---------------------------------------------------------------------------
 -- NOTIFY margin_level
 --
@@ -145,13 +165,15 @@ DECLARE
     given margin.market;
     ratios numeric[];
     present bigint;
+    pausing jsonb;
 BEGIN
     PERFORM margin_internal.enter_book(book);
     given := coalesce(judge_levels.market, venue_market());
     ratios := venue_release_ratios();
+    pausing := venue_pausing_prices();
     present := CASE WHEN judge_levels.kept THEN margin_internal.present_epoch(here.given, here.ratios) END;
-    WITH held AS (
-        SELECT l.account_id, l.level, CASE WHEN judge_levels.kept THEN l.portfolio ELSE r.portfolio END AS portfolio
+    WITH known AS (
+        SELECT l.account_id, l.level, l.paused, CASE WHEN judge_levels.kept THEN l.portfolio ELSE r.portfolio END AS portfolio
           FROM account_level AS l
           LEFT JOIN (SELECT b.account_id, b.portfolio
                        FROM account_portfolio AS b
@@ -160,29 +182,33 @@ BEGIN
          WHERE l.account_id = ANY (margin_internal.account_keys(judge_levels.accounts, (NULL::account).account_id))
         OFFSET 0
     ), judged AS MATERIALIZED (
-        SELECT h.account_id, h.level AS from_level, h.portfolio, w.level AS to_level,
-               CASE WHEN here.present IS NULL THEN -2 ELSE margin_internal.epoch_for(here.present, 0, w.room) END AS epoch,
-               coalesce(w.room, 0) AS room, w.mask
-          FROM held AS h
+        SELECT h.account_id, h.level AS from_level, h.portfolio, h.paused AS was_paused, b.held,
+               CASE WHEN b.held IS NULL THEN w.level ELSE h.level END AS to_level, CASE WHEN b.held IS NOT NULL THEN w.level END AS paused,
+               CASE WHEN here.present IS NULL THEN -2 WHEN b.held IS NOT NULL THEN -1 ELSE margin_internal.epoch_for(here.present, 0, w.room) END AS epoch,
+               CASE WHEN b.held IS NULL THEN coalesce(w.room, 0) ELSE 0 END AS room, w.mask
+          FROM known AS h
          CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(h.portfolio, here.given, h.level, here.ratios,
                                                CASE WHEN here.present IS NULL THEN 'Infinity' ELSE margin_internal.room_wanted(0) END) OFFSET 0) AS w
+         CROSS JOIN LATERAL (SELECT margin_internal.held_back_by(h.level, w.level, h.portfolio, here.given, here.pausing) AS held OFFSET 0) AS b
     ), written AS (
         UPDATE account_level AS l
            SET level = j.to_level, since = CASE WHEN j.to_level = l.level THEN l.since ELSE now() END,
-               portfolio = j.portfolio, epoch = j.epoch, room = j.room, mask = j.mask
+               portfolio = j.portfolio, epoch = j.epoch, room = j.room, mask = j.mask, paused = j.paused
           FROM judged AS j
          WHERE l.account_id = j.account_id
-           AND (j.to_level <> j.from_level OR NOT margin_internal.same_holdings(l.portfolio, j.portfolio))
-    )
-    INSERT INTO level_event (account_id, from_level, to_level, equity, maintenance_margin, prices, cause)
+           AND (j.to_level <> j.from_level OR j.paused IS DISTINCT FROM j.was_paused OR NOT margin_internal.same_holdings(l.portfolio, j.portfolio))
+    ), event AS (
+    INSERT INTO level_event (account_id, from_level, to_level, equity, maintenance_margin, prices, cause, paused, held)
     SELECT j.account_id, j.from_level, j.to_level,
            CASE WHEN j.portfolio IS NULL THEN 0::numeric ELSE margin.judged_equity(j.portfolio, here.given) END,
            CASE WHEN j.portfolio IS NULL THEN 0::numeric ELSE margin.maintenance_margin(j.portfolio, here.given) END,
-           coalesce(margin.prices(j.portfolio, here.given), '{}'), judge_levels.cause
+           coalesce(margin.prices(j.portfolio, here.given), '{}'), judge_levels.cause, j.paused, j.held
       FROM judged AS j
-     WHERE j.to_level <> j.from_level
-     ORDER BY j.account_id;
-    GET DIAGNOSTICS here.changes = ROW_COUNT;
+     WHERE j.to_level <> j.from_level OR j.paused <> coalesce(j.was_paused, j.from_level)
+     ORDER BY j.account_id
+    RETURNING from_level, to_level
+    )
+    SELECT count(*) INTO here.changes FROM event AS e WHERE e.to_level <> e.from_level;
     RETURN here.changes;
 END
 $$;
@@ -415,7 +441,7 @@ DECLARE
 BEGIN
     WITH judged AS MATERIALIZED (
         SELECT j.account_id, j.kept, j.epoch, j.was, j.portfolio, j.held
-          FROM (SELECT coalesce(h.account_id, l.account_id) AS account_id, l.level AS kept, l.epoch, l.portfolio AS was, h.portfolio,
+          FROM (SELECT coalesce(h.account_id, l.account_id) AS account_id, l.level AS kept, l.epoch, l.paused, l.portfolio AS was, h.portfolio,
                        margin_internal.kept_level(h.portfolio, judge_everyone.given, coalesce(l.level, 'healthy'), judge_everyone.ratios) AS held
                   FROM (SELECT a.account_id, a.portfolio
                           FROM (SELECT b.account_id, b.portfolio, row_number() OVER () AS n
@@ -424,7 +450,7 @@ BEGIN
                          WHERE a.n % 1000 <> 0 OR margin_internal.report_progress(judge_everyone.progress, a.n, here.expected)
                         OFFSET 0) AS h
                   FULL JOIN account_level AS l ON l.account_id = h.account_id) AS j
-         WHERE j.kept IS NULL OR j.held <> j.kept
+         WHERE j.kept IS NULL OR j.held <> j.kept OR j.paused IS NOT NULL
             OR judge_everyone.present IS NOT NULL AND (NOT margin_internal.same_holdings(j.was, j.portfolio) OR j.epoch = -2 OR j.epoch >= 0 AND j.epoch <> ALL (here.living))
     ), free AS (
         SELECT j.account_id, j.portfolio, w.mask, margin_internal.epoch_for(judge_everyone.present, j.epoch, w.room) AS epoch, coalesce(w.room, 0) AS room
@@ -435,7 +461,7 @@ BEGIN
          WHERE judge_everyone.present IS NOT NULL AND j.held = j.kept
            FOR NO KEY UPDATE OF l SKIP LOCKED
     ), written AS (
-        UPDATE account_level AS l SET portfolio = f.portfolio, epoch = f.epoch, room = f.room, mask = f.mask
+        UPDATE account_level AS l SET portfolio = f.portfolio, epoch = f.epoch, room = f.room, mask = f.mask, paused = NULL
           FROM free AS f WHERE l.account_id = f.account_id
         RETURNING l.account_id, l.epoch
     )

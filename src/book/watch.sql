@@ -301,7 +301,7 @@ COMMENT ON FUNCTION margin_internal.epoch_for(bigint, bigint, double precision) 
 -- holdings: so the lock on its row has nothing new to show, and the judgement
 -- stands.  It is of the market as this refresh sees it; whoever sets another
 -- refreshes after this one.
-CREATE FUNCTION margin_internal.judge_moved(given margin.market, ratios numeric[], present bigint, cause text, writes boolean,
+CREATE FUNCTION margin_internal.judge_moved(given margin.market, ratios numeric[], pausing jsonb, present bigint, cause text, writes boolean,
                                             OUT changes integer, OUT anchored bigint, OUT waiting text[])
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET enable_seqscan = off
@@ -334,42 +334,46 @@ BEGIN
                 WHERE a.epoch = m.epoch AND a.room <= m.moves[65] AND margin_internal.out_of_room(a.mask, a.room, m.moves)
                OFFSET 0) AS l
     ), judged AS MATERIALIZED (
-        SELECT n.account_id, n.level, n.epoch, n.portfolio, w.level AS held, w.mask, coalesce(w.room, 0) AS room,
-               margin_internal.epoch_for(judge_moved.present, n.epoch, w.room) AS epoch_now
+        SELECT n.account_id, n.level, n.epoch, n.portfolio, n.paused AS was_paused, b.held AS held_by,
+               CASE WHEN b.held IS NULL THEN w.level ELSE n.level END AS held, CASE WHEN b.held IS NOT NULL THEN w.level END AS paused,
+               w.mask, CASE WHEN b.held IS NULL THEN coalesce(w.room, 0) ELSE 0 END AS room,
+               CASE WHEN b.held IS NULL THEN margin_internal.epoch_for(judge_moved.present, n.epoch, w.room) ELSE -1 END AS epoch_now
           FROM near AS n
          CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(n.portfolio, judge_moved.given, n.level, judge_moved.ratios,
                                                                          margin_internal.room_wanted(n.epoch, n.mask, judge_moved.present, here.largest)) OFFSET 0) AS w
+         CROSS JOIN LATERAL (SELECT margin_internal.held_back_by(n.level, w.level, n.portfolio, judge_moved.given, judge_moved.pausing) AS held OFFSET 0) AS b
     ), free AS (
         SELECT j.*
           FROM judged AS j
           JOIN account_level AS l ON l.account_id = j.account_id AND l.epoch = j.epoch AND l.level = j.level AND margin_internal.same_holdings(l.portfolio, j.portfolio)
-         WHERE judge_moved.writes AND (j.held <> j.level OR j.epoch_now >= 0 OR j.epoch <> -1)
+         WHERE judge_moved.writes AND (j.held <> j.level OR j.epoch_now >= 0 OR j.epoch <> -1 OR j.paused IS DISTINCT FROM j.was_paused)
            FOR NO KEY UPDATE OF l SKIP LOCKED
     ), written AS (
         UPDATE account_level AS l
-           SET level = f.held, since = CASE WHEN f.held = f.level THEN l.since ELSE now() END, epoch = f.epoch_now, room = f.room, mask = f.mask
+           SET level = f.held, since = CASE WHEN f.held = f.level THEN l.since ELSE now() END, epoch = f.epoch_now, room = f.room, mask = f.mask,
+               paused = f.paused
           FROM free AS f
          WHERE l.account_id = f.account_id
-        RETURNING l.account_id, f.level AS from_level, l.level AS to_level, l.portfolio, l.epoch
+        RETURNING l.account_id, f.level AS from_level, l.level AS to_level, l.portfolio, l.epoch, f.was_paused, f.paused, f.held_by
     ), event AS (
-        INSERT INTO level_event (account_id, from_level, to_level, equity, maintenance_margin, prices, cause)
+        INSERT INTO level_event (account_id, from_level, to_level, equity, maintenance_margin, prices, cause, paused, held)
         SELECT w.account_id, w.from_level, w.to_level,
                CASE WHEN w.portfolio IS NULL THEN 0::numeric ELSE margin.judged_equity(w.portfolio, judge_moved.given) END,
                CASE WHEN w.portfolio IS NULL THEN 0::numeric ELSE margin.maintenance_margin(w.portfolio, judge_moved.given) END,
-               coalesce(margin.prices(w.portfolio, judge_moved.given), '{}'), judge_moved.cause
+               coalesce(margin.prices(w.portfolio, judge_moved.given), '{}'), judge_moved.cause, w.paused, w.held_by
           FROM written AS w
-         WHERE w.to_level <> w.from_level
+         WHERE w.to_level <> w.from_level OR w.paused <> coalesce(w.was_paused, w.from_level)
          ORDER BY w.account_id
-        RETURNING account_id
+        RETURNING from_level, to_level
     )
-    SELECT (SELECT count(*) FROM event),
+    SELECT (SELECT count(*) FROM event AS e WHERE e.to_level <> e.from_level),
            (SELECT count(*) FROM written AS w WHERE w.epoch = judge_moved.present),
            (SELECT array_agg(u.account_id::text)
               FROM (SELECT j.account_id FROM judged AS j WHERE j.held <> j.level EXCEPT SELECT w.account_id FROM written AS w) AS u)
       INTO changes, anchored, waiting;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.judge_moved(margin.market, numeric[], bigint, text, boolean) IS
+COMMENT ON FUNCTION margin_internal.judge_moved(margin.market, numeric[], jsonb, bigint, text, boolean) IS
 'Judges, in a market, the accounts of a book whose level is not proven there by where they are anchored, writes the levels that changed with their events, anchors whom it can to the present epoch, and returns how many; waiting: whose level is another but was not written, as others were writing it or without writes.';
 
 CREATE FUNCTION margin_internal.follow_market(book name, cause text, sources text) RETURNS integer
@@ -385,7 +389,7 @@ DECLARE
     judged record;
     later integer := 0;
 BEGIN
-    judged := margin_internal.judge_moved(given, ratios, present, cause, writes);
+    judged := margin_internal.judge_moved(given, ratios, venue_pausing_prices(), present, cause, writes);
     IF last IS NULL AND judged.anchored > 0 THEN
         PERFORM margin_internal.enter_epoch(present, given, ratios, sources, judged.anchored);
     END IF;
@@ -412,21 +416,23 @@ AS $$
 DECLARE
     given margin.market;
     ratios numeric[];
+    pausing jsonb;
     watched boolean;
 BEGIN
     PERFORM margin_internal.enter_book(book);
     given := venue_market();
     ratios := venue_release_ratios();
+    pausing := venue_pausing_prices();
     watched := margin_internal.levels_are_watched(margin_internal.level_sources('holding'::regclass));
     RETURN QUERY
         SELECT j.account_id::text, j.level, j.judged,
-               concat_ws(', ', CASE WHEN j.level IS NULL THEN 'never judged' WHEN j.level <> j.judged THEN 'level' END, CASE WHEN j.strayed THEN 'portfolio' END)
-          FROM (SELECT coalesce(p.account_id, l.account_id) AS account_id, l.level,
+               concat_ws(', ', CASE WHEN j.level IS NULL THEN 'never judged' WHEN j.level <> j.judged AND margin_internal.held_back_by(j.level, j.judged, j.portfolio, here.given, here.pausing) IS NULL THEN 'level' END, CASE WHEN j.strayed THEN 'portfolio' END)
+          FROM (SELECT coalesce(p.account_id, l.account_id) AS account_id, l.level, p.portfolio,
                        margin_internal.kept_level(p.portfolio, here.given, coalesce(l.level, 'healthy'), here.ratios) AS judged,
                        here.watched AND l.account_id IS NOT NULL AND NOT margin_internal.same_holdings(l.portfolio, p.portfolio) AS strayed
                   FROM (SELECT * FROM account_portfolio AS h WHERE h.account_id IS NOT NULL) AS p
                   FULL JOIN account_level AS l ON l.account_id = p.account_id) AS j
-         WHERE j.level IS DISTINCT FROM j.judged OR j.strayed
+         WHERE (j.level IS DISTINCT FROM j.judged AND margin_internal.held_back_by(j.level, j.judged, j.portfolio, here.given, here.pausing) IS NULL) OR j.strayed
          ORDER BY j.account_id;
 END
 $$;

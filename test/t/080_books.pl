@@ -295,7 +295,7 @@ GRANT SELECT ON "Bank".account_level, "Bank".level_epoch, "Bank".level_basis, "B
 GRANT INSERT, UPDATE, DELETE ON "Bank"."Wallet" TO application;
 CREATE POLICY everything_written ON "Bank"."Wallet" TO application USING (true);
 GRANT SELECT ON desk.asset, desk.contract, desk.index_price, desk.mark_price, desk.admitted_owner TO risk_engine;
-GRANT EXECUTE ON FUNCTION desk.release_ratios(), desk.planned_change() TO risk_engine;
+GRANT EXECUTE ON FUNCTION desk.release_ratios(), desk.pausing_prices(), desk.planned_change() TO risk_engine;
 GRANT INSERT, UPDATE ON desk.index_price, desk.mark_price, "Bank".account_level TO risk_engine;
 GRANT INSERT, UPDATE, DELETE ON "Bank".level_epoch, "Bank".level_basis TO risk_engine;
 GRANT INSERT ON "Bank".level_event TO risk_engine;

@@ -273,7 +273,7 @@ is(outcome('writer', "BEGIN; UPDATE desk.balance SET quantity = quantity WHERE a
 is(as('keeper', 'SELECT quantity FROM desk.balance WHERE account_id = 1'), 150, 'the account is as it was');
 
 # somebody of the same team: triggers on the levels of a book do not fire as whoever writes
-as('keeper', 'GRANT EXECUTE ON FUNCTION desk.market(), desk.release_ratios() TO team');
+as('keeper', 'GRANT EXECUTE ON FUNCTION desk.market(), desk.release_ratios(), desk.pausing_prices() TO team');
 as('team_a', q{
 	CREATE SCHEMA ours; GRANT USAGE ON SCHEMA ours TO team;
 	CREATE TABLE ours.wallet (c text, coin text, amount numeric); GRANT SELECT ON ours.wallet TO team;

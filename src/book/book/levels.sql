@@ -10,6 +10,7 @@ CREATE TABLE account_level (
     room       double precision NOT NULL DEFAULT 0,
     mask       bigint NOT NULL DEFAULT 0,
     portfolio  margin.portfolio,
+    paused     margin.level,
     CONSTRAINT account_level_pkey PRIMARY KEY (account_id)
 ) WITH (fillfactor = 90);
 CREATE INDEX account_level_epoch_idx ON account_level (epoch, room) INCLUDE (mask);
@@ -21,6 +22,7 @@ COMMENT ON COLUMN account_level.since IS 'start of the transaction that brought 
 COMMENT ON COLUMN account_level.epoch IS 'level_epoch by whose prices the level is proven; -1: none, judged at every refresh; -2: written since';
 COMMENT ON COLUMN account_level.room IS 'how far prices may move from those of the epoch, in proportion, with the level unchanged';
 COMMENT ON COLUMN account_level.mask IS 'symbols that the account depends on, by number modulo 64, as of level_epoch.prices';
+COMMENT ON COLUMN account_level.paused IS 'the worse level at which it would be, by the last refresh, but for a price held by the venue (held_prices_pause_levels); null: none';
 COMMENT ON COLUMN account_level.portfolio IS 'what the account holds, open orders too, as of the last commit, while levels are kept (enable_levels()); null: nothing';
 
 CREATE TABLE level_basis (
@@ -65,8 +67,10 @@ CREATE TABLE level_event (
     changed_by          name NOT NULL DEFAULT margin.acting_user(),
     changed_at          timestamptz NOT NULL DEFAULT now(),
     txid                xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    paused              margin.level,
+    held                jsonb,
     CONSTRAINT level_event_pkey PRIMARY KEY (id),
-    CONSTRAINT level_event_changes CHECK (from_level <> to_level)
+    CONSTRAINT level_event_changes CHECK (from_level <> to_level OR paused IS NOT NULL)
 );
 ALTER TABLE level_event ALTER account_id SET NOT NULL;
 CREATE INDEX level_event_account_id_idx ON level_event (account_id, id);
@@ -83,7 +87,9 @@ COMMENT ON COLUMN level_event.cause IS 'why the account was judged, in the words
 COMMENT ON COLUMN level_event.changed_by IS 'the role that acted';
 COMMENT ON COLUMN level_event.changed_at IS 'start of the transaction';
 COMMENT ON COLUMN level_event.txid IS 'the transaction';
-COMMENT ON CONSTRAINT level_event_changes ON level_event IS 'no change is no event';
+COMMENT ON COLUMN level_event.paused IS 'the worse level at which it would be, and stays where it is because of a price held; null: the level changed';
+COMMENT ON COLUMN level_event.held IS 'the prices held that it depends on, where paused: {"assets": {"BTC": 30000}, "contracts": {}}';
+COMMENT ON CONSTRAINT level_event_changes ON level_event IS 'no change is no event, unless there would have been one';
 COMMENT ON INDEX level_event_account_id_idx IS 'the history of one account';
 COMMENT ON INDEX level_event_changed_at_idx IS 'the changes of a time, and of a transaction';
 

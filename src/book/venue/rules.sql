@@ -25,3 +25,16 @@ COMMENT ON TRIGGER journal ON venue_rule IS 'every edit leaves a row in paramete
 CREATE TRIGGER journal_truncate BEFORE TRUNCATE ON venue_rule
     FOR EACH STATEMENT EXECUTE FUNCTION record_parameter_event('rule');
 COMMENT ON TRIGGER journal_truncate ON venue_rule IS 'every edit leaves a row in parameter_event';
+
+CREATE FUNCTION pausing_prices() RETURNS jsonb
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT jsonb_build_object('assets', coalesce(jsonb_object_agg(h.symbol, h.price) FILTER (WHERE h.kind = 'asset'), '{}'),
+                              'contracts', coalesce(jsonb_object_agg(h.symbol, h.price) FILTER (WHERE h.kind = 'contract'), '{}'))
+      FROM held_price AS h
+     WHERE EXISTS (SELECT FROM venue_rule AS r WHERE r.rule = 'held_prices_pause_levels' AND r.value = 'true')
+    HAVING count(*) > 0;
+END;
+REVOKE ALL ON FUNCTION pausing_prices() FROM PUBLIC;
+COMMENT ON FUNCTION pausing_prices() IS 'the prices held while held_prices_pause_levels is true, for refreshes of levels: {"assets": {"BTC": 30000}, "contracts": {}}; null: none';
