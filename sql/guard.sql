@@ -437,7 +437,7 @@ CREATE TEMP VIEW reference AS
 SELECT DISTINCT c.oid::regclass AS relation
   FROM pg_proc AS p, regexp_matches(p.prosrc, '(?:FROM|JOIN)\s+(\w+)', 'g') AS m JOIN pg_class AS c ON c.relname = m[1]
  WHERE p.oid = 'margin_internal.stored_market'::regproc AND c.relnamespace = 'desk'::regnamespace;
-SELECT count(*) AS ten FROM reference;
+SELECT count(*) AS tables FROM reference;
 SELECT relation AS silent FROM reference
  WHERE (SELECT count(*) FROM pg_trigger WHERE tgrelid = relation AND tgfoid = 'margin_internal.market_changed'::regproc AND tgenabled = 'A') <> 2;
 SELECT relation AS unforeseen FROM reference JOIN pg_class ON pg_class.oid = relation JOIN pg_attribute ON attrelid = relation AND attname = 'valid_from'

@@ -132,6 +132,15 @@ VALUES ('ETH_USDT', '-infinity', 0, 0.005, NULL), ('ETH_USDT', '-infinity', 5000
 INSERT INTO house.mark_price (contract, price, updated_at)
 VALUES ('ETH_USDT', 3001.5, now()), ('BTC_USDT', 60100.0, '2020-01-01 00:00+00'), ('BTC_USDT ', 7, '2020-01-01 00:00+00');
 INSERT INTO house.level_threshold (level, margin_ratio) VALUES ('liquidation', 1.10), ('warning', 0.5);
+INSERT INTO house.initial_collateral_tier (asset, valid_from, lower_bound, ratio)
+VALUES ('ETH', '-infinity', 0, 0.80), ('ETH', '-infinity', 1000000, 0.700), ('ETH', '2990-01-01 00:00+00', 0, 0.05);
+UPDATE house.asset SET initial_liability_weight = 1.30 WHERE asset = 'USDT';
+UPDATE house.contract SET opening_fee = 0.0010, tier_unit = 'contracts', order_maintenance = true WHERE contract = 'ETH_USDT';
+UPDATE house.index_price SET low = 2999.5, high = 3000.50 WHERE asset = 'ETH';
+INSERT INTO house.venue_rule VALUES ('orders_reduce_equity', 'margin'), ('held_prices_pause_levels', 'true');
+INSERT INTO house.price_check (kind, symbol, floor, max_jump, jump_window) VALUES ('asset', 'BTC', 1000.0, 0.10, interval '1 minute'), ('contract', 'ETH_USDT', 0.5, NULL, NULL);
+INSERT INTO house.reference_price VALUES ('asset', 'BTC', 'another', 60001.0, '2020-01-01 00:00+00');
+SELECT FROM margin.set_prices('house', '{"assets": {"BTC": {"price": 900.0, "low": 850}}}');
 INSERT INTO house.scenario (scenario, asset, contract, relative, price)
 VALUES (E'o''dd\\N\té数', 'BTC', NULL, -0.250, NULL), (E'o''dd\\N\té数', 'USDT', NULL, NULL, 0.90), (E'o''dd\\N\té数', NULL, 'ETH_USDT', 0, NULL),
        ('still', NULL, NULL, 0.000, NULL), ('still', NULL, 'BTC_USDT ', NULL, 8);
@@ -325,13 +334,13 @@ sub check_guarded
 		SELECT tgname, tgenabled, tgdeferrable, tginitdeferred
 		  FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = tgrelid
 		 WHERE relnamespace = 'house'::regnamespace AND tgname ~ '(_shape|_lock|^zz_see)$' ORDER BY 1}),
-		"collateral_tier_shape|O|t|t\nlevel_threshold_lock|O|f|f\nlevel_threshold_shape|O|t|t\nliability_tier_shape|O|t|t\nrisk_tier_shape|O|t|t\nzz_see|O|f|f",
+		"collateral_tier_shape|O|t|t\ninitial_collateral_tier_shape|O|t|t\nlevel_threshold_lock|O|f|f\nlevel_threshold_shape|O|t|t\nliability_tier_shape|O|t|t\nrisk_tier_shape|O|t|t\nzz_see|O|f|f",
 		"$database: triggers");
 	is(as($owner, $database, q{SELECT relation, book, guard, levels FROM margin.guarded_tables() ORDER BY relation::text}),
 		"house.\"position\"|house|t|t\nhouse.balance|house|t|t\nhouse.open_order|house|t|t\nuuids.wallet|uuids|t|t", "$database: guard and levels are on");
 	is(as($owner, $database, q{SELECT tgenabled FROM pg_trigger WHERE tgrelid = 'house.collateral_tier'::regclass AND tgname = 'journal'}), 'D',
 		"$database: what was switched off stays off");
-	is(as($owner, $database, q{SELECT tgenabled, count(*) FROM pg_trigger WHERE tgname IN ('market_changed', 'market_truncated') GROUP BY 1}), 'A|20',
+	is(as($owner, $database, q{SELECT tgenabled, count(*) FROM pg_trigger WHERE tgname IN ('market_changed', 'market_truncated') GROUP BY 1}), 'A|24',
 		"$database: what fires always fires always");
 	is(as($owner, $database, q{
 		SELECT (SELECT count(*) FROM pg_indexes WHERE indexname = 'balance_by_asset'), (SELECT count(*) FROM pg_policies WHERE policyname = 'own_rows'),
