@@ -13,6 +13,7 @@
 #include "book/guard.h"
 #include "book/market_copy.h"
 #include "book/notice.h"
+#include "book/tier_checks.h"
 #include "book/touched.h"
 
 PG_MODULE_MAGIC;
@@ -32,6 +33,7 @@ transaction_ends(XactEvent event, void *arg)
 	guard_at_transaction_end(event);
 	notice_at_transaction_end(event);
 	market_copy_at_transaction_end(event);
+	tier_checks_at_transaction_end(event);
 }
 
 static void
@@ -39,6 +41,7 @@ subtransaction_ends(SubXactEvent event, SubTransactionId id, SubTransactionId pa
 {
 	touched_at_subtransaction_end(event);
 	market_copy_at_subtransaction_end(event);
+	tier_checks_at_subtransaction_end(event);
 }
 
 void

@@ -195,7 +195,7 @@ DECLARE
 BEGIN
     PERFORM margin_internal.enter_own(TG_RELID);
     FOR edited IN
-        SELECT coalesce(r.tier ->> 'asset', r.tier ->> 'contract') AS symbol, (r.tier ->> 'valid_from')::timestamptz AS valid_from
+        SELECT DISTINCT coalesce(r.tier ->> 'asset', r.tier ->> 'contract') AS symbol, (r.tier ->> 'valid_from')::timestamptz AS valid_from
           FROM (SELECT to_jsonb(OLD) WHERE TG_OP <> 'INSERT' UNION SELECT to_jsonb(NEW) WHERE TG_OP <> 'DELETE') AS r (tier)
          ORDER BY symbol, valid_from
     LOOP
@@ -236,6 +236,7 @@ BEGIN
                 MESSAGE = format('%s of "%s", valid from %s: %s', replace(TG_TABLE_NAME, '_', ' ') || 's', edited.symbol, edited.valid_from, flaw),
                 HINT = 'The tiers of a schedule begin at 0; collateral ratios never rise, margin rates never fall; initial rates are in all tiers or in none.';
         END;
+        PERFORM margin_internal.tell_lost_cap(TG_RELID, edited.symbol, edited.valid_from);
     END LOOP;
     RETURN NULL;
 END
@@ -246,7 +247,7 @@ COMMENT ON FUNCTION check_tiers() IS 'trigger of the tables of tiers: a whole sc
 CREATE CONSTRAINT TRIGGER collateral_tier_shape
     AFTER INSERT OR UPDATE OR DELETE ON collateral_tier
     DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW EXECUTE FUNCTION check_tiers();
+    FOR EACH ROW EXECUTE FUNCTION margin_internal.check_schedule('asset');
 COMMENT ON TRIGGER collateral_tier_shape ON collateral_tier IS 'the ratios of a whole schedule begin at 0 and never rise';
 
 CREATE CONSTRAINT TRIGGER initial_collateral_tier_shape
@@ -258,11 +259,11 @@ COMMENT ON TRIGGER initial_collateral_tier_shape ON initial_collateral_tier IS '
 CREATE CONSTRAINT TRIGGER liability_tier_shape
     AFTER INSERT OR UPDATE OR DELETE ON liability_tier
     DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW EXECUTE FUNCTION check_tiers();
+    FOR EACH ROW EXECUTE FUNCTION margin_internal.check_schedule('asset');
 COMMENT ON TRIGGER liability_tier_shape ON liability_tier IS 'the rates of a whole schedule begin at 0 and never fall';
 
 CREATE CONSTRAINT TRIGGER risk_tier_shape
     AFTER INSERT OR UPDATE OR DELETE ON risk_tier
     DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW EXECUTE FUNCTION check_tiers();
+    FOR EACH ROW EXECUTE FUNCTION margin_internal.check_schedule('contract');
 COMMENT ON TRIGGER risk_tier_shape ON risk_tier IS 'the rates of a whole schedule begin at 0 and never fall; initial rates are in all tiers or in none';
