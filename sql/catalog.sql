@@ -67,7 +67,7 @@ SELECT p.oid::regprocedure AS c_function_not_pure
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
  WHERE p.pronamespace::regnamespace::text IN ('margin', 'margin_internal', 'desk') AND l.lanname = 'c' AND (p.provolatile <> 'i' OR p.proparallel <> 's')
    AND p.prorettype <> 'trigger'::regtype
-   AND p.proname NOT IN ('lock_accounts', 'check_guardable', 'holds_otherwise', 'source_column', 'enter', 'enter_own', 'enter_book', 'enter_venue', 'kept_market', 'view_reads')
+   AND p.proname NOT IN ('lock_accounts', 'check_guardable', 'holds_otherwise', 'source_column', 'enter', 'enter_own', 'enter_book', 'enter_venue', 'kept_market', 'view_reads', 'balance_columns')
  ORDER BY 1;
 
 -- The extension's functions run with the rights of whoever calls them: it is
@@ -130,7 +130,7 @@ SELECT c.relname || '.' || a.attname AS lost_with_the_extension
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
  WHERE c.relnamespace = 'desk'::regnamespace AND c.relkind IN ('r', 'p') AND t.typnamespace <> 'pg_catalog'::regnamespace
    AND c.relname IN ('asset', 'asset_change', 'collateral_tier', 'liability_tier', 'contract', 'contract_change', 'risk_tier', 'index_price', 'index_price_history',
-                     'mark_price', 'mark_price_history', 'price_retention', 'level_threshold', 'scenario', 'repayment_rule', 'parameter_event', 'admitted_owner',
+                     'mark_price', 'mark_price_history', 'price_retention', 'level_threshold', 'scenario', 'repayment_rule', 'interest_rate', 'parameter_event', 'admitted_owner',
                      'balance', 'position', 'open_order');
 -- No object of a venue or a book is a member of the extension.
 SELECT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) AS member FROM object_of_desk o JOIN pg_catalog.pg_depend d USING (classid, objid)

@@ -137,8 +137,12 @@ BEGIN
             ('venue_pausing_prices', '', 'jsonb', 'pausing_prices()', 'the prices held that keep levels of the venue from getting worse; null: none'),
             ('venue_scenarios', '', 'margin.price_move[]', 'scenarios()', 'the scenarios of the venue'),
             ('venue_repayment_rules', '', 'margin.repayment_rule[]', 'repayment_rules()', 'the repayment rules of the venue'),
+            ('venue_past_market', 'as_of timestamptz', 'margin.market', 'past_market(as_of)', 'the market of the venue at a past instant'),
+            ('venue_interest_rates', 'since timestamptz, until timestamptz', 'margin.interest_rate[]', 'interest_rates(since, until)', 'the interest rates of the venue that count between two instants'),
             ('venue_planned_change', '', 'timestamptz', 'planned_change()', 'when the next planned change of the venue''s parameters takes effect')
         ) AS b (name, arguments, result, call, meaning)
+         -- a book of an earlier release has some of them
+         WHERE NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.pronamespace = quote_ident(book)::regnamespace AND p.proname = b.name)
     LOOP
         EXECUTE format('CREATE OR REPLACE FUNCTION %I.%s(%s) RETURNS %s LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE RETURN %I.%s',
                        book, bridge.name, bridge.arguments, bridge.result, venue, bridge.call);
@@ -146,7 +150,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.create_bridges(name, name) IS 'makes the functions by which a book reads its venue';
+COMMENT ON FUNCTION margin_internal.create_bridges(name, name) IS 'makes the functions by which a book reads its venue, those that are not there yet';
 
 CREATE FUNCTION margin_internal.comment_valuation_columns(book name) RETURNS void
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE

@@ -144,8 +144,8 @@ bare(Node *node)
 }
 
 /* The column that an output of a query is; NULL if it is computed. */
-static const Var *
-column_of(const Query *query, AttrNumber number)
+const Var *
+trace_column(const Query *query, AttrNumber number)
 {
 	Node	   *node = (Node *) get_tle_by_resno(query->targetList, number)->expr;
 
@@ -215,7 +215,7 @@ trace_query(Trace *trace, Query *query, Oid view, AttrNumber number)
 		followed = trace_branches(trace, query, query->setOperations, view, number);
 	else
 	{
-		const Var  *column = column_of(query, number);
+		const Var  *column = trace_column(query, number);
 		const RangeTblEntry *entry;
 
 		if (column == NULL)

@@ -124,6 +124,7 @@ BEGIN
     PERFORM margin_internal.enter_book(book);
     PERFORM margin_internal.check_schema(book);
     SELECT a.* INTO present FROM about() AS a;
+    PERFORM margin_internal.create_bridges(book, n.nspname) FROM pg_namespace AS n WHERE n.oid = present.venue;
     RETURN QUERY SELECT u.object, u.action FROM margin_internal.upgrade(book, margin_internal.book_script(), coalesce(overwrite, false)) AS u;
     IF kept_out THEN
         PERFORM margin_internal.keep_out_of_workers(book);
