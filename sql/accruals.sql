@@ -118,18 +118,19 @@ INSERT INTO collateral_tier (asset, lower_bound, ratio) VALUES ('USDT', 0, 1), (
 INSERT INTO interest_rate (asset, hourly_rate) VALUES ('COIN', 0.01);
 DELETE FROM position;
 INSERT INTO balance VALUES (10, 'COIN', -100), (10, 'USDT', 100) ON CONFLICT DO NOTHING;
-INSERT INTO interest_hour SELECT generate_series(max(accrued_at), date_trunc('hour', now(), 'UTC') - interval '1 hour', '1 hour') FROM interest_hour ON CONFLICT DO NOTHING;
+-- as if the last hour had not been charged yet
 SET LOCAL session_replication_role = replica;
-DELETE FROM interest_hour WHERE accrued_at = date_trunc('hour', now(), 'UTC');
+DELETE FROM interest_hour WHERE accrued_at = (SELECT max(accrued_at) FROM interest_hour);
+DELETE FROM accrual_event;
 SET LOCAL session_replication_role = origin;
 SET CONSTRAINTS ALL IMMEDIATE;
 SELECT margin.enable_levels('desk'), margin.enable_guard('desk'), margin.refresh_levels('desk') > 0 AS refreshed;
 SAVEPOINT s;
-SELECT margin.accrue_interest('desk');
+SELECT margin.accrue_interest('desk', (SELECT max(accrued_at) + interval '1 hour' FROM interest_hour));
 ROLLBACK TO s;
 SET LOCAL margin.guard = record;
 SET CONSTRAINTS ALL DEFERRED;
-SELECT margin.accrue_interest('desk');
+SELECT margin.accrue_interest('desk', (SELECT max(accrued_at) + interval '1 hour' FROM interest_hour));
 SET CONSTRAINTS ALL IMMEDIATE;
 SELECT account_id, level, equity FROM guard_exception;
 SELECT account_id, to_level, equity, cause FROM level_event WHERE cause = 'write' ORDER BY id;
