@@ -2,7 +2,8 @@
 --
 -- What is charged is read in one statement, hence at one instant of all accounts,
 -- and booked as an addition to what the balances are by then; so nothing is
--- locked before it is written, and what others book meanwhile is kept.
+-- locked before it is written, and what others book meanwhile is kept.  (Many
+-- hours that are caught up are charged in several such steps of one transaction.)
 --
 -- Each hour, and each settlement of a contract, is entered under its key before
 -- anything else.  Of two calls at once the second waits there for the end of the
@@ -169,29 +170,35 @@ $$;
 COMMENT ON FUNCTION margin_internal.enter_interest_hours(regclass, timestamptz) IS
 'enters the hours of a book after the last one entered, up to a full hour, or that one alone where there is none yet; those that this call has entered, in order, null where somebody else has';
 
-CREATE FUNCTION margin.accrue_interest(book name, "at" timestamptz DEFAULT NULL) RETURNS bigint
+-- Of consecutive hours, in a place that is computed: (asset - 1) * hours + hour.
+CREATE FUNCTION margin_internal.hourly_rates(rates margin.interest_rate[], assets text[], hours timestamptz[]) RETURNS margin.interest_rate[]
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT array_agg(span.rate ORDER BY a.n, h.n)
+      FROM unnest(assets) WITH ORDINALITY AS a (asset, n)
+     CROSS JOIN unnest(hours) WITH ORDINALITY AS h (hour, n)
+      LEFT JOIN (SELECT r.asset, n, ROW(r.asset, r.valid_from, r.hourly_rate, r.free_amount, r.method)::margin.interest_rate AS rate
+                   FROM (SELECT *, lead(valid_from, 1, 'infinity') OVER (PARTITION BY asset ORDER BY valid_from) AS until FROM unnest(rates)) AS r,
+                        generate_series(ceil(extract(epoch FROM greatest(r.valid_from, hours[1]) - hours[1]) / 3600)::integer + 1,
+                                        ceil(extract(epoch FROM least(r.until, hours[cardinality(hours)] + interval '1 hour') - hours[1]) / 3600)::integer) AS n
+                ) AS span ON span.asset = a.asset AND span.n = h.n;
+END;
+COMMENT ON FUNCTION margin_internal.hourly_rates(margin.interest_rate[], text[], timestamptz[]) IS
+'of each asset, and within it of each of some consecutive hours, the latest rate that is valid by then, null where there is none; null for null';
+
+CREATE FUNCTION margin_internal.accrue_hours(holding regclass, house text, hours timestamptz[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
--- an error where row security would hide a debt
-SET row_security = off
 AS $$
 DECLARE
-    until CONSTANT timestamptz := date_trunc('hour', coalesce(accrue_interest.at, clock_timestamp()), 'UTC');
-    house text;
-    command text;
-    hours timestamptz[];
     rates margin.interest_rate[];
+    assets text[];
     charged bigint;
 BEGIN
-    PERFORM margin_internal.enter_book(book);
-    PERFORM margin_internal.check_accrual_instant(accrue_interest.at);
-    house := margin_internal.accrual_house_of('holding'::regclass, 'interest');
-    command := margin_internal.booking_command('holding'::regclass);
-    hours := margin_internal.enter_interest_hours('holding'::regclass, until);
-    IF hours IS NULL THEN
-        RETURN 0;
-    END IF;
+    PERFORM margin_internal.enter(accrue_hours.holding);
     rates := venue_interest_rates(hours[1], hours[cardinality(hours)]);
+    assets := ARRAY(SELECT DISTINCT r.asset FROM unnest(rates) AS r);
+    rates := margin_internal.hourly_rates(rates, assets, hours);
 
     -- What accrues in an hour is owed in the next one.
     WITH RECURSIVE debt AS MATERIALIZED (
@@ -199,31 +206,27 @@ BEGIN
                CASE WHEN h.account_id IS NULL OR bool_or(margin.is_amount(h.quantity) IS NOT TRUE) THEN margin_internal.unbookable(h.account_id::text, 'balance', h.symbol)
                     ELSE sum(h.quantity) END AS balance
           FROM holding AS h
-         WHERE h.kind = 'balance' AND h.symbol = ANY (ARRAY(SELECT DISTINCT r.asset FROM unnest(rates) AS r))
+         WHERE h.kind = 'balance' AND h.symbol = ANY (assets)
          GROUP BY h.account_id, h.symbol
         -- NaN is greater than anything, and must not pass for no debt
         HAVING sum(h.quantity) < 0 OR bool_or(margin.is_amount(h.quantity) IS NOT TRUE)
-    ), rate AS MATERIALIZED (
-        SELECT DISTINCT ON (h.n, r.asset) h.n, r.asset, r.hourly_rate, r.free_amount, r.method
-          FROM unnest(hours) WITH ORDINALITY AS h (hour, n) JOIN unnest(rates) AS r ON r.valid_from <= h.hour
-         ORDER BY h.n, r.asset, r.valid_from DESC
     ), accrual AS (
-        SELECT d.account_id, d.asset, 0::bigint AS n, NULL::numeric AS before, 0::numeric AS interest, d.balance,
-               NULL::numeric AS hourly_rate, NULL::numeric AS free_amount, NULL::text AS method
+        SELECT d.account_id, d.asset, (array_position(assets, d.asset) - 1) * cardinality(hours) AS place, 0 AS n, NULL::numeric AS owed, 0::numeric AS interest, d.balance,
+               NULL::margin.interest_rate AS rate
           FROM debt AS d WHERE d.account_id IS DISTINCT FROM (SELECT account_key(house))
         UNION ALL
-        SELECT a.account_id, a.asset, a.n + 1, a.balance, i.interest, a.balance - i.interest, r.hourly_rate, r.free_amount, r.method
-          FROM accrual AS a
-          LEFT JOIN rate AS r ON r.n = a.n + 1 AND r.asset = a.asset
-         CROSS JOIN LATERAL (SELECT CASE WHEN -a.balance > r.free_amount
-                                         THEN margin_internal.ceil18(r.hourly_rate * CASE r.method WHEN 'whole' THEN -a.balance ELSE -a.balance - r.free_amount END)
-                                         ELSE 0 END AS interest) AS i
+        SELECT a.account_id, a.asset, a.place, a.n + 1, a.balance, i.interest, a.balance - i.interest, r.rate
+          FROM accrual AS a,
+               LATERAL (SELECT rates[a.place + a.n + 1] AS rate OFFSET 0) AS r,
+               LATERAL (SELECT CASE WHEN -a.balance > (r.rate).free_amount
+                                    THEN margin_internal.ceil18((r.rate).hourly_rate * CASE (r.rate).method WHEN 'whole' THEN -a.balance ELSE -a.balance - (r.rate).free_amount END)
+                                    ELSE 0 END AS interest OFFSET 0) AS i
          WHERE a.n < cardinality(hours)
     ), event AS (
         INSERT INTO accrual_event (account_id, kind, symbol, accrued_at, asset, amount, balance, rate, free_amount, method)
-        SELECT a.account_id, 'interest', a.asset, hours[a.n], a.asset, -a.interest, a.before, a.hourly_rate, a.free_amount, a.method
+        SELECT a.account_id, 'interest', a.asset, hours[a.n], a.asset, -a.interest, a.owed, (a.rate).hourly_rate, (a.rate).free_amount, (a.rate).method
           FROM accrual AS a WHERE a.interest <> 0
-        RETURNING account_id, symbol, accrued_at, amount, rate, free_amount, method
+        RETURNING symbol, accrued_at, amount, rate, free_amount, method
     ), other_side AS (
         INSERT INTO accrual_event (account_id, kind, symbol, accrued_at, asset, amount, house, rate, free_amount, method)
         SELECT account_key(house), 'interest', e.symbol, e.accrued_at, e.symbol, trim_scale(-sum(e.amount)), true, min(e.rate), min(e.free_amount), min(e.method)
@@ -231,8 +234,36 @@ BEGIN
     )
     SELECT count(*) INTO charged FROM event;
     IF charged > 0 THEN
-        EXECUTE command USING 'interest', hours, NULL::text;
+        EXECUTE margin_internal.booking_command('holding'::regclass) USING 'interest', hours, NULL::text;
     END IF;
+    RETURN charged;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.accrue_hours(regclass, text, timestamptz[]) IS
+'charges the debts of a book, which is that of its view holding, the interest of some consecutive hours, pays it to the house account, given as text, and journals it; how many times an account was charged';
+
+CREATE FUNCTION margin.accrue_interest(book name, "at" timestamptz DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+-- an error where row security would hide a debt
+SET row_security = off
+AS $$
+DECLARE
+    -- as many hours as are charged in one statement
+    most CONSTANT integer := 500;
+    until CONSTANT timestamptz := date_trunc('hour', coalesce(accrue_interest.at, clock_timestamp()), 'UTC');
+    house text;
+    hours timestamptz[];
+    charged bigint := 0;
+BEGIN
+    PERFORM margin_internal.enter_book(book);
+    PERFORM margin_internal.check_accrual_instant(accrue_interest.at);
+    house := margin_internal.accrual_house_of('holding'::regclass, 'interest');
+    PERFORM margin_internal.booking_command('holding'::regclass);
+    hours := coalesce(margin_internal.enter_interest_hours('holding'::regclass, until), '{}');
+    FOR i IN 1 .. cardinality(hours) BY most LOOP
+        charged := charged + margin_internal.accrue_hours('holding'::regclass, house, hours[i : i + most - 1]);
+    END LOOP;
     RETURN charged;
 END
 $$;
