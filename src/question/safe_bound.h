@@ -2,7 +2,7 @@
  * safe_bound.h
  *		Bounds of what prices in a box can do to an account.
  *
- * This text is compiled twice, with doubles by safe_search.c and with decimals
+ * This text, and safe_orders.h, is compiled twice, with doubles by safe_search.c and with decimals
  * by safe_proof.c, so that what the search finds is what the proof is asked to
  * prove.  Before it stand "Number", its operations num_*(), and "Tiers" with
  * tiers_*().
@@ -61,6 +61,34 @@
  * do not fall, but without the jumps.  That is convex and never above G, and its lines are taken.
  * With req_c whole, the stretches end where it jumps, and the value before the jump
  * bounds what comes close to it.
+ *
+ * Tiers by contracts: req_c is a line, m_c times what it is now.
+ *
+ * Open orders.  Where they are taken from the equity that is judged, what levels are judged by is
+ * F = MM - t * (equity - order loss - order margin), so that a contract adds, beside its
+ * requirement, p * (t * V * P * margin(m_c) + t * P * loss(m_c)).  Orders change no equity: this is one
+ * more function of m_c alone, times p and not negative, so all of the above holds with it in the
+ * place of req_c, but that it may fall with the mark.  Such a contract has no end of its mark that is known to be the
+ * worst, long or short, and is left open like those that are long; safe_orders.h bounds it.  In the
+ * convex case, for the smallest f, order margin is not convex either: then the maximum over
+ * lines may stay below the true smallest f, and it is a bound all the same.
+ *
+ * A price in doubt.  What is owned counts at a low price L, moved by a factor p, what is owed or required at
+ * a high one H, moved by a factor h, each by itself, but they do not cross: p * L <= h * H.  Then
+ *
+ *		f = h * H * (V * (sum of req_c(m_c)) + ...) + G(E)
+ *		G(E) = h * (t * W * H * |E| + H * LM(|E|))	where E < 0
+ *			 = -t * p * L * R(E), or -t * R(p * L * E)	else
+ *
+ * f does not fall with h and does not rise with p.  The largest one is at the upper end of h and the
+ * lower end of p, where they do not cross; and there G is convex, as p * L <= h * H * W.  The smallest one is at the other two
+ * ends if they do not cross there.  If they do, the smallest is where they meet: from any other
+ * place one of them can be moved towards the other, and f does not rise.  Both are then one price,
+ * from the lower end of the high one to the upper end of the low one, and f is that of an asset without doubt.
+ *
+ * Of what is required only a part may be asked for, that of positions or that of debts: where the larger
+ * of the two counts, F stays below 0 if it does with each, and above if it does with one of them.  req_c
+ * or LM is then 0, which changes nothing of the above.
  */
 
 /* What is asked. */

@@ -4,7 +4,7 @@ CREATE FUNCTION margin.safe_move(portfolio margin.portfolio, market margin.marke
 RETURNS numeric
     LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 500 AS 'MODULE_PATHNAME', 'margin_safe_move';
 COMMENT ON FUNCTION margin.safe_move(margin.portfolio, margin.market, margin.level, numeric[]) IS
-'how far all index and mark prices may move, each its own way, with the kept level proven to stay what is given, release ratios included: a part of the price from 0 to 1, rounded down at 8 decimals, a lower bound. '
+'how far all index and mark prices may move, each its own way (low and high by themselves where they differ), with the kept level proven to stay what is given, release ratios and open orders included: a part of the price from 0 to 1, rounded down at 8 decimals, a lower bound. '
 '0 where the present market would already change it; null if unpriced, and for null but release_ratios: null, or a null one of them (of warning, margin_call, liquidation), holds nothing; an error unless they are three';
 
 CREATE FUNCTION margin_internal.kept_level(portfolio margin.portfolio, market margin.market, kept margin.level, release_ratios numeric[])

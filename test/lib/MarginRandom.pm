@@ -556,8 +556,8 @@ sub market_text
 #     profiles => [qw(plain token)]     what sizes of numbers, see %number;
 #                                       repeat one to make it more frequent
 #     clean => 0.75                     the part of accounts that lack nothing
-#     rules => 1, orders => 0.5         see add_market(); without them there is
-#                                       neither
+#     rules => 1, orders => 0.5         see add_market(); rules may be a part, too: that
+#                                       of the markets; without them there is neither
 #     aimed => 1                        see below
 #
 # Random accounts are mostly far from where anything is decided.  So each
@@ -581,7 +581,7 @@ sub random_book
 	%rows = ();
 	for my $id (1 .. $wanted{markets})
 	{
-		my $market = add_market($id, pick(@{ $wanted{profiles} }), rules => $wanted{rules}, orders => $wanted{orders});
+		my $market = add_market($id, pick(@{ $wanted{profiles} }), rules => chance($wanted{rules} // 0), orders => $wanted{orders});
 		push @markets, $id;
 		add_account(++$account, $id, $market, $wanted{clean}, 'random') for 1 .. $wanted{accounts};
 	}

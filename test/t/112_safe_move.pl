@@ -1,11 +1,13 @@
 # safe_move() on random accounts: never too far, and not much too near.
 #
 # Nothing here knows how the extension bounds an account.  Points of the box that
-# it calls safe are judged by stress() and held_level(): random ones, its
+# it calls safe are judged by stress(), or evaluate(), and held_level(): random ones, its
 # corners, and the worst that a search finds (test/lib/MarginWorst.pm).
 # The same search in larger boxes shows how far from the truth the answer
-# is: where it finds prices that change the level, again judged by stress(),
+# is: where it finds prices that change the level, again judged,
 # the true distance is no larger.
+#
+# Half of the markets have every rule that a venue may have, half of the accounts open orders.
 #
 # SAFE_MOVE_TIMES=n takes n times as many accounts, MARGIN_SEED=n repeats a run.
 
@@ -25,12 +27,13 @@ use constant TIMES => $ENV{SAFE_MOVE_TIMES} || ($ENV{FORCE_NUMERIC} ? 0.25 : 1);
 use constant {
 	MARKETS => 60 * TIMES,          # of every kind of number, and accounts in each
 	ACCOUNTS => 8,
-	DESK_MARKETS => 25 * TIMES,     # as traders have them
+	DESK_MARKETS => 40 * TIMES,     # as traders have them
 	DESK_ACCOUNTS => 16,
 	POINTS => 30,                   # in each box
 	SEARCHED => 1500 * TIMES,       # how many are searched for the true distance
 	MEDIAN => 0.98,
 	LEAST => 0.8,
+	LEAST_WITH_RULES => 0.3,        # see the manual
 	SHOWN => 3                      # mismatches printed in full
 };
 
@@ -85,30 +88,52 @@ sub tier_text
 sub falling_rates { my $rate = pick(1, 0.975, 0.95, 0.9); return map { sprintf '%.4f', $rate *= pick(1, 0.995, 0.97, 0.8) } 1 .. between(1, 6) }
 sub rising_rates { my $rate = pick(0.004, 0.01, 0.05, 0.2); return map { sprintf '%.4f', $rate *= pick(1, 1.25, 1.5, 2) } 1 .. between(1, 5) }
 
-sub desk_asset
+# Bounds of a price in doubt.
+sub doubt_text
 {
 	my ($price) = @_;
+	return '' if chance(0.5);
+	return sprintf ', "low": %.10f, "high": %.10f', $price * pick(0.9, 0.99, 0.999, 1 - 1e-7), $price * pick(1, 1.0001, 1.02, 1.2);
+}
+
+sub desk_asset
+{
+	my ($price, $rules) = @_;
 	my $unit = pick('quantity', 'value');
 	my $tiers = tier_text('', $unit eq 'value' ? 1 : $price, falling_rates());
 	my $debts = chance(0.4) ? sprintf ', "liability_maintenance": "%s"', tier_text(pick('', '', 'whole '), $price, rising_rates()) : '';
-	return sprintf '{"price": %s, "tiers": "%s", "tier_unit": "%s", "liability_weight": %s, "requirement_weight": %s%s}',
-	  $price, $tiers, $unit, pick(1, 1, 1.05, 1.25), pick(1, 1, 1.02), $debts;
+	return sprintf '{"price": %s, "tiers": "%s", "tier_unit": "%s", "liability_weight": %s, "requirement_weight": %s%s%s}',
+	  $price, $tiers, $unit, pick(1, 1, 1.05, 1.25), pick(1, 1, 1.02), $debts, $rules ? doubt_text($price) : '';
+}
+
+# What a contract may have beside its maintenance.
+sub desk_rules
+{
+	my ($unit) = @_;
+	my @rules = ('"order_maintenance": ' . pick(qw(true false false)), '"opening_fee": ' . pick(0, 0, 0.0005, 0.01), '"closing_fee": ' . pick(0, 0, 0.0006));
+	push @rules, sprintf '"initial": "%s"', tier_text(pick('', '', '', 'whole '), $unit, map { 2 * $_ } rising_rates()) if chance(0.7);
+	return join ', ', @rules;
 }
 
 sub desk_market
 {
+	my ($rules) = @_;
 	my %price = (CASH => 1, map { $_ => about(0.05, 50000) } qw(A B C D E F));
 	my %contract = map { $_ => { settle => pick(qw(CASH A A B)), mark => about(0.05, 50000) } } qw(P Q R S T U);
-	my @assets = ('"CASH": {"price": 1, "tiers": "{0: 1}"}', map { "\"$_\": " . desk_asset($price{$_}) } qw(A B C D E F));
+	my @assets = ('"CASH": {"price": 1, "tiers": "{0: 1}"}', map { "\"$_\": " . desk_asset($price{$_}, $rules) } qw(A B C D E F));
 	my @contracts;
 	for my $name (sort keys %contract)
 	{
 		my $c = $contract{$name};
-		push @contracts, sprintf '"%s": {"settle": "%s", "contract_size": 1, "mark": %s, "netting": "%s", "maintenance": "%s"}', $name,
-		  $c->{settle}, $c->{mark}, pick(qw(leg leg larger net)), tier_text(pick('', '', '', 'whole '), $price{ $c->{settle} }, rising_rates());
+		my $by_contracts = $rules && chance(0.25);
+		my $unit = $price{ $c->{settle} } * ($by_contracts ? $c->{mark} : 1);
+		push @contracts, sprintf '"%s": {"settle": "%s", "contract_size": 1, "mark": %s, "netting": "%s", "maintenance": "%s", "tier_unit": "%s"%s}', $name,
+		  $c->{settle}, $c->{mark}, pick(qw(leg leg larger net)), tier_text(pick('', '', '', 'whole '), $unit, rising_rates()),
+		  $by_contracts ? 'contracts' : 'notional', $rules ? ', ' . desk_rules($unit) : '';
 	}
-	my $text = sprintf '{"assets": {%s}, "contracts": {%s}}', join(', ', @assets), join(', ', @contracts);
-	return { text => $text, price => \%price, contract => \%contract };
+	my $text = sprintf '{"assets": {%s}, "contracts": {%s}, "rules": {"orders_reduce_equity": "%s", "liability_rule": "%s"}}',
+	  join(', ', @assets), join(', ', @contracts), $rules ? pick(qw(nothing loss margin both)) : 'nothing', $rules ? pick(qw(sum sum larger)) : 'sum';
+	return { text => $text, price => \%price, contract => \%contract, rules => $rules };
 }
 
 # A side of a position: contracts and what they cost.
@@ -117,7 +142,19 @@ sub desk_lot
 	my ($market, $name, $sign) = @_;
 	my $c = $market->{contract}{$name};
 	return [ $name, sprintf('%.8f', $sign * log_between(3000, 300000) / $market->{price}{ $c->{settle} } / $c->{mark}),
-		sprintf('%.8f', $c->{mark} * log_between(0.8, 1.25)) ];
+		sprintf('%.8f', $c->{mark} * log_between(0.8, 1.25)), pick(undef, 5, 50), 'position' ];
+}
+
+# Orders on both sides of the mark, some of them where they fill at once.
+sub desk_orders
+{
+	my ($market, $name) = @_;
+	my $c = $market->{contract}{$name};
+	return map {
+		my $sign = pick(1, -1);
+		[ $name, sprintf('%.8f', $sign * log_between(1000, 100000) / $market->{price}{ $c->{settle} } / $c->{mark}),
+			sprintf('%.8f', $c->{mark} * (1 - $sign * (chance(0.2) ? -1 : 1) * (log_between(0.001, 0.6) - 0.001))), pick(undef, 3, 20, 100), 'order' ]
+	} 1 .. pick(1, 1, 2, 3, 8);
 }
 
 sub desk_holdings
@@ -126,13 +163,18 @@ sub desk_holdings
 	my @rows;
 	for my $asset (grep { chance(0.5) } qw(A B C D E F))
 	{
-		push @rows, [ $asset, sprintf('%.8f', pick(1, 1, 1, -1) * log_between(1000, 100000) / $market->{price}{$asset}), undef ];
+		push @rows, [ $asset, sprintf('%.8f', pick(1, 1, 1, -1) * log_between(1000, 100000) / $market->{price}{$asset}), undef, undef, 'balance' ];
 	}
 	for my $name (grep { chance(0.45) } sort keys %{ $market->{contract} })
 	{
 		my $sign = pick(1, -1);
 		push @rows, desk_lot($market, $name, $sign);
 		push @rows, desk_lot($market, $name, -$sign) if chance(0.3);
+	}
+	return @rows unless $market->{rules};
+	for my $name (grep { chance(0.3) } sort keys %{ $market->{contract} })
+	{
+		push @rows, desk_orders($market, $name);
 	}
 	return @rows;
 }
@@ -142,7 +184,7 @@ sub rows_text { return join "\n", (map { join "\t", map { defined $_ ? s/\\/\\\\
 my (@markets, @holdings);
 for my $market_id (map { 500000 + $_ } 1 .. DESK_MARKETS)
 {
-	my $market = desk_market();
+	my $market = desk_market(chance(0.5));
 	push @markets, [ $market_id, $market->{text} ];
 	for my $account (map { 100 * $market_id + $_ } 1 .. DESK_ACCOUNTS)
 	{
@@ -152,19 +194,20 @@ for my $market_id (map { 500000 + $_ } 1 .. DESK_MARKETS)
 	}
 }
 
-sql(random_book(markets => MARKETS, accounts => ACCOUNTS, profiles => [qw(plain plain plain token tiny huge boundary mixed)]));
+sql(random_book(markets => MARKETS, accounts => ACCOUNTS, profiles => [qw(plain plain plain token tiny huge boundary mixed)], rules => 0.5, orders => 0.5));
 sql('COPY random.market FROM STDIN;
-' . rows_text(@markets) . 'CREATE TABLE random.desk (account_id integer, market_id integer, aim numeric, symbol text, quantity numeric, entry_price numeric);
+' . rows_text(@markets) . 'CREATE TABLE random.desk (account_id integer, market_id integer, aim numeric, symbol text, quantity numeric, entry_price numeric,
+						  leverage numeric, kind margin.holding_kind);
 COPY random.desk FROM STDIN;
 ' . rows_text(@holdings) . q{
 INSERT INTO random.account (account_id, market_id, portfolio, story)
 	SELECT account_id, market_id, held OPERATOR(margin.+) margin.portfolio_of('CASH', cash), 'desk'
-	FROM (SELECT account_id, market_id, aim, margin.portfolio(symbol, quantity, entry_price, NULL) AS held
+	FROM (SELECT account_id, market_id, aim, margin.portfolio(symbol, quantity, entry_price, leverage, kind) AS held
 		  FROM random.desk GROUP BY account_id, market_id, aim) AS a
 	JOIN random.market USING (market_id)
 	CROSS JOIN LATERAL margin.evaluate(held, market) AS v
 	CROSS JOIN LATERAL (
-		SELECT round(aim * CASE WHEN maintenance_margin > 0 THEN maintenance_margin ELSE collateral_value END - equity,
+		SELECT round(aim * CASE WHEN maintenance_margin > 0 THEN maintenance_margin ELSE collateral_value END - margin.judged_equity(held, market),
 					 CASE WHEN account_id % 4 = 0 THEN 30 ELSE 8 END) AS cash) AS c;
 });
 
@@ -183,7 +226,7 @@ COPY random.ratios FROM STDIN;
 CREATE TABLE random.judged AS
 	SELECT account_id, market_id, story, portfolio, market, kept, ratios,
 		   margin_internal.kept_level(portfolio, market, kept, ratios) AS level,
-		   margin.held_level(kept, v.level, v.equity, v.maintenance_margin, ratios) AS expected,
+		   margin.held_level(kept, v.level, margin.judged_equity(portfolio, market), v.maintenance_margin, ratios) AS expected,
 		   margin.safe_move(portfolio, market, kept, ratios) AS room
 	FROM random.account
 	JOIN random.market USING (market_id)
@@ -199,11 +242,12 @@ CREATE TABLE random.kept AS
 		  ORDER BY account_id, kept, CASE WHEN kept IN ('warning', 'margin_call', 'liquidation') THEN ratios END) AS k;
 ALTER TABLE random.kept ADD PRIMARY KEY (kept_id);
 CREATE TABLE random.symbol AS
-	SELECT account_id, row_number() OVER (PARTITION BY account_id ORDER BY contract IS NOT NULL, asset, contract) AS n, asset, contract
-	FROM (SELECT account_id, asset, NULL AS contract
+	SELECT account_id, row_number() OVER (PARTITION BY account_id ORDER BY contract IS NOT NULL, asset, contract) AS n, asset, contract,
+		   coalesce((SELECT low < high FROM margin.assets(market) AS t WHERE t.asset = s.asset), false) AS doubtful
+	FROM (SELECT account_id, market, asset, NULL AS contract
 		  FROM random.account JOIN random.market USING (market_id) CROSS JOIN LATERAL margin.collateral(portfolio, market) WHERE price IS NOT NULL
 		  UNION ALL
-		  SELECT account_id, NULL, contract
+		  SELECT account_id, market, NULL, contract
 		  FROM random.account JOIN random.market USING (market_id) CROSS JOIN LATERAL margin.positions(portfolio, market) WHERE mark IS NOT NULL) AS s;
 CREATE INDEX ON random.symbol (account_id);
 ANALYZE random.kept, random.symbol;
@@ -227,24 +271,65 @@ cmp_ok(sql("SELECT count(*) FROM random.judged WHERE level = 'unpriced'"), '>=',
 # Sound: nothing inside a box changes the level
 # ---------------------------------------------------------------------------
 
+# A market whose prices have moved; where low and high differ they do so by themselves, as far as they may not cross.
+sql(q{
+CREATE TYPE random.move AS (asset text, contract text, doubtful boolean, relative numeric, high_relative numeric);
+CREATE FUNCTION random.moved(m margin.market, moves random.move[]) RETURNS margin.market LANGUAGE sql STABLE AS $$
+	SELECT CASE WHEN NOT bool_or(doubtful) THEN together
+		ELSE margin.market((SELECT array_agg(CASE WHEN NOT coalesce(w.doubtful, false) THEN t
+				ELSE ROW(t.asset, t.low, t.tiers, t.tier_unit, t.liability_weight, t.requirement_weight, t.liability_maintenance,
+						 t.low, greatest(b.high * (1 + w.high_relative), t.low), t.initial_tiers, t.initial_liability_weight)::margin.asset_terms END)
+			FROM margin.assets(together) AS t JOIN margin.assets(m) AS b USING (asset) LEFT JOIN unnest(moves) AS w USING (asset)),
+			(SELECT array_agg(t) FROM margin.contracts(together) AS t),
+			(SELECT margin_ratio FROM margin.thresholds(m) WHERE level = 'warning'),
+			(SELECT margin_ratio FROM margin.thresholds(m) WHERE level = 'margin_call'),
+			(SELECT margin_ratio FROM margin.thresholds(m) WHERE level = 'liquidation'),
+			(SELECT value FROM margin.rules(m) WHERE rule = 'orders_reduce_equity')::margin.order_reduction,
+			(SELECT value FROM margin.rules(m) WHERE rule = 'liability_rule')::margin.liability_rule) END
+	FROM (SELECT margin.shock(m, array_agg(ROW('', asset, contract, relative, NULL)::margin.price_move), false) AS together, bool_or(doubtful) AS doubtful
+		  FROM unnest(moves)) AS s
+	GROUP BY together
+$$;
+CREATE FUNCTION random.held(p margin.portfolio, m margin.market, kept margin.level, ratios numeric[]) RETURNS margin.level LANGUAGE sql STABLE AS $$
+	SELECT margin.held_level(kept, v.level, margin.judged_equity(p, m), v.maintenance_margin, ratios) FROM margin.evaluate(p, m) AS v
+$$;
+});
+
 # Each symbol to an end of the box or, one time in four, somewhere between.
 sql(q{
+CREATE FUNCTION random.part(x numeric, bias float) RETURNS numeric LANGUAGE sql VOLATILE AS $$
+	SELECT CASE WHEN random() < 0.25 THEN least(x, 0.999999999999999999) * (2 * random()::numeric - 1)
+				WHEN random() < bias THEN x
+				ELSE -least(x, 0.999999999999999999) END
+$$;
 CREATE FUNCTION random.changed(account integer, p margin.portfolio, m margin.market, kept margin.level, ratios numeric[], x numeric, points integer)
 RETURNS bigint LANGUAGE sql VOLATILE AS $$
 	SELECT count(*)
-	FROM (SELECT array_agg(ROW(scenario::text, asset, contract,
-			CASE WHEN random() < 0.25 THEN least(x, 0.999999999999999999) * (2 * random()::numeric - 1)
-				 WHEN random() < bias THEN x
-				 ELSE -least(x, 0.999999999999999999) END, NULL)::margin.price_move) AS moves
+	FROM (SELECT array_agg(ROW(scenario::text, asset, contract, random.part(x, bias), NULL)::margin.price_move) AS moves
 		  FROM (SELECT scenario, random() AS bias FROM generate_series(1, points) AS scenario) AS s,
 			   random.symbol
 		  WHERE symbol.account_id = account) AS s,
 		 margin.stress(p, m, moves, false) AS v
 	WHERE margin.held_level(kept, v.level, v.equity, v.maintenance_margin, ratios) IS DISTINCT FROM kept
 $$;
+-- the same where low and high move by themselves, or less than equity is judged
+CREATE FUNCTION random.changed_apart(account integer, p margin.portfolio, m margin.market, kept margin.level, ratios numeric[], x numeric, points integer)
+RETURNS bigint LANGUAGE sql VOLATILE AS $$
+	SELECT count(*)
+	FROM (SELECT array_agg(ROW(asset, contract, doubtful, random.part(x, bias), random.part(x, bias))::random.move) AS moves
+		  FROM (SELECT scenario, random() AS bias FROM generate_series(1, points) AS scenario) AS s,
+			   random.symbol
+		  WHERE symbol.account_id = account
+		  GROUP BY scenario) AS s
+	WHERE random.held(p, random.moved(m, moves), kept, ratios) IS DISTINCT FROM kept
+$$;
 SELECT setseed(} . ($seed % 1000000) / 1000000 . q{);
 CREATE TABLE random.inside AS
-	SELECT *, random.changed(account_id, portfolio, market, kept, ratios, room, } . POINTS . q{) AS wrong FROM random.kept WHERE room > 0;
+	SELECT *, CASE WHEN EXISTS (SELECT FROM random.symbol AS s WHERE s.account_id = kept.account_id AND doubtful)
+						OR (SELECT value <> 'nothing' FROM margin.rules(market) WHERE rule = 'orders_reduce_equity') AND portfolio::text LIKE '%"orders"%'
+				   THEN random.changed_apart(account_id, portfolio, market, kept, ratios, room, } . POINTS . q{)
+				   ELSE random.changed(account_id, portfolio, market, kept, ratios, room, } . POINTS . q{) END AS wrong
+	FROM random.kept WHERE room > 0;
 });
 cmp_ok(sql('SELECT count(*) FROM random.inside'), '>=', 1000 * TIMES, 'enough boxes');
 none_wrong('SELECT * FROM random.inside WHERE wrong > 0', 'no joint move inside a box changes the level: ' . POINTS . ' of each of ' . sql('SELECT count(*) FROM random.inside'));
@@ -255,37 +340,55 @@ none_wrong('SELECT * FROM random.inside WHERE wrong > 0', 'no joint move inside 
 
 sub hashes { my $names = shift; return map { my %h; @h{@$names} = map { $_ eq '' ? undef : $_ } split /\|/, $_, -1; \%h } split /\n/, $_[0] }
 
-my (%assets, %positions);
-push @{ $assets{ $_->{account} } }, $_ for hashes([qw(account id price liability_price requirement_price in_value tiers liability_tiers balance)], sql(q{
-	SELECT account_id, n, c.price, t.price * coalesce(liability_weight, 1), t.price * coalesce(requirement_weight, 1), (tier_unit = 'value')::integer,
-		   tiers, liability_maintenance, coalesce(c.balance, 0)
+my (%assets, %positions, %orders);
+push @{ $assets{ $_->{account} } }, $_ for hashes([qw(account id price high liability_price requirement_price in_value tiers liability_tiers balance)], sql(q{
+	SELECT account_id, n, coalesce(t.low, t.price), p.high, p.high * coalesce(liability_weight, 1), p.high * coalesce(requirement_weight, 1),
+		   (tier_unit = 'value')::integer, tiers, liability_maintenance, coalesce(c.balance, 0)
 	FROM random.account JOIN random.market USING (market_id) CROSS JOIN LATERAL margin.collateral(portfolio, market) AS c
 	JOIN random.symbol USING (account_id, asset)
-	CROSS JOIN LATERAL (SELECT * FROM margin.assets(market) AS t WHERE t.asset = c.asset) AS t}));
-push @{ $positions{ $_->{account} } }, $_ for hashes([qw(account id settle long short cost netting maintenance closing_fee)], sql(q{
-	SELECT account.account_id, s.n, a.n, coalesce(long_notional, 0), coalesce(short_notional, 0), coalesce(long_notional, 0) - coalesce(short_notional, 0) - pnl,
-		   netting, maintenance, closing_fee
+	CROSS JOIN LATERAL (SELECT * FROM margin.assets(market) AS t WHERE t.asset = c.asset) AS t
+	CROSS JOIN LATERAL (SELECT coalesce(t.high, t.price) AS high) AS p}));
+push @{ $positions{ $_->{account} } }, $_
+  for hashes([qw(account id settle long short long_margin short_margin cost size mark netting by_contracts maintenance initial closing_fee opening_fee
+	order_maintenance reduction)], sql(q{
+	SELECT account.account_id, s.n, a.n, coalesce(long, 0), coalesce(short, 0), coalesce(held ->> 'long_margin', '0'), coalesce(held ->> 'short_margin', '0'),
+		   coalesce(long_notional, 0) - coalesce(short_notional, 0) - pnl, contract_size, p.mark, netting, (tier_unit = 'contracts')::integer,
+		   maintenance, initial, coalesce(closing_fee, 0), coalesce(opening_fee, 0), coalesce(order_maintenance, false)::integer,
+		   (SELECT value FROM margin.rules(market) WHERE rule = 'orders_reduce_equity')
 	FROM random.account JOIN random.market USING (market_id) CROSS JOIN LATERAL margin.positions(portfolio, market) AS p
 	JOIN random.symbol AS s USING (account_id, contract)
 	JOIN random.symbol AS a ON (a.account_id, a.asset) = (account.account_id, p.settle)
+	CROSS JOIN LATERAL (SELECT portfolio::text::jsonb #> ARRAY['positions', p.contract] AS held) AS h
 	CROSS JOIN LATERAL (SELECT * FROM margin.contracts(market) AS t WHERE t.contract = p.contract) AS t}));
+push @{ $orders{ $_->{account} } }, $_ for hashes([qw(account id buy price quantity margin)], sql(q{
+	SELECT account_id, s.n, (side = 'buy')::integer, price, quantity, margin_quantity
+	FROM random.account JOIN random.market USING (market_id) CROSS JOIN LATERAL margin.orders(portfolio, market) AS o
+	JOIN random.symbol AS s USING (account_id, contract)}));
 
-my @kept = hashes([qw(id account story level room t1 t2 t3 r1 r2 r3)], sql(q{
-	SELECT kept_id, account_id, story, kept, room, t[1], t[2], t[3], ratios[1], ratios[2], ratios[3]
+sub account_of { my ($kept) = @_; return worst_account(map { $_->{ $kept->{account} } // [] } \%assets, \%positions, \%orders) }
+
+my @kept = hashes([qw(id account story level room t1 t2 t3 r1 r2 r3 reduction rule)], sql(q{
+	SELECT kept_id, account_id, story, kept, room, t[1], t[2], t[3], ratios[1], ratios[2], ratios[3],
+		   (SELECT value FROM margin.rules(market) WHERE rule = 'orders_reduce_equity'), (SELECT value FROM margin.rules(market) WHERE rule = 'liability_rule')
 	FROM random.kept
 	CROSS JOIN LATERAL (SELECT array_agg(margin_ratio ORDER BY level) AS t FROM margin.thresholds(market)) AS t
 	WHERE story = 'desk' OR kept_id % 3 = 0
 	ORDER BY kept_id LIMIT } . int(SEARCHED)));
 
-# What has to become large or small for the level to change: side, is maintenance in it, threshold.
+# What has to become large or small for the level to change: side, what of the maintenance is in it, threshold;
+# and whether that may be so without any change.
 sub goals
 {
 	my ($kept) = @_;
 	my %of = (healthy => 0, warning => 1, margin_call => 2, liquidation => 3);
+	my @parts = $kept->{rule} eq 'larger' ? (1, 2) : 3;
 	return ([ -1, 0, 1 ]) if $kept->{level} eq 'bankrupt';
 	my $n = $of{ $kept->{level} };
-	my @goals = ($n == 3 ? [ 1, 0, 1 ] : [ 1, 1, $kept->{ 't' . ($n + 1) } ]);
-	push @goals, [ -1, 1, min(grep { defined } @$kept{ "t$n", "r$n" }) ] if $n > 0;
+	my @goals = $n == 3 ? [ 1, 0, 1 ] : map { [ 1, $_, $kept->{ 't' . ($n + 1) } ] } @parts;
+	push @goals, map { [ -1, $_, min(grep { defined } @$kept{ "t$n", "r$n" }), @parts > 1 ] } @parts if $n > 0;
+	# nothing required is healthy, whatever orders take
+	push @goals, [ -1, 3, 0, 1 ] if $n > 0 && $kept->{reduction} ne 'nothing';
+	push @goals, [ 1, 3, 0, 1 ], [ 1, 0, 1, 1 ] if $n == 0 && $kept->{reduction} ne 'nothing';
 	return @goals;
 }
 
@@ -297,27 +400,26 @@ sub changed
 	for (@_)
 	{
 		my ($kept, $x) = @$_;
-		my $account = worst_account($assets{ $kept->{account} } // [], $positions{ $kept->{account} } // []);
+		my $account = account_of($kept);
 		for my $goal (goals($kept))
 		{
-			my (undef, $point) = worst_point($account, $x, @$goal);
+			my (undef, $point) = worst_point($account, $x, @$goal[ 0 .. 2 ]);
 			$number++;
-			push @points, map { [ $number, $kept->{id}, $_, $point->{$_} ] } sort keys %$point;
+			push @points, map { [ $number, $kept->{id}, $_, @{ $point->{$_} } ] } sort keys %$point;
 		}
 	}
 	return map { $_ => 1 } split /\n/, sql('TRUNCATE random.point; COPY random.point FROM STDIN;
 ' . rows_text(@points) . q{
 SELECT DISTINCT kept_id
-	FROM (SELECT kept_id, array_agg(ROW(number::text, asset, contract, relative, NULL)::margin.price_move) AS moves
+	FROM (SELECT kept_id, array_agg(ROW(asset, contract, doubtful, relative, high_relative)::random.move) AS moves
 		  FROM random.point JOIN random.kept USING (kept_id) JOIN random.symbol USING (account_id, n)
-		  GROUP BY kept_id) AS p
+		  GROUP BY number, kept_id) AS p
 	JOIN random.kept USING (kept_id)
-	CROSS JOIN LATERAL margin.stress(portfolio, market, moves, false) AS v
-	WHERE margin.held_level(kept, v.level, v.equity, v.maintenance_margin, ratios) IS DISTINCT FROM kept;
+	WHERE random.held(portfolio, random.moved(market, moves), kept, ratios) IS DISTINCT FROM kept;
 });
 }
 
-sql('CREATE TABLE random.point (number integer, kept_id bigint, n integer, relative numeric)');
+sql('CREATE TABLE random.point (number integer, kept_id bigint, n integer, relative numeric, high_relative numeric)');
 
 my %outside = changed(map { [ $_, $_->{room} ] } grep { $_->{room} > 0 } @kept);
 is(scalar keys %outside, 0, 'nor does the worst point that a search finds in each of ' . (grep { $_->{room} > 0 } @kept))
@@ -333,8 +435,8 @@ is(scalar keys %outside, 0, 'nor does the worst point that a search finds in eac
 sub is_seen
 {
 	my ($kept) = @_;
-	my $account = worst_account($assets{ $kept->{account} } // [], $positions{ $kept->{account} } // []);
-	return !grep { -$_->[0] * (worst_point($account, 0, @$_))[0] < 1e-9 * gross($account) } goals($kept);
+	my $account = account_of($kept);
+	return !grep { -$_->[0] * (worst_point($account, 0, @$_[ 0 .. 2 ]))[0] < 1e-9 * gross($account) } grep { !$_->[3] } goals($kept);
 }
 
 # The next answer in boxes that grow; 1 is the end of all boxes.
@@ -354,22 +456,34 @@ for my $times (1, 1.0001, 1.001, 1.003, 1.01, 1 / MEDIAN, 1.03, 1.05, 1.1, 1.15,
 
 sub tightness
 {
-	my ($name, @of) = @_;
+	my ($name, $goal, @of) = @_;
 	my @ratios = sort { $a <=> $b } map { $_->{ratio} } grep { defined $_->{ratio} } @of;
 	return unless @ratios;
 	my $least = (sort { $a->{ratio} <=> $b->{ratio} } grep { defined $_->{ratio} } @of)[0];
 	diag sprintf '%s: safe_move() / true distance: median %.4f, 1 in 100 below %.4f, least %.4f (account %s, %s, %s), of %d',
 	  $name, $ratios[ @ratios / 2 ], $ratios[ @ratios / 100 ], $ratios[0], @$least{qw(account level room)}, scalar @ratios;
 	cmp_ok($ratios[ @ratios / 2 ], '>=', MEDIAN, "median of $name");
-	cmp_ok($ratios[0], '>=', LEAST, "least of $name");
+	cmp_ok($ratios[0], '>=', $goal, "least of $name");
 }
 
 my %is_hedged = map { $_->{account} => 1 } grep { $_->{long} > 0 && $_->{short} > 0 } map { @$_ } values %positions;
 my %in_value = map { $_->{account} => 1 } grep { $_->{in_value} } map { @$_ } values %assets;
-tightness('all accounts', @kept);
-tightness('accounts of the desk', grep { $_->{story} eq 'desk' } @kept);
-tightness('hedged accounts', grep { $is_hedged{ $_->{account} } } @kept);
-tightness('accounts with tiers in value', grep { $in_value{ $_->{account} } } @kept);
+my %in_doubt = map { $_->{account} => 1 } grep { $_->{price} != $_->{high} } map { @$_ } values %assets;
+my %by_contracts = map { $_->{account} => 1 } grep { $_->{by_contracts} } map { @$_ } values %positions;
+my %has_orders = map { $_->{account} => 1 } grep { ($_->{order_maintenance} || $_->{reduction} ne 'nothing') && ordered($_) } map { @$_ } values %positions;
+sub ordered { my ($p) = @_; return grep { $_->{id} == $p->{id} } @{ $orders{ $p->{account} } // [] } }
+
+# where bounds are as sharp as without any rules
+my @plain = grep { !$has_orders{ $_->{account} } && !$in_doubt{ $_->{account} } && $_->{rule} ne 'larger' } @kept;
+tightness('all accounts', LEAST_WITH_RULES, @kept);
+tightness('accounts without orders, doubts and choices', LEAST, @plain);
+tightness('those of the desk', LEAST, grep { $_->{story} eq 'desk' } @plain);
+tightness('hedged ones', LEAST, grep { $is_hedged{ $_->{account} } } @plain);
+tightness('those with tiers in value', LEAST, grep { $in_value{ $_->{account} } } @plain);
+tightness('those with tiers by contracts', LEAST, grep { $by_contracts{ $_->{account} } } @plain);
+tightness('accounts with orders', LEAST_WITH_RULES, grep { $has_orders{ $_->{account} } } @kept);
+tightness('accounts with prices in doubt', LEAST_WITH_RULES, grep { $in_doubt{ $_->{account} } } @kept);
+tightness('accounts whose larger requirement counts', LEAST_WITH_RULES, grep { $_->{rule} eq 'larger' } @kept);
 
 $node->stop;
 done_testing();
