@@ -17,7 +17,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use constant {
-	MARKETS => 250,
+	MARKETS => 200,
 	ACCOUNTS => 10,
 	SHOWN => 3,                # mismatches printed in full
 };
@@ -81,7 +81,7 @@ RETURNS margin.portfolio IMMUTABLE LANGUAGE sql AS $$
 $$;
 
 CREATE TABLE orders.open_order AS
-	SELECT account_id, portfolio, market, v, o.contract, o.side::text AS side, o.price, o.quantity,
+	SELECT account_id, (v).level <> 'unpriced' AS priced, o.contract, o.side::text AS side, o.price, o.quantity,
 		   o.margin_quantity, o.value, o.order_loss,
 		   orders.of_order(o.contract, o.side::text, o.price, o.quantity, o.margin_quantity) AS this,
 		   terms.netting, terms.mark, coalesce(terms.order_maintenance, false) AS order_maintenance
@@ -90,14 +90,16 @@ CREATE TABLE orders.open_order AS
 	LEFT JOIN LATERAL (SELECT * FROM margin.contracts(market) AS terms
 					   WHERE terms.contract = o.contract) AS terms ON true;
 
+CREATE INDEX ON orders.open_order (account_id, contract);
+
 CREATE TABLE orders.position AS
 	SELECT account_id, positions.* FROM orders.subject, margin.positions(portfolio, market);
 ALTER TABLE orders.position ADD PRIMARY KEY (account_id, contract);
 ANALYZE;
 });
 
-cmp_ok(sql(q{SELECT count(DISTINCT account_id) FROM orders.open_order WHERE (v).level <> 'unpriced'}),
-	'>=', 1500, 'many priced accounts have orders');
+cmp_ok(sql(q{SELECT count(DISTINCT account_id) FROM orders.open_order WHERE priced}),
+	'>=', 1200, 'many priced accounts have orders');
 
 # ---------------------------------------------------------------------------
 # Rows and amounts
@@ -156,7 +158,7 @@ CREATE TABLE orders.cancelled AS
 	WHERE account_id IN (SELECT account_id FROM orders.open_order)
 	UNION ALL
 	SELECT account_id, portfolio, market, v, portfolio - this, contract || ' ' || side || ' ' || price
-	FROM orders.open_order;
+	FROM orders.open_order JOIN orders.subject USING (account_id);
 ALTER TABLE orders.cancelled ADD after margin.valuation, ADD judged numeric, ADD judged_after numeric;
 UPDATE orders.cancelled
 	SET after = margin.evaluate(left_over, market),
@@ -222,7 +224,8 @@ CREATE TABLE orders.filled AS
 				ELSE 'reduces' END AS what
 	FROM orders.open_order AS o
 	JOIN orders.position USING (account_id, contract)
-	WHERE (v).level <> 'unpriced'
+	JOIN orders.subject USING (account_id)
+	WHERE priced
 	  AND (netting <> 'net'
 		   OR least(position.long, position.short) = 0
 		   AND NOT EXISTS (SELECT FROM orders.open_order AS better
@@ -264,10 +267,11 @@ sql(q{
 CREATE TABLE orders.marked AS
 	SELECT account_id, o.contract, netting, order_maintenance, marks.mark, required.maintenance_margin,
 		   required.initial_margin, required.order_margin
-	FROM (SELECT DISTINCT ON (account_id, contract) * FROM orders.open_order
-		  WHERE (v).level <> 'unpriced' ORDER BY account_id, contract, price) AS o
+	FROM (SELECT DISTINCT account_id, contract, mark, netting, order_maintenance FROM orders.open_order
+		  WHERE priced AND (order_maintenance OR account_id % 4 = 0)) AS o
+	JOIN orders.subject USING (account_id)
 	CROSS JOIN LATERAL (
-		SELECT o.mark * by FROM unnest('{0.1,0.5,0.9999,1,1.001,2,10}'::numeric[]) AS by
+		SELECT o.mark * by FROM unnest('{0.1,0.9999,1,2}'::numeric[]) AS by
 		UNION
 		SELECT price FROM orders.open_order AS other
 		WHERE other.account_id = o.account_id AND other.contract = o.contract
@@ -291,7 +295,7 @@ none_wrong(q{
 
 enough(q{
 	SELECT netting, count(*) FROM orders.marked WHERE order_maintenance GROUP BY netting
-	}, leg => 500, larger => 500, net => 500);
+	}, leg => 300, larger => 300, net => 300);
 
 # ---------------------------------------------------------------------------
 # Under "net", orders that only reduce cost nothing: to every position less the
@@ -420,13 +424,18 @@ $$;
 none_wrong(q{
 	SELECT account_id, portfolio, contract, side, price, quantity, margin_quantity, how
 	FROM (SELECT * FROM orders.open_order WHERE account_id < 1000) AS o
+	JOIN orders.subject USING (account_id)
 	CROSS JOIN LATERAL (VALUES
 		('quantity', orders.of_order(contract, side, price, quantity * 1.0000000001, 0)),
 		('margin quantity', orders.of_order(contract, side, price, quantity * 0.5, margin_quantity + 1e-18)),
 		('price', orders.of_order(contract, side, price * 1.00001, quantity, 0)),
-		('side', orders.of_order(contract, CASE side WHEN 'buy' THEN 'sell' ELSE 'buy' END, price, quantity * 1e30, 0)))
+		('side', orders.of_order(contract, CASE side WHEN 'buy' THEN 'sell' ELSE 'buy' END, price, quantity, 0)))
 		AS more (how, taken)
 	WHERE NOT orders.refuses(portfolio, taken)
+	  -- both sides at one price
+	  AND (how <> 'side' OR NOT EXISTS (SELECT FROM orders.open_order AS other
+										WHERE other.account_id = o.account_id AND other.contract = o.contract
+										  AND other.price = o.price AND other.side <> o.side))
 	}, 'taking away more of an order than stands is an error');
 
 done_testing();
