@@ -212,6 +212,24 @@ SELECT count(*) > 100 AS some, count(*) FILTER (WHERE bound) > 50 AS bound, coun
                            <= (SELECT c.balance + least(c.pnl, 0) FROM margin.collateral(p.portfolio, desk.market()) AS c WHERE c.asset = 'USD') AS bound
                   FROM desk.account_portfolio AS p WHERE p.account_id > 1000 OFFSET 0) AS a
          WHERE amount > 0 OFFSET 0) AS tried;
+-- and so do they about orders: the largest passes, one contract more does not
+CREATE FUNCTION pg_temp.places(account bigint, contract text, quantity numeric, price numeric, leverage numeric) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO desk.open_order VALUES (account, 'most', contract, quantity, price, leverage);
+    SET CONSTRAINTS ALL IMMEDIATE;
+    RAISE SQLSTATE 'MG900';
+EXCEPTION WHEN SQLSTATE 'MG900' THEN RETURN true; WHEN SQLSTATE 'MG001' THEN RETURN false;
+END
+$$;
+SELECT count(*) > 300 AS some, count(*) FILTER (WHERE NOT may) AS refused, count(*) FILTER (WHERE more) AS passed
+  FROM (SELECT a.*, pg_temp.places(account_id, contract, sign * quantity, price, leverage) AS may,
+               pg_temp.places(account_id, contract, sign * (quantity + 1), price, leverage) AS more
+          FROM (SELECT p.account_id, c.contract, s.sign, o.price, o.leverage,
+                       margin.max_open_order(p.portfolio, desk.market(), c.contract, CASE s.sign WHEN 1 THEN 'buy' ELSE 'sell' END::margin.order_side, o.price, o.leverage, 1) AS quantity
+                  FROM desk.account_portfolio AS p, unnest('{FUT,NET}'::text[]) AS c (contract), unnest('{1,-1}'::integer[]) AS s (sign),
+                       LATERAL (SELECT 85 + p.account_id % 31 AS price, nullif(p.account_id % 7, 0) AS leverage) AS o
+                 WHERE p.account_id > 1000 OFFSET 0) AS a
+         WHERE quantity > 0 OFFSET 0) AS tried;
 DELETE FROM desk.book_rule;
 SELECT margin.disable_guard('desk');
 DELETE FROM desk.open_order;
