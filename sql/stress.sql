@@ -127,6 +127,29 @@ SELECT s.* FROM w, stress(:p, m, :s || ('', 'BTC', NULL, 0.1, NULL)::price_move)
 SELECT s.* FROM w, stress(:p, m, :s || (repeat('x', 256), 'BTC', NULL, 0.1, NULL)::price_move) AS s;
 SELECT s.* FROM w, stress(:p, m, :s || ('BTC -20 %', 'BTC', NULL, 0.1, NULL)::price_move) AS s;
 
+-- bounds of a doubtful price: a relative move takes them along, also one of all assets; a price that is given has none
+CREATE TEMP TABLE d AS SELECT
+    '{"assets": {"BTC": {"price": 100, "low": 90, "high": 120, "tiers": "{0: 0.9}"}, "ETH": {"price": 10, "high": 11}, "USDT": {"price": 1, "tiers": "{0: 1}"}},
+      "contracts": {"PERP": {"settle": "USDT", "base": "BTC", "contract_size": 1, "mark": 101, "maintenance": "{0: 0.1}"}},
+      "rules": {"orders_reduce_equity": "loss"}}'::market AS m;
+SELECT what, asset, price, low, high
+  FROM d, LATERAL (VALUES (1, 'BTC -10 %', shock(m, 'BTC', relative => -0.1)), (2, 'BTC at 100', shock(m, 'BTC', price => 100)), (3, 'all -50 %', shock(m, relative => -0.5)),
+                          (4, 'all but BTC', shock(m, ARRAY[(NULL, NULL, NULL, 0.5, NULL), (NULL, 'BTC', NULL, 0, NULL)]::price_move[]))) AS s (n, what, shocked), assets(shocked)
+ WHERE asset <> 'USDT' ORDER BY n, asset;
+-- BTC 1 counts 0.9 * 90, 2 ETH owed are 22, long 1 PERP from 101. At -20 %: 64.8 - 22 - 20.2 = 22.6, 8.08 required, and a buy at 95 would
+-- lose 14.2: 8.4 are judged. At -21 %: 63.99 - 22 - 21.21 = 20.78, 15.21 lost, 5.57 judged against 7.979
+SELECT s.scenario, s.equity, s.maintenance_margin, s.level, without.level AS without_orders
+  FROM d, LATERAL (SELECT '{"balances": {"BTC": 1, "ETH": -2}, "positions": {"PERP": {"long": 1, "long_cost": 101}}, "orders": {"PERP": {"buy": {"95": [1, 0]}}}}'::portfolio AS p,
+                          ARRAY[('-20 %', 'BTC', NULL, -0.2, NULL), ('-21 %', 'BTC', NULL, -0.21, NULL)]::price_move[] AS moves) AS q,
+       LATERAL stress(p, m, moves) AS s JOIN LATERAL stress(without_orders(p), m, moves) AS without USING (scenario);
+-- the same in a map, which counts no orders as positions: notionals of 79.79
+SELECT point.*
+  FROM (SELECT margin_internal.liquidation_map('{"balances": {"BTC": 1, "ETH": -2}, "positions": {"PERP": {"long": 1, "long_cost": 101}}, "orders": {"PERP": {"buy": {"95": [1, 0]}}}}', m,
+                     ARRAY[(NULL, 'BTC', NULL, -0.2, NULL), (NULL, 'BTC', NULL, -0.21, NULL), (NULL, 'ETH', NULL, 0.1, NULL)]::price_move[]) AS points FROM d) AS map,
+       unnest(points) AS point;
+-- what values a portfolio: with bounds where they are not the price
+SELECT prices('{"balances": {"BTC": 1, "ETH": -2, "USDT": 1}, "orders": {"PERP": {"buy": {"95": [1, 0]}}}}', m), prices('{"balances": {"ETH": 1, "NONE": 1}}', m), prices('{"balances": {"USDT": 1}}', m) FROM d;
+
 -- impact of a fall, and of announced tiers: 60000 * (0.8 + 0.5) = 78,000 instead of 102,000
 SELECT i.* FROM w, impact(:p, m, shock(m, 'BTC', relative => -0.2)) AS i \gx
 SELECT equity_before, equity_after, equity_change, collateral_value_change, net_asset_value_change, maintenance_margin_change, level_before, level_after

@@ -214,4 +214,4 @@ CREATE FUNCTION margin.prices(portfolio margin.portfolio, market margin.market) 
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50 AS 'MODULE_PATHNAME', 'margin_prices';
 COMMENT ON FUNCTION margin.prices(margin.portfolio, margin.market) IS
 'The prices that value a portfolio, all digits: {"assets": {"BTC": 68000}, "contracts": {"BTC_USDT": 68010.5}}. '
-'Assets are priced in USD, contracts in their settlement asset; a missing price is null. Null for null.';
+'Assets are priced in USD, contracts in their settlement asset; a missing price is null. Where prices are doubtful, "low" and "high" name both bounds of these. Null for null.';

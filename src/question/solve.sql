@@ -7,7 +7,7 @@ CREATE FUNCTION margin.liquidation_range(
 )
     LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_liquidation_range';
 COMMENT ON FUNCTION margin.liquidation_range(margin.portfolio, margin.market, text, numeric, boolean, text) IS
-'the nearest prices below and above the present one, multiples of tick > 0, at which the account is undercollateralized, all else unchanged. Of a contract: marks in the settlement asset; linked: the index price of the base moves along. Of an asset => ...: index prices in USD, with which the marks of all contracts move as those of shock() that are linked, unrounded. Null on a side where there is none; both null where the account has nothing that the price moves, where the asset has no price, or if unpriced; an error for an unknown symbol, or two; null for null';
+'the nearest prices below and above the present one, multiples of tick > 0, at which the account is undercollateralized, all else unchanged: open orders stand, and beyond a price it may be safe again. Of a contract: marks in the settlement asset; linked: the index price of the base moves along. Of an asset => ...: index prices in USD, with which the marks of all contracts move as those of shock() that are linked, unrounded. Bounds of a doubtful price move with it. Null on a side where there is none; both null where the account has nothing that the price moves, where the asset has no price, or if unpriced; an error for an unknown symbol, or two; null for null';
 
 CREATE FUNCTION margin.liquidation_price(
     portfolio margin.portfolio, market margin.market, contract text DEFAULT NULL,
@@ -75,4 +75,4 @@ COMMENT ON FUNCTION margin.max_open_order(margin.portfolio, margin.market, text,
 CREATE FUNCTION margin.buffer(portfolio margin.portfolio, market margin.market) RETURNS numeric
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_buffer';
 COMMENT ON FUNCTION margin.buffer(margin.portfolio, margin.market) IS
-'how far all index and mark prices may move at once, each in its own worst direction, before the account could be undercollateralized: a proven lower bound, a part of the price from 0 to 1, rounded down at 8 decimals. Null if undercollateralized or unpriced, and for null';
+'how far all index and mark prices may move at once, each in its own worst direction, of a doubtful price both bounds by themselves, before the account, with its open orders, could be undercollateralized: a proven lower bound, a part of the price from 0 to 1, rounded down at 8 decimals. Null if undercollateralized or unpriced, and for null';

@@ -13,9 +13,9 @@ COMMENT ON COLUMN margin.price_move.scenario IS 'name of the scenario, 1 to 255 
 COMMENT ON COLUMN margin.price_move.asset IS 'asset whose index price moves; null, with contract null too: all assets without a row of their own';
 COMMENT ON COLUMN margin.price_move.contract IS 'contract whose mark price moves, instead of following the prices of its assets; null: none';
 COMMENT ON COLUMN margin.price_move.relative IS
-'change in proportion to the present price, above -1: -0.2 is a fall of 20 %; 0 keeps a price while all others move; null: price is given';
+'change in proportion to the present price, above -1: -0.2 is a fall of 20 %; 0 keeps a price while all others move; low and high of a doubtful price change alike; null: price is given';
 COMMENT ON COLUMN margin.price_move.price IS
-'the new price, > 0: USD per unit of the asset, or settlement asset per unit of the underlying; null: relative is given';
+'the new price, > 0: USD per unit of the asset, which then has no low and high, or settlement asset per unit of the underlying; null: relative is given';
 
 CREATE FUNCTION margin.shock(market margin.market, moves margin.price_move[], linked boolean DEFAULT true) RETURNS margin.market
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'margin_shock';
