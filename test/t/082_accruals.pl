@@ -50,7 +50,7 @@ INSERT INTO other.accrual_house VALUES ('interest', 'house'), ('funding', 'house
 # Amounts count 1e-18, rates 1e-12.
 my %unit = (amount => Math::BigInt->new(10)->bpow(18), rate => Math::BigInt->new(10)->bpow(12));
 
-sub decimal
+sub digits_of
 {
 	my ($value, $scale) = @_;
 	my $digits = $value->copy->babs->bstr;
@@ -68,7 +68,7 @@ for my $account (1 .. ACCOUNTS)
 	for my $asset (@assets)
 	{
 		my $balance = random_digits(1 + int rand 28)->bmul(rand() < 0.7 ? -1 : 1);
-		push @balances, "($account, '$asset', " . decimal($balance, 18) . ')';
+		push @balances, "($account, '$asset', " . digits_of($balance, 18) . ')';
 		$debt{"$account $asset"} = $balance->copy->bneg if $balance->is_neg;
 	}
 }
@@ -85,7 +85,7 @@ sql('INSERT INTO desk.balance VALUES ' . join ', ', @balances);
 sql('INSERT INTO other.balance SELECT account_id::text, asset, quantity FROM desk.balance');
 sql('INSERT INTO desk.interest_rate VALUES ' . join ', ',
 	map { sprintf "('%s', %s, %s, %s, '%s')", $_->{asset}, $_->{hour} < 0 ? "'-infinity'" : "timestamptz '$first' + interval '$_->{hour} hours'",
-		decimal($_->{rate}, 12), decimal($_->{free}, 18), $_->{method} } @rates);
+		digits_of($_->{rate}, 12), digits_of($_->{free}, 18), $_->{method} } @rates);
 
 my (%charged, $count);
 for my $hour (0 .. HOURS - 1)
@@ -109,10 +109,10 @@ is(sql("SELECT sum(margin.accrue_interest('desk', timestamptz '$first' + n * int
 	$count, 'hour by hour: as many charges as expected');
 is(sql("SELECT margin.accrue_interest('other', '$first') > 0"), 't', 'the other book begins with the first hour');
 is(sql("SELECT margin.accrue_interest('other', timestamptz '$first' + interval '@{[ HOURS - 1 ]} hours') > 0"), 't', 'and catches up after an outage');
-is(sql(q{SELECT account_id || ' ' || asset, trim_scale(-quantity) FROM desk.balance WHERE quantity < 0 ORDER BY 1 COLLATE "C"}),
-	join("\n", map { "$_|" . (decimal($debt{$_}, 18) =~ s/\.?0+$//r) } sort keys %debt), 'debts are as computed apart, to the last digit');
+is(sql(q{SELECT account_id || ' ' || asset, trim_scale(-quantity) FROM desk.balance WHERE quantity < 0 ORDER BY (account_id || ' ' || asset) COLLATE "C"}),
+	join("\n", map { "$_|" . (digits_of($debt{$_}, 18) =~ s/\.?0+$//r) } sort keys %debt), 'debts are as computed apart, to the last digit');
 is(sql('SELECT asset, trim_scale(quantity) FROM desk.balance WHERE account_id = 900 ORDER BY asset'),
-	join("\n", map { "$_|" . (decimal($charged{$_}, 18) =~ s/\.?0+$//r) } grep { $charged{$_} } @assets), 'and so is what the house got');
+	join("\n", map { "$_|" . (digits_of($charged{$_}, 18) =~ s/\.?0+$//r) } grep { $charged{$_} } @assets), 'and so is what the house got');
 is(sql(q{
 	SELECT count(*) FROM (
 		(SELECT account_id::text, asset, quantity FROM desk.balance WHERE account_id < 900 EXCEPT ALL SELECT * FROM other.balance)
@@ -191,10 +191,12 @@ my $state = q{SELECT (SELECT count(*) FROM desk.accrual_event), (SELECT count(*)
 my $before = sql($state);
 my @calls = (q{SELECT margin.accrue_interest('desk', (SELECT max(accrued_at) + interval '3 hours' FROM desk.interest_hour))},
 	q{SELECT margin.settle_funding('desk', 'P', 0.001, '2025-02-15')});
-for my $end ('terminated', 'crashed')
+for my $case (map { my $call = $_; map { [ $call, $_ ] } 'terminated', 'crashed' } @calls)
 {
-	my @sessions = map { my $out; IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', $_ ], '>', \$out, '2>&1', IPC::Run::timeout(180)) } @calls;
-	$node->poll_query_until('postgres', q{SELECT count(*) = 2 FROM pg_stat_activity WHERE wait_event = 'PgSleep'}) or die 'nobody waits';
+	my ($call, $end) = @$case;
+	my $out;
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', $call ], '>', \$out, '2>&1', IPC::Run::timeout(180));
+	$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'}) or die 'nobody waits';
 	if ($end eq 'terminated')
 	{
 		sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'});
@@ -205,7 +207,7 @@ for my $end ('terminated', 'crashed')
 		$node->stop('immediate');
 		$node->start;
 	}
-	$_->finish for @sessions;
+	$session->finish;
 	is(sql($state), $before, "$end: nothing has happened");
 }
 sql('DROP TRIGGER wait ON desk.balance');
