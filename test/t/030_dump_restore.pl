@@ -160,6 +160,14 @@ INSERT INTO house.repayment_entry (account_id, booked_at, house_account_id, forc
                                 debt_price, funding_price, conversion_discount, paid_value, repaid_value, remaining_debt, remaining_due, level)
 SELECT 2, '2020-01-01 00:00:00.000001+00', -900, true, c.*
   FROM margin.repayment_plan('{"balances": {"USDT": -1, "ETH": 1}}', house.market(), house.repayment_rules()) AS c;
+INSERT INTO house.interest_rate (asset, valid_from, hourly_rate, free_amount, method)
+VALUES ('USDT', '-infinity', 0.0000100, 0, 'whole'), ('USDT', '2001-02-03 04:05:06.789012+00', ('0.' || repeat('0', 999) || '1')::numeric, 10.0, 'excess');
+INSERT INTO house.accrual_house VALUES ('interest', -900), ('funding', 9223372036854775807);
+INSERT INTO house.interest_hour VALUES ('2020-01-01 00:00+00', '2020-01-01 00:00:00.000001+00', 'keeper');
+INSERT INTO house.funding_settlement VALUES ('BTC_USDT ', '2020-01-01 00:00+00', -0.00010, 7.0, 1, 'USDT', '2020-01-01 00:00:00.000001+00', 'keeper');
+INSERT INTO house.accrual_event (account_id, kind, symbol, accrued_at, asset, amount, house, balance, rate, free_amount, method, booked_at)
+VALUES (2, 'interest', 'USDT', '2020-01-01 00:00+00', 'USDT', -0.20, false, -20000.00, 0.0000100, 0, 'whole', '2020-01-01 00:00:00.000001+00'),
+       (-900, 'interest', 'USDT', '2020-01-01 00:00+00', 'USDT', 0.2, true, NULL, 0.0000100, 0, 'whole', '2020-01-01 00:00:00.000001+00');
 UPDATE house.balance SET quantity = quantity + 0.10 WHERE account_id = 1;
 
 -- levels held, journals, a corrected price
@@ -373,6 +381,8 @@ sub check_guarded
 		[ 'DELETE FROM house.level_event', '55000' ],
 		[ 'TRUNCATE house.level_event', '55000' ],
 		[ 'UPDATE house.index_price_history SET price = 1', '55000' ],
+		[ 'DELETE FROM house.accrual_event', '55000' ],
+		[ "SELECT margin.accrue_interest('house', '2020-01-01 00:30+00')", 'accepted' ],
 		[ 'UPDATE house.mark_price_history SET price = 1', '55000' ],
 		[ "INSERT INTO house.collateral_tier (asset, lower_bound, ratio) VALUES ('BTC', 7, 0.965)", 'accepted' ],
 		[ "UPDATE house.position SET quantity = -quantity WHERE account_id = 2 AND side = 'long'", 'accepted' ])

@@ -94,6 +94,9 @@ arrives('levels, guard, repayment, snapshots, run', q{
 	SELECT margin.refresh_levels('desk');
 	SET margin.guard = record;
 	SELECT count(*) FROM desk.repay(3, 900);
+	INSERT INTO desk.accrual_house VALUES ('interest', 900), ('funding', 900);
+	INSERT INTO desk.interest_rate (asset, hourly_rate) VALUES ('USDT', 0.001);
+	SELECT margin.accrue_interest('desk'), margin.settle_funding('desk', 'BTC_USDT', 0.0001, now());
 	INSERT INTO desk.balance VALUES (2, 'USDC', -500);
 	SELECT margin.take_snapshot('desk'), margin.take_snapshot('desk', 'changes')});
 $publisher->safe_psql('postgres', "CALL margin.run_reports('desk')");
@@ -149,7 +152,7 @@ for my $query (
 	'SELECT * FROM desk.account_margin(1)', 'SELECT * FROM desk.account_margin(1, desk.market())',
 	'SELECT * FROM desk.explain(1)', 'SELECT * FROM desk.explain_text(1)',
 	'SELECT desk.market()', q{SELECT desk.market(timestamptz '2991-01-01 UTC')}, 'SELECT desk.past_market(now())',
-	'SELECT desk.release_ratios(), desk.scenarios(), desk.repayment_rules()',
+	'SELECT desk.release_ratios(), desk.scenarios(), desk.repayment_rules(), desk.interest_rates(now(), now())',
 	'SELECT * FROM desk.portfolios(now()) ORDER BY account_id', 'SELECT * FROM desk.account_margin_at(now()) ORDER BY account_id', 'SELECT desk.snapshot_market(now())',
 	'SELECT * FROM desk.report_history()', 'SELECT * FROM desk.report_worst()',
 	q{SELECT length(margin.report_html('desk', (SELECT max(taken_at) FROM desk.snapshot))) > 1000},
