@@ -1,4 +1,4 @@
-# Plans for thousands of random accounts: repayment_plan() against a second
+# Plans for thousands of random accounts, half of them with open orders: repayment_plan() against a second
 # implementation, in PL/pgSQL over numeric and straight from its description;
 # reduction_plan() against what it claims, by trade() and evaluate(), and
 # against the best that a search finds at each step.
@@ -8,6 +8,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/../lib";
+use MarginOrders;
 use MarginRandom;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -29,6 +30,7 @@ sub sql { return $node->safe_psql('postgres', $_[0]) }
 
 sql('CREATE EXTENSION margin; ALTER DATABASE postgres SET search_path = public, margin');
 sql(random_book(markets => MARKETS, accounts => ACCOUNTS, clean => 0.9));
+sql(ordered_book($seed));
 cmp_ok(sql('SELECT count(*) FROM random.account'), '>', MARKETS * ACCOUNTS, 'accounts');
 
 # True for no row of a query that lists what is wrong; shows some of them.
@@ -103,9 +105,9 @@ $$;
 CREATE FUNCTION random.funding_assets(p portfolio, m market, rules repayment_rule[])
 RETURNS TABLE (asset text, rank integer, ratio numeric, available numeric, worth numeric, discount numeric)
 STABLE LANGUAGE sql AS $$
-	SELECT asset, rank, coalesce(random.rate_at(tiers, CASE tier_unit WHEN 'value' THEN asset_equity * price ELSE asset_equity END), 0),
+	SELECT asset, rank, coalesce(random.rate_at(tiers, CASE tier_unit WHEN 'value' THEN asset_equity * low ELSE asset_equity END), 0),
 		   least(balance, asset_equity), price * coalesce(conversion_discount, 1), coalesce(conversion_discount, 1)
-	FROM collateral(p, m) JOIN (SELECT asset, tiers, tier_unit FROM assets(m)) AS a USING (asset)
+	FROM collateral(p, m) JOIN (SELECT asset, tiers, tier_unit, coalesce(low, price) AS low FROM assets(m)) AS a USING (asset)
 	LEFT JOIN unnest(rules) AS r USING (asset)
 	WHERE least(balance, asset_equity) > 0 AND price IS NOT NULL AND coalesce(conversion_discount, 1) > 0
 	  AND (tiers IS NOT NULL OR r.asset IS NOT NULL)
@@ -275,16 +277,20 @@ IMMUTABLE LANGUAGE sql AS $$
 	SELECT CASE WHEN side IS NULL THEN random.close_both(p, m, contract, quantity) ELSE random.close(p, m, contract, side, quantity) END
 $$;
 CREATE FUNCTION random.gap(p portfolio, m market) RETURNS numeric IMMUTABLE LANGUAGE sql AS $$
-	SELECT maintenance_margin(p, m) - coalesce((m::text::json -> 'levels' ->> 'liquidation')::numeric, 1) * equity(p, m)
+	SELECT maintenance_margin(p, m) - coalesce((m::text::json -> 'levels' ->> 'liquidation')::numeric, 1) * judged_equity(p, m)
 $$;
 
+-- without the orders in one contract
+CREATE FUNCTION random.cancel(p portfolio, contract text) RETURNS portfolio IMMUTABLE LANGUAGE sql AS $$
+	SELECT (t || jsonb_build_object('orders', (t -> 'orders') - contract))::text::portfolio FROM (SELECT p::text::jsonb) AS s (t)
+$$;
 CREATE TABLE random.stage AS
 	WITH RECURSIVE stage AS (
 		SELECT account_id, 1 AS step, portfolio AS p, market AS m FROM random.account JOIN random.market USING (market_id)
 		WHERE account_id IN (SELECT account_id FROM random.reduction WHERE outcome <> 'unpriced')
 		UNION ALL
-		SELECT account_id, step + 1, random.carry(p, m, contract, side, quantity), m
-		FROM stage JOIN random.reduction USING (account_id, step) WHERE outcome = 'reduced')
+		SELECT account_id, step + 1, CASE outcome WHEN 'cancelled' THEN random.cancel(p, contract) ELSE random.carry(p, m, contract, side, quantity) END, m
+		FROM stage JOIN random.reduction USING (account_id, step) WHERE outcome IN ('cancelled', 'reduced'))
 	SELECT * FROM stage;
 CREATE UNIQUE INDEX ON random.stage (account_id, step);
 ANALYZE random.stage, random.reduction;
@@ -294,6 +300,8 @@ enough("SELECT count(DISTINCT account_id) FROM random.reduction WHERE outcome = 
 enough("SELECT count(DISTINCT account_id) FROM random.reduction WHERE outcome = 'exhausted'", 150, 'exhausted');
 enough("SELECT count(*) FROM random.reduction WHERE outcome = 'unpriced'", 20, 'unpriced');
 enough("SELECT count(*) FROM random.reduction WHERE outcome = 'reduced' AND side IS NULL", 50, 'matched legs');
+enough("SELECT count(*) FROM random.reduction WHERE outcome = 'cancelled' AND gain > 0", 100, 'orders whose cancelling gains something');
+enough("SELECT count(*) FROM random.reduction WHERE outcome = 'cancelled' AND gain = 0", 50, 'and nothing');
 enough("SELECT count(*) FROM random.reduction WHERE outcome = 'reduced' AND step > 3", 100, 'several steps');
 enough("SELECT count(*) FROM random.reduction WHERE outcome = 'reduced' AND realized_pnl <> 0 AND fee > 0", 200, 'profits and fees');
 
@@ -303,10 +311,23 @@ none(q{SELECT account_id FROM random.account JOIN random.market USING (market_id
 none(q{SELECT r.account_id, r.step, r.outcome, r.contract, r.side, r.quantity, r.maintenance_before, maintenance_margin(b.p, b.m),
 		r.maintenance_after, maintenance_margin(a.p, a.m), r.equity_before, equity(b.p, b.m), r.equity_after, equity(a.p, a.m), r.level, level(a.p, a.m)
 	FROM random.reduction AS r JOIN random.stage AS b USING (account_id, step) JOIN random.stage AS a ON (a.account_id, a.step) = (r.account_id, r.step + 1)
-	WHERE r.outcome = 'reduced'
-	  AND (r.maintenance_before, r.maintenance_after, r.equity_before, r.equity_after, r.level)
-		  IS DISTINCT FROM (maintenance_margin(b.p, b.m), maintenance_margin(a.p, a.m), equity(b.p, b.m), equity(a.p, a.m), level(a.p, a.m))},
+	WHERE r.outcome IN ('cancelled', 'reduced')
+	  AND (r.maintenance_before, r.maintenance_after, r.equity_before, r.equity_after, r.level, r.judged_equity_before, r.judged_equity_after, r.gain)
+		  IS DISTINCT FROM (maintenance_margin(b.p, b.m), maintenance_margin(a.p, a.m), equity(b.p, b.m), equity(a.p, a.m), level(a.p, a.m),
+							judged_equity(b.p, b.m), judged_equity(a.p, a.m), random.gap(b.p, b.m) - random.gap(a.p, a.m))},
 	'each step does what it says');
+none(q{SELECT r.account_id, r.step, r.contract, r.quantity, r.notional, r.gain, o.*
+	FROM random.reduction AS r JOIN random.stage AS b USING (account_id, step)
+	LEFT JOIN LATERAL (SELECT contract, sum(quantity) AS quantity, sum(value) AS value FROM orders(b.p, b.m) GROUP BY contract) AS o USING (contract)
+	WHERE r.outcome = 'cancelled' AND ((r.quantity, r.notional) IS DISTINCT FROM (o.quantity, o.value) OR r.gain < 0 OR r.side IS NOT NULL OR r.price IS NOT NULL)},
+	'orders are cancelled whole, by contract, which never hurts');
+none(q{SELECT r.account_id, r.step, r.outcome, b.p
+	FROM random.reduction AS r JOIN random.stage AS b USING (account_id, step)
+	WHERE r.outcome <> 'cancelled' AND coalesce(b.p::text::jsonb -> 'orders', '{}') <> '{}'},
+	'and before anything else');
+none(q{SELECT account_id, array_agg(contract ORDER BY step) FROM random.reduction WHERE outcome = 'cancelled'
+	GROUP BY account_id HAVING array_agg(contract ORDER BY step) <> array_agg(contract ORDER BY contract COLLATE "C")},
+	'in byte order');
 none(q{SELECT account_id, r.* FROM random.reduction AS r JOIN random.stage AS a USING (account_id, step) JOIN random.stage AS f ON (f.account_id, f.step) = (r.account_id, 1)
 	WHERE r.outcome IN ('recovered', 'exhausted')
 	  AND ((r.maintenance_before, r.maintenance_after, r.equity_before, r.equity_after, r.level)
@@ -332,7 +353,7 @@ CREATE FUNCTION random.closings(p portfolio, m market, lot numeric)
 RETURNS TABLE (contract text, side side, quantity numeric, less numeric)
 STABLE LANGUAGE sql AS $$
 	WITH open AS (
-		SELECT t.contract, t.netting, t.contract_size * t.mark AS unit, t.maintenance::text LIKE 'whole%' AS whole, long, short,
+		SELECT t.contract, t.netting, CASE t.tier_unit WHEN 'contracts' THEN 1 ELSE t.contract_size * t.mark END AS unit, t.maintenance::text LIKE 'whole%' AS whole, long, short,
 			   ARRAY(SELECT b[1]::numeric FROM regexp_matches(t.maintenance::text, '([0-9.e+-]+): ', 'g') AS b) AS bounds
 		FROM positions(p, m) JOIN contracts(m) AS t USING (contract)
 	), way AS (
@@ -359,7 +380,8 @@ CREATE TABLE random.choice AS
 		   random.gap(carried, m) - random.gap(p, m) AS gap, maintenance_margin(p, m) - maintenance_margin(carried, m) AS relief,
 		   -- closing all of it is no worse than closing a lot less
 		   less <= 0 OR random.gap(carried, m) <= random.gap(random.carry(p, m, c.contract, c.side, less), m) AS whole_way
-	FROM random.stage JOIN (SELECT DISTINCT account_id, lot FROM random.reduction) AS l USING (account_id),
+	FROM random.stage JOIN (SELECT DISTINCT account_id, lot FROM random.reduction) AS l USING (account_id)
+	JOIN (SELECT account_id, step FROM random.reduction WHERE outcome IN ('reduced', 'exhausted')) AS closing USING (account_id, step),
 	LATERAL random.closings(p, m, lot) AS c, LATERAL random.carry(p, m, c.contract, c.side, c.quantity) AS carried;
 });
 enough('SELECT count(*) FROM random.choice', 2000, 'choices');

@@ -385,7 +385,7 @@ CREATE TABLE ordered AS
 	CROSS JOIN LATERAL (SELECT (ARRAY[1e-8, 1e-18, 1])[1 + id % 3] AS fine) AS f
 	CROSS JOIN LATERAL (
 		VALUES ('fine', fine),
-			   ('coarse', round(nullif(max_order(portfolio, whole_market, contract, side, price, leverage, fine) - opposite, 0) / 9, 40) + 1e-40)) AS s (how, step)
+			   ('coarse', round(abs(nullif(max_order(portfolio, whole_market, contract, side, price, leverage, fine) - opposite, 0)) / 9, 40) + 1e-40)) AS s (how, step)
 	WHERE id % 3 = 0 AND step IS NOT NULL;
 CREATE FUNCTION with_order(o ordered, further numeric) RETURNS portfolio
 LANGUAGE sql IMMUTABLE AS $$
@@ -393,17 +393,24 @@ LANGUAGE sql IMMUTABLE AS $$
 });
 enough('solve.ordered WHERE opposite > 0 AND size > opposite', 60, 'orders that turn a position');
 enough('solve.ordered WHERE size > opposite', 500, 'orders that open');
+enough('solve.ordered WHERE size < opposite', 1, 'orders that close a part');
 none_wrong(
 	q{
 	SELECT account_id, portfolio::text, whole_market::text, contract, side, price, leverage, step, size, opposite
 	FROM solve.ordered AS o
 	CROSS JOIN LATERAL (SELECT coalesce(size - opposite, 0) AS further OFFSET 0) AS f
-	WHERE further < 0 OR mod(further, step) <> 0
+	WHERE CASE WHEN further < 0
+		  -- part of a closing, at a loss or of what offset another side
+		  THEN mod(size, step) <> 0 OR NOT margin.passes(portfolio, whole_market)
+			   OR NOT margin.passes(margin.trade(portfolio, whole_market, contract, sign * size, price), whole_market)
+			   OR margin.passes(margin.trade(portfolio, whole_market, contract, sign * least(size + step, opposite), price), whole_market)
+		  ELSE mod(further, step) <> 0
 	   OR (further > 0 AND NOT margin.passes(solve.with_order(o, further), whole_market))
+	   OR (further = 0 AND size > 0 AND margin.passes(portfolio, whole_market) AND NOT margin.passes(closed, whole_market))
 	   OR (size IS NOT NULL AND margin.passes(closed, whole_market)
 		   AND margin.passes(solve.with_order(o, further + step), whole_market))
 	   OR (size IS NULL AND EXISTS (
-			SELECT FROM unnest('{0,1e-18,1,1e18,1e60}'::numeric[]) AS n WHERE NOT margin.passes(solve.with_order(o, n), whole_market)))
+			SELECT FROM unnest('{0,1e-18,1,1e18,1e60}'::numeric[]) AS n WHERE NOT margin.passes(solve.with_order(o, n), whole_market))) END
 	}, 'orders: the account passes, one step more fails, and none fails where none is named');
 none_wrong(
 	q{
