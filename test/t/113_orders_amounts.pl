@@ -163,6 +163,56 @@ none_wrong(q{
 	'executions: nothing less fails');
 
 # ---------------------------------------------------------------------------
+# Small whole numbers, where what fails often passes again behind: every size up to 60.
+# ---------------------------------------------------------------------------
+
+sql(q{
+CREATE FUNCTION roll(about text, VARIADIC faces text[]) RETURNS text IMMUTABLE LANGUAGE sql AS
+	$$ SELECT faces[1 + random.die(about, cardinality(faces))] $$;
+CREATE TABLE small AS
+	SELECT i, p, m, side, sign, price, leverage, passes(p, m) AS passes,
+		   max_order(p, m, 'C', side::side, price, leverage, 1) AS executed,
+		   max_open_order(p, m, 'C', CASE side WHEN 'long' THEN 'buy' ELSE 'sell' END::order_side, price, leverage, 1) AS rested,
+		   coalesce((p::text::jsonb #>> ARRAY['positions', 'C', CASE side WHEN 'long' THEN 'short' ELSE 'long' END])::numeric, 0) AS opposite
+	FROM (
+		SELECT i, side, CASE side WHEN 'long' THEN 1 ELSE -1 END AS sign, 8 + random.die('at' || i, 6) AS price, CASE WHEN NOT prone THEN roll('by' || i, NULL, NULL, '2', '5')::numeric END AS leverage,
+			   portfolio_of('U', random.die('cash' || i, 130) - 5)
+			   + coalesce((SELECT portfolio('C', roll('sign' || k || i, '1', '-1')::numeric * (1 + random.die('held' || k || i, 6)), 10, roll('lever' || k || i, NULL, '2', '5')::numeric, 'position')
+						   FROM generate_series(1, random.die('lots' || i, 3)) AS k), '{}')
+			   + coalesce((SELECT portfolio('C', roll('way' || k || i, '1', '-1')::numeric * (1 + random.die('order' || k || i, 8)), 7 + random.die('limit' || k || i, 7),
+											roll('chosen' || k || i, NULL, '2', '5')::numeric, 'order')
+						   FROM generate_series(1, random.die('orders' || i, 4)) AS k), '{}') AS p,
+			   format('{"rules": {"orders_reduce_equity": "%s", "liability_rule": "%s"}, "levels": {"warning": 0.01, "margin_call": 0.02, "liquidation": %s},
+						"assets": {"U": {"price": 1, "tiers": "{0: 1, 40: %s}", "initial_tiers": "{0: %s}", "liability_weight": 1.5, "liability_maintenance": "%s{0: 0.1, 15: 0.5}"}},
+						"contracts": {"C": {"settle": "U", "contract_size": 1, "mark": 10, "netting": "%s", "tier_unit": "%s", "order_maintenance": %s, "opening_fee": %s,
+											"maintenance": "%s{0: %s, %s: %s}", "initial": "%s{0: %s, %s: 0.4}"}}}',
+					  CASE WHEN prone THEN 'margin' ELSE roll('takes' || i, 'nothing', 'loss', 'margin', 'margin', 'margin', 'both') END, roll('rule' || i, 'sum', 'larger'), CASE WHEN prone THEN '0.02' ELSE roll('level' || i, '1', '0.3', '0.05', '0.05', '0.02', '1.5') END,
+					  roll('ratio' || i, '1', '0.5'), CASE WHEN prone THEN '1' ELSE roll('first' || i, '1', '0.8') END, roll('owed' || i, '', 'whole '), roll('nets' || i, 'leg', 'larger', 'net', 'net'), unit,
+					  roll('keeps' || i, 'true', 'false'), roll('fee' || i, '0', '0.02'),
+					  roll('whole' || i, '', 'whole '), CASE WHEN prone THEN '0.002' ELSE roll('rate' || i, '0', '0.002', '0.01', '0.1') END, roll('bound' || i, '3', '5', '8')::numeric * CASE unit WHEN 'notional' THEN 10 ELSE 1 END, CASE WHEN prone THEN '0.004' ELSE roll('then' || i, '0.1', '0.2') END,
+					  CASE WHEN prone THEN 'whole ' ELSE roll('jumps' || i, '', 'whole ', 'whole ') END, CASE WHEN prone THEN '0.05' ELSE roll('opens' || i, '0', '0.05', '0.3') END, roll('from' || i, '4', '7', '11')::numeric * CASE unit WHEN 'notional' THEN 10 ELSE 1 END)::market AS m
+		FROM (SELECT i, i % 3 = 0 AS prone, roll('side' || i, 'long', 'short') AS side, roll('unit' || i, 'notional', 'contracts') AS unit FROM generate_series(1, 3000) AS i) AS s) AS s;
+CREATE TABLE scanned AS
+	SELECT small.*, k, passes(trade(p, m, 'C', sign * least(k, opposite), price)
+							  + portfolio_of('C', sign * greatest(k - opposite, 0), CASE side WHEN 'long' THEN greatest(price, 10) ELSE least(price, 10) END, leverage), m) AS passes_executed,
+		   passes(p + portfolio_of('C', sign * k, price, leverage, 'order'), m) AS passes_rested
+	FROM small CROSS JOIN generate_series(1, 60) AS k
+	WHERE passes;
+});
+enough('(SELECT i FROM scanned GROUP BY i HAVING bool_or(passes_executed AND k > executed)) AS again', 40, 'small accounts that fail and pass again');
+none_wrong(q{
+	SELECT i, p, m, side, price, leverage, opposite, executed, min(k) FILTER (WHERE NOT passes_executed) - 1 AS found
+	FROM scanned GROUP BY i, p, m, side, price, leverage, opposite, executed
+	HAVING least(coalesce(executed, 60), 60) <> coalesce(min(k) FILTER (WHERE NOT passes_executed) - 1, 60)},
+	'small accounts: executions up to the first that fails');
+none_wrong(q{
+	SELECT i, p, m, side, price, leverage, rested, min(k) FILTER (WHERE NOT passes_rested) - 1 AS found
+	FROM scanned GROUP BY i, p, m, side, price, leverage, rested
+	HAVING least(coalesce(rested, 60), 60) <> coalesce(min(k) FILTER (WHERE NOT passes_rested) - 1, 60)},
+	'small accounts: open orders up to the first that fails');
+none_wrong(q{SELECT i, k FROM scanned WHERE passes_rested AND k > rested}, 'small accounts: and no larger one passes');
+
+# ---------------------------------------------------------------------------
 # What may leave, and what has to come.
 # ---------------------------------------------------------------------------
 
