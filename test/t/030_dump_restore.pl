@@ -137,7 +137,7 @@ VALUES ('ETH', '-infinity', 0, 0.80), ('ETH', '-infinity', 1000000, 0.700), ('ET
 UPDATE house.asset SET initial_liability_weight = 1.30 WHERE asset = 'USDT';
 UPDATE house.contract SET opening_fee = 0.0010, tier_unit = 'contracts', order_maintenance = true WHERE contract = 'ETH_USDT';
 UPDATE house.index_price SET low = 2999.5, high = 3000.50 WHERE asset = 'ETH';
-INSERT INTO house.venue_rule VALUES ('orders_reduce_equity', 'margin'), ('held_prices_pause_levels', 'true');
+INSERT INTO house.venue_rule VALUES ('orders_reduce_equity', 'margin'), ('held_prices_pause_levels', 'false');
 INSERT INTO house.price_check (kind, symbol, floor, max_jump, jump_window) VALUES ('asset', 'BTC', 1000.0, 0.10, interval '1 minute'), ('contract', 'ETH_USDT', 0.5, NULL, NULL);
 INSERT INTO house.reference_price VALUES ('asset', 'BTC', 'another', 60001.0, '2020-01-01 00:00+00');
 SELECT FROM margin.set_prices('house', '{"assets": {"BTC": {"price": 900.0, "low": 850}}}');
