@@ -139,13 +139,23 @@ typedef struct BoundAsset
 	Number		liability_price;
 	Number		requirement_price;
 	Number		balance;
-	Number		worth;			/* at present prices, in USD */
-	Number		debt_maintenance;
+	int			line;			/* the best one below G when it was last looked for, or NO_LINE */
 } BoundAsset;
+
+#define NO_LINE (-1)
+
+/* An asset whose equity stays and scales with its price, at present prices in USD. */
+typedef struct BoundResting
+{
+	Number		worth;
+	Number		debt_maintenance;
+} BoundResting;
 
 typedef struct BoundAccount
 {
-	int			nassets;		/* those with a price */
+	int			nresting;
+	BoundResting *resting;
+	int			nassets;		/* the others that have a price */
 	BoundAsset *assets;
 	BoundPosition *positions;
 } BoundAccount;
@@ -216,7 +226,6 @@ static void
 load_asset(BoundAsset *to, const AssetLine *line, const Market *market)
 {
 	const MarketAsset *terms = line->terms;
-	Number		liability;
 
 	to->positions = NULL;
 	to->settles = line->settles;
@@ -238,6 +247,21 @@ load_asset(BoundAsset *to, const AssetLine *line, const Market *market)
 	num_load(&to->liability_price, &terms->liability_price, market);
 	num_load(&to->requirement_price, &terms->requirement_price, market);
 	num_load(&to->balance, &line->balance, NULL);
+	to->line = NO_LINE;
+}
+
+/* Nothing settles in it, and what it counts scales with the price it counts at: all but collateral with tiers in value. */
+static inline bool
+is_resting(const AssetLine *line)
+{
+	return !line->settles && (line->terms->tier_unit != TIERS_IN_VALUE || dec_sign(&line->balance) < 0);
+}
+
+static void
+load_resting(BoundResting *to, const AssetLine *line)
+{
+	Number		liability;
+
 	num_load(&to->worth, &line->collateral_value, NULL);
 	num_load(&liability, &line->liability, NULL);
 	num_sub(&to->worth, &to->worth, &liability);
@@ -250,14 +274,20 @@ load_account(BoundAccount *account, const Valuation *v, const Market *market)
 {
 	BoundAsset **asset_of = palloc(Max(v->nassets, 1) * sizeof(BoundAsset *));
 
+	account->resting = palloc(Max(v->nassets, 1) * sizeof(BoundResting));
 	account->assets = palloc(Max(v->nassets, 1) * sizeof(BoundAsset));
 	account->positions = palloc(Max(v->npositions, 1) * sizeof(BoundPosition));
-	account->nassets = 0;
+	account->nassets = account->nresting = 0;
 	for (int i = 0; i < v->nassets; i++)
 	{
 		/* without a price it is no collateral and holds no debt, and nothing settles in it */
 		if (v->assets[i].terms == NULL || !v->assets[i].terms->priced)
 			continue;
+		if (is_resting(&v->assets[i]))
+		{
+			load_resting(&account->resting[account->nresting++], &v->assets[i]);
+			continue;
+		}
 		asset_of[i] = &account->assets[account->nassets++];
 		load_asset(asset_of[i], &v->assets[i], market);
 	}
@@ -271,6 +301,13 @@ load_account(BoundAccount *account, const Valuation *v, const Market *market)
 		asset->positions = position;
 	}
 	pfree(asset_of);
+}
+
+static void
+take_hints(BoundAccount *account, const SafeHints *hints)
+{
+	for (int i = 0; hints->known && i < account->nassets; i++)
+		account->assets[i].line = hints->lines[i];
 }
 
 /* ---------- one contract ---------- */
@@ -803,6 +840,19 @@ smallest_by_line(Bound *r, BoundAsset *asset, const Box *box, const PriceRange *
 	return touches;
 }
 
+static void
+largest_equity(Number *r, const Settled *s, const Box *box)
+{
+	Number		part;
+
+	num_mul(r, &s->net, &box->high);
+	num_add(r, r, &s->equity);
+	if (likely(num_sign(&s->short_net) == 0))
+		return;
+	num_mul(&part, &s->short_net, &box->low);
+	num_add(r, r, &part);
+}
+
 /* The line at the largest equity, and the last one. */
 static int
 first_line(Settled *s, BoundAsset *asset, const Box *box, const PriceRange *range, const Number *equity, int *last)
@@ -831,7 +881,10 @@ first_line(Settled *s, BoundAsset *asset, const Box *box, const PriceRange *rang
 	return lines - 1 - tiers_find(&asset->tiers, &amount);
 }
 
-/* The best line: the bound rises with their number up to it. */
+/*
+ * The best line: the bound rises with their number up to it.  In a box of another size it is
+ * nearly always the same, or one beside it, so from the last one the search goes out in steps that grow.
+ */
 static void
 smallest(Bound *r, BoundAsset *asset, const Box *box, const PriceRange *range)
 {
@@ -839,24 +892,18 @@ smallest(Bound *r, BoundAsset *asset, const Box *box, const PriceRange *range)
 	Number		equity;
 	int			first;
 	int			last;
+	int			middle;
+	int			reach = 0;
 
 	settle(&s, asset, box);
-	num_mul(&equity, &s.net, &box->high);
-	num_add(&equity, &equity, &s.equity);
-	if (unlikely(num_sign(&s.short_net) != 0))
-	{
-		Number		part;
-
-		num_mul(&part, &s.short_net, &box->low);
-		num_add(&equity, &equity, &part);
-	}
+	largest_equity(&equity, &s, box);
 	first = first_line(&s, asset, box, range, &equity, &last) * LINE_STEPS;
 	last *= LINE_STEPS;
 	if (smallest_by_line(r, asset, box, range, &s, first))
 		return;
+	middle = asset->line == NO_LINE ? (first + last) / 2 : Max(first, Min(asset->line, last - 1));
 	while (first < last)
 	{
-		int			middle = (first + last) / 2;
 		int			after = middle + 1;
 		Bound		next;
 
@@ -869,10 +916,22 @@ smallest(Bound *r, BoundAsset *asset, const Box *box, const PriceRange *range)
 			smallest_by_line(&next, asset, box, range, &s, after);
 		}
 		if (num_cmp(&next.worst, &r->worst) > 0)
+		{
 			first = after;
+			middle = (first + last) / 2;
+			if (asset->line != NO_LINE)
+				middle = Min(middle, first + reach);
+		}
 		else
+		{
 			last = middle;
+			middle = (first + last) / 2;
+			if (asset->line != NO_LINE)
+				middle = Max(middle, last - 1 - reach);
+		}
+		reach = 4 * reach + 1;
 	}
+	asset->line = first;
 	smallest_by_line(r, asset, box, range, &s, first);
 }
 
@@ -903,32 +962,34 @@ add_rest(BoundSum *sum, const Bound *value)
 	num_add(&sum->rest.top, &sum->rest.top, &value->top);
 }
 
-/* An asset in which nothing settles: its equity stays. */
+/* What does not depend on the size of a box. */
 static void
-bound_resting(BoundSum *sum, BoundAsset *asset, const Box *box)
+bound_resting(BoundSum *sum, const BoundAccount *account, const Box *box)
 {
-	Number		value;
+	*sum = (BoundSum) {NUM_ZERO, NUM_ZERO, {NUM_ZERO, NUM_ZERO}};
+	for (int i = 0; i < account->nresting; i++)
+	{
+		const BoundResting *resting = &account->resting[i];
+		Number		zero = NUM_ZERO;
+		Number		value;
+
+		num_mul(&value, &box->threshold, &resting->worth);
+		num_sub(&value, box->debts ? &resting->debt_maintenance : &zero, &value);
+		add_scaled(sum, &value);
+	}
+}
+
+/* Tiers in value of an asset in which nothing settles. */
+static void
+bound_in_value(BoundSum *sum, BoundAsset *asset, const Box *box)
+{
 	Bound		rest;
 
-	if (asset->in_value && num_sign(&asset->balance) >= 0)
-	{
-		weigh_equity(&rest.top, asset, box, &asset->balance, &box->high);
-		rest.worst = rest.top;
-		if (box->below)
-			weigh_equity(&rest.worst, asset, box, &asset->balance, &box->low);
-		add_rest(sum, &rest);
-		return;
-	}
-	num_mul(&value, &box->threshold, &asset->worth);
-	if (box->debts)
-		num_sub(&value, &asset->debt_maintenance, &value);
-	else
-	{
-		Number		zero = NUM_ZERO;
-
-		num_sub(&value, &zero, &value);
-	}
-	add_scaled(sum, &value);
+	weigh_equity(&rest.top, asset, box, &asset->balance, &box->high);
+	rest.worst = rest.top;
+	if (box->below)
+		weigh_equity(&rest.worst, asset, box, &asset->balance, &box->low);
+	add_rest(sum, &rest);
 }
 
 /* An asset whose two prices are at factors of the present ones; W * P and V * P follow. */
@@ -977,6 +1038,7 @@ smallest_in_doubt(Bound *r, BoundAsset *asset, const Box *box)
 		range = (PriceRange) {high, price};
 	}
 	smallest(r, &apart, box, &range);
+	asset->line = apart.line;
 }
 
 static void
@@ -1015,11 +1077,11 @@ bound_settling(BoundSum *sum, BoundAsset *asset, const Box *box)
 	}
 }
 
-/* Bounds F over a box. */
+/* Bounds F over a box, of which bound_resting() has said what does not depend on its size. */
 static void
-bound_account(Bound *r, const BoundAccount *account, const Box *box)
+bound_account(Bound *r, const BoundAccount *account, const Box *box, const BoundSum *resting)
 {
-	BoundSum	sum = {NUM_ZERO, NUM_ZERO, {NUM_ZERO, NUM_ZERO}};
+	BoundSum	sum = *resting;
 	Number		part;
 
 	for (int i = 0; i < account->nassets; i++)
@@ -1029,7 +1091,7 @@ bound_account(Bound *r, const BoundAccount *account, const Box *box)
 		if (asset->settles)
 			bound_settling(&sum, asset, box);
 		else
-			bound_resting(&sum, asset, box);
+			bound_in_value(&sum, asset, box);
 	}
 	/* each at that end of its price where its sign is the worse */
 	num_mul(&part, &box->x, &sum.size);

@@ -258,17 +258,6 @@ all_proven(const SafeProof *proof, const Way *way, int64 n)
 	return true;
 }
 
-/* The first three digits of a number, with zeros behind them. */
-static int64
-leading_digits(int64 n)
-{
-	int64		unit = 1;
-
-	while (n / unit >= 1000)
-		unit *= 10;
-	return n / unit * unit;
-}
-
 /*
  * The largest n that is proven, near what the search says: a box inside a
  * proven one is safe as well.  The search may be off in its last digit, so
@@ -276,15 +265,11 @@ leading_digits(int64 n)
  * have gone wrong, so all that is below is halved.
  */
 static int64
-largest_proven(const SafeProof *proof, const Way *way, double found, bool coarse)
+largest_proven(const SafeProof *proof, const Way *way, int64 found, bool coarse)
 {
-	int64		high = SAFE_ALL;
+	int64		high = coarse ? leading_digits(found) : found;
 	int64		low = 0;
 
-	if (found >= 0 && found < 1)
-		high = (int64) floor(found * SAFE_ALL + 0.002);
-	if (coarse)
-		high = leading_digits(high);
 	for (int i = 0; i < 3; i++)
 	{
 		if (high <= 0)
@@ -317,7 +302,8 @@ room_of_level(const Valuation *v, const Market *market, Level level, const Relea
 {
 	Stay		stay = {.v = v, .market = market, .ratios = ratios};
 	Way			ways[MAX_WAYS];
-	SafeProof  *proof;
+	SafeHints	hints = {.lines = palloc(Max(v->nassets, 1) * sizeof(int))};
+	SafeProof  *proof = NULL;
 	int			nways;
 	int64		room = 0;
 
@@ -327,12 +313,16 @@ room_of_level(const Valuation *v, const Market *market, Level level, const Relea
 	stay.larger = market->liability_rule == LIABILITY_LARGER && may_require_debts(v);
 	stay.reduced = market->orders_reduce_equity != REDUCE_NOTHING && has_orders(v);
 	nways = ways_to_stay(ways, level, &stay);
-	proof = safe_proof_open(v, market);
 	for (int i = 0; i < nways; i++)
 	{
 		const Way  *way = &ways[i];
-		int64		found = largest_proven(proof, way, safe_search(v, market, way->goals, way->ngoals, least), least > 0);
+		int64		found = safe_search(v, market, way->goals, way->ngoals, least, &hints);
 
+		if (found <= room)
+			continue;
+		if (proof == NULL)
+			proof = safe_proof_open(v, market, &hints);
+		found = largest_proven(proof, way, found, least > 0);
 		room = Max(room, found);
 	}
 	return room;

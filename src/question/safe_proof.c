@@ -139,11 +139,12 @@ typedef struct SafeProof
 } SafeProof;
 
 SafeProof *
-safe_proof_open(const Valuation *v, const Market *market)
+safe_proof_open(const Valuation *v, const Market *market, const SafeHints *hints)
 {
 	SafeProof  *proof = palloc(sizeof(SafeProof));
 
 	load_account(&proof->account, v, market);
+	take_hints(&proof->account, hints);
 	return proof;
 }
 
@@ -175,6 +176,7 @@ safe_proven(const SafeProof *proof, const SafeGoal *goal, int64 n)
 	Box			box = {.below = goal->below, .judged = goal->required != SAFE_NOTHING, .positions = (goal->required & SAFE_POSITIONS) != 0,
 		.debts = (goal->required & SAFE_DEBTS) != 0, .threshold = goal->threshold};
 	int			side = goal->below ? -1 : 1;
+	BoundSum	resting;
 	Bound		bound;
 
 	CHECK_FOR_INTERRUPTS();
@@ -182,7 +184,8 @@ safe_proven(const SafeProof *proof, const SafeGoal *goal, int64 n)
 	dec_normalize(&box.x);
 	dec_sub(&box.low, &one, &box.x);
 	dec_add(&box.high, &one, &box.x);
-	bound_account(&bound, &proof->account, &box);
+	bound_resting(&resting, &proof->account, &box);
+	bound_account(&bound, &proof->account, &box, &resting);
 	if (dec_sign(&bound.worst) != 0)
 		return dec_sign(&bound.worst) == side;
 	if (goal->tie == TIE_HOLDS || (n == SAFE_ALL && dec_sign(&bound.top) == side))

@@ -65,24 +65,34 @@ num_near_meeting(double *r, const double *slope0, const double *constant0, const
 	*r = (*constant0 - *constant1) / (*slope1 - *slope0);
 }
 
-/* ---------- schedules: the tier that was found last is at hand in doubles ---------- */
+/* ---------- schedules: the two tiers that were found last are at hand in doubles, as boxes have two ends ---------- */
 
-typedef struct Tiers
+typedef struct TierLine
 {
-	const Schedule *schedule;
 	int			tier;			/* -1: none yet */
 	double		from;
 	double		to;
 	double		rate;
 	double		intercept;
+} TierLine;
+
+typedef struct Tiers
+{
+	const Schedule *schedule;
+	int			last;
+	TierLine	lines[2];
 } Tiers;
 
 static inline void
 tiers_open(Tiers *tiers, const Schedule *schedule)
 {
 	tiers->schedule = schedule;
-	tiers->tier = -1;
-	tiers->from = tiers->to = 0;
+	tiers->last = 0;
+	for (int i = 0; i < 2; i++)
+	{
+		tiers->lines[i].tier = -1;
+		tiers->lines[i].from = tiers->lines[i].to = 0;
+	}
 }
 
 static inline int tiers_count(const Tiers *tiers) { return tiers->schedule->count; }
@@ -94,16 +104,19 @@ tiers_bound(double *r, const Tiers *tiers, int tier)
 	num_load(r, &tiers->schedule->tiers[tier].bound, tiers->schedule);
 }
 
+/* In the place of the one that was found before the last. */
 static void
 tiers_take(Tiers *tiers, int tier)
 {
-	tiers->tier = tier;
-	tiers_bound(&tiers->from, tiers, tier);
-	tiers->to = HUGE_VAL;
+	TierLine   *line = &tiers->lines[tiers->last];
+
+	line->tier = tier;
+	tiers_bound(&line->from, tiers, tier);
+	line->to = HUGE_VAL;
 	if (tier + 1 < tiers_count(tiers))
-		tiers_bound(&tiers->to, tiers, tier + 1);
-	num_load(&tiers->rate, &tiers->schedule->tiers[tier].rate, tiers->schedule);
-	num_load(&tiers->intercept, &tiers->schedule->tiers[tier].intercept, tiers->schedule);
+		tiers_bound(&line->to, tiers, tier + 1);
+	num_load(&line->rate, &tiers->schedule->tiers[tier].rate, tiers->schedule);
+	num_load(&line->intercept, &tiers->schedule->tiers[tier].intercept, tiers->schedule);
 }
 
 static void
@@ -126,40 +139,54 @@ tiers_search(Tiers *tiers, double x)
 	tiers_take(tiers, low);
 }
 
+static inline bool
+line_holds(const TierLine *line, double x)
+{
+	return x >= line->from && x < line->to;
+}
+
 static inline int
 tiers_find(Tiers *tiers, const double *x)
 {
-	if (unlikely(!(*x >= tiers->from && *x < tiers->to)))
-		tiers_search(tiers, *x);
-	return tiers->tier;
+	if (!line_holds(&tiers->lines[tiers->last], *x))
+	{
+		tiers->last ^= 1;
+		if (unlikely(!line_holds(&tiers->lines[tiers->last], *x)))
+			tiers_search(tiers, *x);
+	}
+	return tiers->lines[tiers->last].tier;
 }
 
-static inline void
+static inline const TierLine *
 tiers_hold(Tiers *tiers, int tier)
 {
-	if (unlikely(tiers->tier != tier))
-		tiers_take(tiers, tier);
+	if (tiers->lines[tiers->last].tier != tier)
+	{
+		tiers->last ^= 1;
+		if (unlikely(tiers->lines[tiers->last].tier != tier))
+			tiers_take(tiers, tier);
+	}
+	return &tiers->lines[tiers->last];
 }
 
 static inline void
 tiers_rate(double *r, Tiers *tiers, int tier)
 {
-	tiers_hold(tiers, tier);
-	*r = tiers->rate;
+	*r = tiers_hold(tiers, tier)->rate;
 }
 
 static inline void
 tiers_intercept(double *r, Tiers *tiers, int tier)
 {
-	tiers_hold(tiers, tier);
-	*r = tiers->intercept;
+	*r = tiers_hold(tiers, tier)->intercept;
 }
 
 static inline void
 tiers_line(double *r, Tiers *tiers, int tier, const double *x)
 {
-	tiers_hold(tiers, tier);
-	*r = tiers->rate * *x + tiers->intercept;
+	const TierLine *line = tiers_hold(tiers, tier);
+
+	*r = line->rate * *x + line->intercept;
 }
 
 static inline void
@@ -172,89 +199,158 @@ tiers_apply(double *r, Tiers *tiers, const double *x)
 
 /* ---------- the search ---------- */
 
-/* How far a sum stays from 0 in a box of that size, on the side where it must be; negative (or not a number) beyond. */
-static double
-slack(const BoundAccount *account, Box *box, double x)
+typedef struct Search
 {
+	const BoundAccount *account;
+	Box			box;
+	BoundSum	resting;
+	bool		coarse;			/* three digits are enough */
+} Search;
+
+/* How far a sum stays from 0 in a box of n units, on the side where it must be; negative (or not a number) beyond. */
+static double
+slack(Search *search, int64 n)
+{
+	Box		   *box = &search->box;
 	Bound		bound;
 
-	box->x = x;
-	box->low = 1 - x;
-	box->high = 1 + x;
-	bound_account(&bound, account, box);
+	box->x = (double) n / SAFE_ALL;
+	box->low = 1 - box->x;
+	box->high = 1 + box->x;
+	bound_account(&bound, search->account, box, &search->resting);
 	return box->below ? -bound.worst : bound.worst;
 }
 
-#define SEARCH_STEPS 100
+/* A box, and what its slack is. */
+typedef struct Tried
+{
+	int64		n;
+	double		slack;
+} Tried;
+
+#define STEPS_OUT 8
 #define STEPS_BY_LINE 10
-#define SEARCH_WIDTH 1e-11
+
+/* Where the line through two boxes is 0, at most "most"; where it never is, that. */
+static int64
+line_reaches(const Tried *a, const Tried *b, int64 most)
+{
+	double		n = b->n + b->slack * (b->n - a->n) / (a->slack - b->slack);
+
+	return n >= b->n && n < most ? (int64) n : most;
+}
 
 /*
- * The largest box, at most "most", in which one sum stays where it must:
- * the line through the two ends, where an end that stays twice counts half (the Illinois method).
- * Where a sum jumps by many powers of ten that would take as many steps, so
- * after some of them every other step takes the middle.
+ * From a box that is safe further out, along the line through the last two, until one is not:
+ * that is "high".  False if all are up to "most".
  */
-static double
-largest_box(const BoundAccount *account, Box *box, double most)
+static bool
+search_out(Search *search, Tried *low, Tried *high, int64 first, int64 most)
 {
-	double		low = 0;
-	double		high = most;
-	double		at_high = slack(account, box, high);
-	double		at_low = slack(account, box, low);
+	int64		n = Min(first, most);
+
+	for (int i = 0;; i++)
+	{
+		*high = (Tried) {n, slack(search, n)};
+		if (!(high->slack >= 0))
+			return true;
+		if (n == most)
+			return false;
+		n = i < STEPS_OUT ? Min(line_reaches(low, high, most), most - 1) + 1 : most;
+		*low = *high;
+	}
+}
+
+/*
+ * Between a box that is safe and one that is not: the line through the two, where an end that
+ * stays twice counts half (the Illinois method).  Where a sum jumps by many powers of ten that would take
+ * many steps, so after some of them every other step takes the middle.
+ */
+static void
+search_between(Search *search, Tried *low, Tried *high)
+{
+	double		at_low = low->slack;
+	double		at_high = high->slack;
 	int			stayed = 0;
 
-	/* the account is where it is: doubles that deny it see too little to decide more */
-	if (at_high >= 0 || !(at_low >= 0))
-		return most;
-	for (int i = 0; i < SEARCH_STEPS && high - low > SEARCH_WIDTH; i++)
+	for (int i = 0; high->n - low->n > 1; i++)
 	{
-		double		x = low + (high - low) * (at_low / (at_low - at_high));
-		double		at_x;
+		double		x = low->n + (high->n - low->n) * (at_low / (at_low - at_high));
+		Tried		next = {low->n + (high->n - low->n) / 2, 0};
 
-		if (!(x > low && x < high) || (i > STEPS_BY_LINE && i % 2 == 0))
-			x = (low + high) / 2;
-		at_x = slack(account, box, x);
-		if (at_x >= 0)
+		if (search->coarse && low->n > 0 && leading_digits(low->n) == leading_digits(high->n - 1))
+			return;
+		if (x >= low->n && x < high->n && !(i > STEPS_BY_LINE && i % 2 == 0))
+			next.n = Max((int64) x, low->n + 1);
+		next.slack = slack(search, next.n);
+		if (next.slack >= 0)
 		{
-			low = x;
-			at_low = at_x;
+			*low = next;
+			at_low = next.slack;
 			if (stayed > 0)
 				at_high /= 2;
 			stayed = 1;
 		}
 		else
 		{
-			high = x;
-			at_high = at_x;
+			*high = next;
+			at_high = next.slack;
 			if (stayed < 0)
 				at_low /= 2;
 			stayed = -1;
 		}
 	}
-	return low;
 }
 
+/* Doubles are off in their last digits: a box that is unsafe by no more than that is given, and its proof will tell. */
+#define NEARLY 0.998
+
+/* The largest box, at most "most", in which one sum stays where it must; 0 if "first" is none, where that is the least wanted. */
+static int64
+largest_box(Search *search, int64 first, int64 most)
+{
+	Tried		low = {0, slack(search, 0)};
+	Tried		high;
+
+	/* the account is where it is: doubles that deny it see too little to decide more */
+	if (!(low.slack >= 0))
+		return most;
+	if (!search_out(search, &low, &high, first, most))
+		return most;
+	if (search->coarse && low.n == 0)
+		return 0;
+	search_between(search, &low, &high);
+	return high.n - low.n == 1 && low.slack >= NEARLY * (low.slack - high.slack) ? high.n : low.n;
+}
+
+/* Where a search begins that knows nothing: a fiftieth, near which half of all accounts have their end. */
+#define FIRST_BOX (SAFE_ALL / 50)
+
 /*
- * The largest box, from 0 to 1, that seems to be safe; 0 where one of size "least" does
+ * The largest box that seems to be safe; 0 where one of size "least" does
  * not, so that an account with less room than anybody wants costs one look.
  */
-double
-safe_search(const Valuation *v, const Market *market, const SafeGoal *goals, int ngoals, double least)
+int64
+safe_search(const Valuation *v, const Market *market, const SafeGoal *goals, int ngoals, double least, SafeHints *hints)
 {
 	BoundAccount account;
-	double		most = 1;
+	int64		first = least > 0 ? (int64) ceil(Min(least, 1) * SAFE_ALL) : FIRST_BOX;
+	int64		most = SAFE_ALL;
 
 	load_account(&account, v, market);
-	for (int i = 0; i < ngoals; i++)
+	take_hints(&account, hints);
+	for (int i = 0; i < ngoals && most > 0; i++)
 	{
-		Box			box = {.below = goals[i].below, .judged = goals[i].required != SAFE_NOTHING,
-			.positions = (goals[i].required & SAFE_POSITIONS) != 0, .debts = (goals[i].required & SAFE_DEBTS) != 0};
+		Search		search = {.account = &account, .coarse = least > 0};
 
-		num_load(&box.threshold, &goals[i].threshold, NULL);
-		if (least > 0 && !(slack(&account, &box, least) >= 0))
-			return 0;
-		most = largest_box(&account, &box, most);
+		search.box = (Box) {.below = goals[i].below, .judged = goals[i].required != SAFE_NOTHING,
+			.positions = (goals[i].required & SAFE_POSITIONS) != 0, .debts = (goals[i].required & SAFE_DEBTS) != 0};
+		num_load(&search.box.threshold, &goals[i].threshold, NULL);
+		bound_resting(&search.resting, &account, &search.box);
+		most = largest_box(&search, first, most);
 	}
+	hints->known = true;
+	for (int i = 0; i < account.nassets; i++)
+		hints->lines[i] = account.assets[i].line;
 	return most;
 }

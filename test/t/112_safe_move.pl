@@ -27,10 +27,10 @@ use constant TIMES => $ENV{SAFE_MOVE_TIMES} || ($ENV{FORCE_NUMERIC} ? 0.25 : 1);
 use constant {
 	MARKETS => 60 * TIMES,          # of every kind of number, and accounts in each
 	ACCOUNTS => 8,
-	DESK_MARKETS => 40 * TIMES,     # as traders have them
+	DESK_MARKETS => 32 * TIMES,     # as traders have them
 	DESK_ACCOUNTS => 16,
 	POINTS => 30,                   # in each box
-	SEARCHED => 1500 * TIMES,       # how many are searched for the true distance
+	SEARCHED => 1000 * TIMES,       # how many are searched for the true distance
 	MEDIAN => 0.98,
 	LEAST => 0.8,
 	LEAST_WITH_RULES => 0.3,        # see the manual
