@@ -100,3 +100,35 @@ SELECT w.mask::bit(64)::text = lpad('11' || repeat('0', 5), 64, '0') AS shared
   FROM (SELECT format('{"assets": {%s}}', string_agg(format('"%s": {"price": 1, "tiers": "{0: 1}"}', 1000 + n), ','))::margin.market
           FROM generate_series(0, 99) AS n) AS n (m),
        margin_internal.watch_account('{"balances": {"1005": 1, "1070": 1}}', m, NULL, NULL) AS w;
+
+-- Open orders, tiers by contracts and prices in doubt; the headings are what is expected.
+CREATE FUNCTION pg_temp.ruled(portfolio text, reduces text, level margin.level DEFAULT 'healthy') RETURNS numeric LANGUAGE sql
+RETURN margin.safe_move(portfolio::margin.portfolio, format('{
+  "assets": {"USD": {"price": 1, "tiers": "{0: 1}"},
+             "DOUBT": {"price": 50, "low": 40, "high": 60, "tiers": "{0: 1}"}},
+  "contracts": {"C": {"settle": "USD", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.1}", "initial": "{0: 0.2}"},
+                "M": {"settle": "USD", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.1}", "order_maintenance": true},
+                "D": {"settle": "DOUBT", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.1}"},
+                "K": {"settle": "USD", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.1, 2: 0.2}", "tier_unit": "contracts"}},
+  "rules": {"orders_reduce_equity": "%s"}}', reduces)::margin.market, level, NULL);
+
+-- 10 * (1 - x) < 0.7 * (50 - 100 * x - (20 + 100 * x)), as the buy above the mark loses more the lower it is: 11 / 130
+SELECT pg_temp.ruled('{"balances": {"USD": 50}, "positions": {"C": {"long": 1, "long_cost": 100}}, "orders": {"C": {"buy": {"120": [1, 0]}}}}', 'loss') AS "0.08461538",
+       -- an order margin of 0.2 * 100, wherever the mark is: 10 * (1 - x) < 0.7 * (30 - 100 * x): 11 / 60
+       pg_temp.ruled('{"balances": {"USD": 50}, "positions": {"C": {"long": 1, "long_cost": 100}}, "orders": {"C": {"buy": {"100": [1, 0]}}}}', 'margin') AS "0.18333333",
+       -- and without them, as above
+       pg_temp.ruled('{"balances": {"USD": 50}, "positions": {"C": {"long": 1, "long_cost": 100}}, "orders": {"C": {"buy": {"120": [1, 0]}}}}', 'nothing') AS "0.41666666",
+       -- a sell requires at the mark once it is higher: 10 * (1 + x) < 0.7 * 20
+       pg_temp.ruled('{"balances": {"USD": 20}, "orders": {"M": {"sell": {"100": [1, 0]}}}}', 'nothing') AS "0.4, less the tie",
+       -- at 130 it would be worth more than that only from 130 on, and requires 13 until then
+       pg_temp.ruled('{"balances": {"USD": 20}, "orders": {"M": {"sell": {"130": [1, 0]}}}}', 'nothing') AS "0.4, less the tie";
+-- Less than nothing is judged, but nothing is required: healthy while equity is not below 0; else liquidation, until equity is.
+SELECT pg_temp.ruled('{"balances": {"USD": 5}, "orders": {"C": {"buy": {"120": [1, 0]}}}}', 'loss') AS "1",
+       pg_temp.ruled('{"balances": {"USD": 5}, "orders": {"M": {"buy": {"120": [1, 0]}}}}', 'loss', 'liquidation') AS "1",
+       pg_temp.ruled('{"balances": {"USD": 25}, "positions": {"C": {"long": 1, "long_cost": 100}}, "orders": {"C": {"buy": {"120": [1, 0]}}}}', 'loss', 'liquidation') AS "25 - 100 * x >= 0, and 10 * (1 + x) >= 5 + 200 * x: 5 / 190";
+-- T(3) = 0.4: 40 * (1 - x) < 0.7 * (100 - 300 * x), or 40 * (1 + x) for a short one: 30 / 170, 30 / 250
+SELECT pg_temp.ruled('{"balances": {"USD": 100}, "positions": {"K": {"long": 3, "long_cost": 300}}}', 'nothing') AS "0.17647058",
+       pg_temp.ruled('{"balances": {"USD": 100}, "positions": {"K": {"short": 3, "short_cost": 300}}}', 'nothing') AS "0.12, less the tie";
+-- Owned at 40, owed and required at 60: 40 * (1 - x) >= 30 * (1 + x); 60 * (1 + x) * 10 * (1 - x) < 0.7 * 40 * (1 - x) * (50 - 100 * x): 800 / 3400
+SELECT pg_temp.ruled('{"balances": {"DOUBT": 1, "USD": -30}}', 'nothing') AS "0.14285714",
+       pg_temp.ruled('{"balances": {"DOUBT": 50}, "positions": {"D": {"long": 1, "long_cost": 100}}}', 'nothing') AS "0.23529411";
