@@ -351,7 +351,10 @@ first_cut(Search *search)
 static bool search_parts(Search *search, int round, const Decimal *from, const Decimal *to, const Decimal *cuts, int ncuts,
 						 Decimal *n);
 
-/* Adds the step not behind the 0 of a line through "near" at a step and "far" at another, if that lies between them; where "open", beyond the first. */
+/*
+ * Adds the last step not behind the 0 of a line through "near" at one step and
+ * "far" at another, if that is between them, or where "open" anywhere behind the first.
+ */
 static void
 add_zero(DecimalList *cuts, const Decimal *from, const Decimal *to, bool open, const Decimal *near, const Decimal *far)
 {

@@ -121,9 +121,24 @@ sub portfolio_of_few
 		10 * between(-10, 40), pick(-5, -2, -1, 0, 0, 1, 2), side_of_few('long'), side_of_few('short'), orders_of_few('buy'), orders_of_few('sell'));
 }
 
+# What is won does not count, and a debt requires more than the position to begin with: where only the larger
+# counts, nothing moves for a while.
+sub capped
+{
+	my ($debt, $long) = (between(1, 5), between(1, 10));
+	return (
+		sprintf('{"balances": {"U": 2500, "BTC": -%s}, "positions": {"C": {"long": %s, "long_cost": %s}}}', $debt, $long, 100 * $long),
+		sprintf(
+			'{"assets": {"U": {"price": 1, "tiers": "{0: 1, 1000: 0}"}, "BTC": {"price": 100, "liability_maintenance": "{0: 0.%d}"}},
+			  "contracts": {"C": {"settle": "U", "base": "BTC", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.1}"}}, "rules": {"liability_rule": "larger"}}',
+			between(1, 9)));
+}
+
+sub account_of_few { return chance(0.1) ? capped() : (portfolio_of_few(), market_of_few()) }
+
 sql('CREATE EXTENSION margin');
 sql("CREATE SCHEMA grid; CREATE TABLE grid.account (id integer, portfolio margin.portfolio, market margin.market);\nCOPY grid.account FROM STDIN;\n"
-	  . join('', map { join("\t", $_, portfolio_of_few(), market_of_few() =~ s/\s+/ /gr) . "\n" } 1 .. ACCOUNTS)
+	  . join('', map { join("\t", $_, map { s/\s+/ /gr } account_of_few()) . "\n" } 1 .. ACCOUNTS)
 	  . "\\.\n");
 
 sql(q{
