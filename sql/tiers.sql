@@ -137,6 +137,15 @@ DELETE FROM collateral_tier WHERE valid_from = '-infinity' AND lower_bound = 2;
 UPDATE collateral_tier SET ratio = 0.3 WHERE ratio = 0;
 DELETE FROM collateral_tier WHERE asset = 'BTC';
 
+-- The initial measure, where there is one to hold it against.
+SELECT margin.set_initial_collateral_tiers('desk', 'BTC', '{0: 0.9, 1: 0}');
+BEGIN;
+SELECT margin.set_collateral_tiers('desk', 'BTC', '{0: 1}'), margin.set_initial_collateral_tiers('desk', 'BTC', '{0: 0.9, 1: 0}');
+SELECT margin.set_initial_collateral_tiers('desk', 'BTC', '{0: 0.8}', '2100-01-01 00:00+00');
+TABLE initial_collateral_tier ORDER BY valid_from, lower_bound;
+SET CONSTRAINTS ALL IMMEDIATE;
+ROLLBACK;
+
 -- Debts and contracts.
 SELECT margin.set_liability_tiers('desk', 'BTC', '{0: 0.01, 10: 0.02}'), margin.set_liability_tiers('desk', 'BTC', '{0: 0.01}', '2100-01-01 00:00+00');
 TABLE liability_tier ORDER BY valid_from, lower_bound;

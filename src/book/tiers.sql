@@ -126,6 +126,19 @@ $$;
 COMMENT ON FUNCTION margin.set_collateral_tiers(name, text, margin.schedule, timestamptz) IS
 'replaces the collateral ratio schedule of an asset that is valid from an instant (-infinity: from ever) by another, whole, by ordinary writes to collateral_tier: the same rights, checks and journal. Bounds in units of the asset or USD, as asset.tier_unit says. An error for null, an unknown asset (42704), a schedule that is not marginal (22023)';
 
+CREATE FUNCTION margin.set_initial_collateral_tiers(venue name, asset text, schedule margin.schedule, valid_from timestamptz DEFAULT '-infinity') RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM margin_internal.check_method('initial collateral tiers', asset, schedule, 'marginal', 'Leave out "whole".');
+    PERFORM margin_internal.replace_tiers(venue, 'initial_collateral_tier', asset, valid_from, array_agg(s.lower_bound), array_agg(s.rate))
+       FROM margin_internal.schedule_rows(schedule) AS s;
+END
+$$;
+COMMENT ON FUNCTION margin.set_initial_collateral_tiers(name, text, margin.schedule, timestamptz) IS
+'the same for the ratios of the initial measure, in initial_collateral_tier: the asset has collateral tiers by then';
+
 CREATE FUNCTION margin.set_liability_tiers(venue name, asset text, schedule margin.schedule, valid_from timestamptz DEFAULT '-infinity') RETURNS void
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp

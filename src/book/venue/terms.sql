@@ -253,7 +253,7 @@ COMMENT ON TRIGGER collateral_tier_shape ON collateral_tier IS 'the ratios of a 
 CREATE CONSTRAINT TRIGGER initial_collateral_tier_shape
     AFTER INSERT OR UPDATE OR DELETE ON initial_collateral_tier
     DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW EXECUTE FUNCTION check_tiers();
+    FOR EACH ROW EXECUTE FUNCTION margin_internal.check_schedule('asset');
 COMMENT ON TRIGGER initial_collateral_tier_shape ON initial_collateral_tier IS 'the ratios of a whole schedule begin at 0 and never rise, and the asset has collateral tiers by then';
 
 CREATE CONSTRAINT TRIGGER liability_tier_shape
