@@ -151,7 +151,7 @@ INSERT INTO house.position (account_id, contract, quantity, entry_price, leverag
 VALUES (1, 'BTC_USDT', -100, 59000, 20), (1, 'BTC_USDT', 300, 60500.5, NULL), (2, 'ETH_USDT', 50, 0, 3), (6, 'BTC_USDT', 1000, 60000, NULL),
        (8, 'BTC_USDT ', 1, 7, NULL), (9, 'BTC_USDT', 0, 1, NULL);
 INSERT INTO house.open_order (account_id, order_id, contract, quantity, price, leverage)
-VALUES (1, 'a', 'BTC_USDT', 10, 59000.50, 20), (1, E'o''dd\\N\té数', 'BTC_USDT', -5.5, 61000, NULL), (1, '', 'ETH_USDT', -1e-999, 1e999, 0.001),
+VALUES (1, 'a', 'BTC_USDT', 10, 59000.50, 20), (1, E'o''dd\\N\té数', 'BTC_USDT', -5.5, 61000, NULL), (1, '', 'ETH_USDT', -1e-999, 3000.2500, 0.001),
        (8, 'a', 'BTC_USDT ', 0, 7, NULL), (9, 'a', 'nowhere', 0, 1, NULL);
 INSERT INTO house.book_rule VALUES ('unrealized_gains_carry', 'false');
 INSERT INTO house.repayment_rule (asset, rank, conversion_discount, threshold, repayment_ratio)
