@@ -257,17 +257,15 @@ typedef struct Prices
 	double	   *highs;			/* by number: NaN where not in doubt; NULL: nothing is */
 } Prices;
 
-/* Takes one pair of what follows the prices. */
+/* Takes one pair of what follows the prices: a symbol's number, from 1, and its high. */
 static void
-note_doubt(Prices *prices, const double *pair)
+note_doubt(Prices *prices, double number, double high)
 {
-	double		number = -pair[0];
-
 	if (number > prices->count)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("a high price of number %.0f of %d", number, prices->count)));
-	prices->highs[(int) number - 1] = pair[1];
+	prices->highs[(int) number - 1] = high;
 }
 
 static Prices
@@ -287,7 +285,7 @@ prices_from(const ArrayType *array)
 	for (int i = 0; i < prices.count; i++)
 		prices.highs[i] = NAN;
 	for (int i = prices.count; i < count; i += DOUBT_ELEMENTS)
-		note_doubt(&prices, &prices.values[i]);
+		note_doubt(&prices, -prices.values[i], prices.values[i + 1]);
 	return prices;
 }
 

@@ -642,8 +642,9 @@ list_jumps(Jump *jumps, BoundOrders *orders)
 	for (int i = 0; i < 4; i++)
 	{
 		BoundLeg   *leg = i < 2 ? &orders->held[i] : &orders->ordered[i - 2];
+		int			schedules = orders->has_initial && orders->takes_margin ? 2 : 1;
 
-		for (int which = 0; leg->present && which <= (orders->has_initial && orders->takes_margin); which++)
+		for (int which = 0; leg->present && which < schedules; which++)
 		{
 			if (tiers_whole(&leg->tiers[which]))
 				jumps[n++] = (Jump) {leg, which};
