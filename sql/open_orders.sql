@@ -357,6 +357,15 @@ INSERT INTO shop.resting (customer, symbol, side, size, "limit") VALUES ('ann', 
 INSERT INTO shop.resting (customer, symbol, side, size, "limit") VALUES ('cid', 'FUT', 'buy', 1, 100);
 UPDATE shop.resting SET filled = size WHERE customer = 'ann';
 TRUNCATE shop.resting;
+-- a row that cannot be used leaves its account unpriced: the guard refuses it, and lets it be mended or taken away
+INSERT INTO shop.resting (customer, symbol, side, size, "limit", gearing) VALUES ('ann', 'FUT', 'buy', 1, 100, 0);
+SELECT margin.disable_guard('shop');
+INSERT INTO shop.resting (customer, symbol, side, size, "limit", gearing) VALUES ('ann', 'FUT', 'buy', 1, 100, 0), ('ann', 'FUT', 'buy', 1, 0, 1);
+SELECT margin.enable_guard('shop');
+INSERT INTO shop.resting (customer, symbol, side, size, "limit", gearing) VALUES ('ann', 'FUT', 'buy', 1, 100, -1);
+DELETE FROM shop.resting WHERE "limit" = 0;
+UPDATE shop.resting SET gearing = 1;
+SELECT account_id, level, missing FROM shop.account_margin WHERE account_id = 'ann';
 SELECT margin.disable_guard('shop');
 
 -- a book over the tables of another one, and orders alone

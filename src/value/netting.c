@@ -500,7 +500,7 @@ margin_flawed_symbol(PG_FUNCTION_ARGS)
 
 	if (likely(read_holding(&holding, fcinfo, 0)))
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	reason = psprintf("unusable row: %s", holding_flaw(&holding));
+	reason = psprintf(FLAW_PREFIX "%s", holding_flaw(&holding));
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(reason, pg_mbcliplen(reason, strlen(reason), SYMBOL_MAX_LENGTH)));
 }
 

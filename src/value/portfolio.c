@@ -538,6 +538,21 @@ leg_only_reduces(PortfolioSide side, const PositionSide *before, const PositionS
 	return quantity < 0 || ((side == SIDE_LONG || cost >= 0) && dec_cmp(&after->margin, &before->margin) >= 0);
 }
 
+/* A balance that only says that a row cannot be used: one more of these makes nothing smaller. */
+static inline bool
+is_flaw(const Symbol *symbol)
+{
+	return symbol->length >= (int) strlen(FLAW_PREFIX) && memcmp(symbol->bytes, FLAW_PREFIX, strlen(FLAW_PREFIX)) == 0;
+}
+
+static bool
+balance_only_rises(const Symbol *symbol, const Balance *before, const Balance *after)
+{
+	int			change = dec_cmp(&after->quantity, &before->quantity);
+
+	return is_flaw(symbol) ? change <= 0 : change >= 0;
+}
+
 /* The orders of one side, none where there are none. */
 static const OrderList *
 orders_of(const Position *position, int side)
@@ -566,7 +581,7 @@ entries_only_reduce(PortfolioReader *rbefore, PortfolioReader *rafter, int namou
 
 		CHECK_FOR_INTERRUPTS();
 		if (namounts == BALANCE_AMOUNTS)
-			reduced &= dec_cmp(&a->balance.quantity, &b->balance.quantity) >= 0;
+			reduced &= balance_only_rises(order <= 0 ? &before.symbol : &after.symbol, &b->balance, &a->balance);
 		else
 		{
 			for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)

@@ -29,6 +29,9 @@ typedef enum PortfolioSide
 	SIDE_SHORT
 } PortfolioSide;
 
+/* What a row that cannot be is made of where it is to leave its account unpriced: a balance of an asset that no market knows. */
+#define FLAW_PREFIX "unusable row: "
+
 typedef struct Balance
 {
 	Symbol		symbol;			/* first: a SymbolTable holds these */
