@@ -148,14 +148,14 @@ CREATE POLICY everything ON "Bank"."Wallet" FOR SELECT TO analyst USING (true);
 CREATE POLICY everything ON "Bank".trade FOR SELECT TO analyst USING (true);
 GRANT USAGE ON SCHEMA desk, "Bank" TO customer, analyst;
 GRANT SELECT ON "Bank"."Wallet", "Bank".trade, "Bank".holding, "Bank".flawed_holding, "Bank".account, "Bank".account_portfolio, "Bank".account_margin, "Bank".undercollateralized,
-	"Bank".unpriced, "Bank".account_collateral, "Bank".account_position, "Bank".account_stress TO customer, analyst;
+	"Bank".unpriced, "Bank".account_collateral, "Bank".account_position, "Bank".account_order, "Bank".account_stress TO customer, analyst;
 -- no right on a table of the venue
 GRANT EXECUTE ON FUNCTION desk.market(), desk.scenarios() TO customer, analyst;
 SQL
 
 my @all = as('keeper', 'shop', q{SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 	WHERE relnamespace = '"Bank"'::regnamespace AND relkind = 'v' AND attname = 'account_id' AND relname !~ '^(report|kept)' ORDER BY 1}) =~ /(\S+)/g;
-is("@all", join(' ', sort 'holding', 'flawed_holding', 'account', @views), 'views with accounts');
+is("@all", join(' ', sort 'holding', 'flawed_holding', 'account', 'account_order', @views), 'views with accounts');
 for my $view (@all)
 {
 	my $select = qq{SELECT v::text FROM "Bank".$view v};
