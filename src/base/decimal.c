@@ -864,7 +864,7 @@ dec_div_round8(Decimal *r, const Decimal *a, const Decimal *b)
 		 * the remainder is small, so computed modulo 2^128 it is right even
 		 * where the products it is the difference of are not.
 		 */
-		if (estimate < reach)
+		if (estimate >= 0 && estimate < reach)
 		{
 			uint64		q = (uint64) estimate;
 			int128		rest = (int128) ((uint128) ma * 100000000 - (uint128) q * (uint128) mb);

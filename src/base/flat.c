@@ -18,7 +18,7 @@ flat_check_version(const char *type, int version, int known)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("stored %s has version %d, which this release does not know", type, version),
-				 errhint("It was written by a later release of margin, or is corrupted.")));
+				 errhint("It was written by another release of margin, or is corrupted.")));
 }
 
 void

@@ -33,6 +33,8 @@ typedef struct Reduction
 	const Market *market;
 	Netting    *netting;
 	MemoryContext scratch;		/* of one valuation */
+	MemoryContext stocks[2];	/* of "v" and of the one before it, which a step still speaks of */
+	int			stock;
 	Decimal		lot;
 	Decimal		threshold;
 	Valuation	v;				/* with lines, of the copy as it stands */
@@ -456,7 +458,13 @@ put_reduced(Reduction *r, const Closing *closing, const Closed *closed, const St
 static void
 take_stock(Reduction *r)
 {
+	MemoryContext caller;
+
+	r->stock = 1 - r->stock;
+	MemoryContextReset(r->stocks[r->stock]);
+	caller = MemoryContextSwitchTo(r->stocks[r->stock]);
 	plan_value(&r->v, r->netting, r->market, VALUE_MAINTENANCE | VALUE_LINES);
+	MemoryContextSwitchTo(caller);
 	if (r->v.level != LEVEL_UNPRICED)
 		stand(&r->now, r, &r->v);
 }
@@ -558,6 +566,8 @@ margin_reduction_plan(PG_FUNCTION_ARGS)
 	r.threshold = *dec_flat(&r.market->thresholds[THRESHOLD_LIQUIDATION], r.market, &buffer);
 	r.netting = netting_load(PG_GETARG_VARLENA_PP(0));
 	r.scratch = AllocSetContextCreate(CurrentMemoryContext, "reduction plan", ALLOCSET_DEFAULT_SIZES);
+	for (int i = 0; i < (int) lengthof(r.stocks); i++)
+		r.stocks[i] = AllocSetContextCreate(CurrentMemoryContext, "reduction plan, as it stands", ALLOCSET_DEFAULT_SIZES);
 
 	take_stock(&r);
 	if (r.v.level == LEVEL_UNPRICED)

@@ -551,7 +551,7 @@ read_field(const MarketField *field, void *terms, const void *record, const Mark
 	}
 }
 
-/* The thresholds of a market, and no records yet; all that is read points into it. */
+/* The thresholds and rules of a market, and no records yet; all that is read points into it. */
 void
 market_terms_begin(MarketTerms *terms, const Market *market)
 {

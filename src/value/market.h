@@ -242,7 +242,7 @@ typedef struct AssetQuote
 extern AssetQuote plain_quote(const Decimal *price);
 extern AssetQuote quote_times(const Market *market, int number, const Decimal *factor);
 
-/* A market of one's own, and what may be changed in it; both setters return the market, which may have moved. */
+/* A market of one's own, and what may be changed in it: in place if that is enough, or else in a market that may have moved. */
 extern Market *market_copy(const Market *market);
 extern bool market_put_quote(Market *market, int number, const AssetQuote *quote);
 extern bool market_put_mark(Market *market, int number, const Decimal *mark);

@@ -17,6 +17,21 @@ orders_create(MemoryContext context)
 	return MemoryContextAllocZero(context, sizeof(Orders));
 }
 
+static void
+enlarge(OrderList *list, MemoryContext context)
+{
+	int			capacity = Max(FIRST_CAPACITY, 2 * list->capacity);
+
+	if ((Size) capacity > MaxAllocSize / sizeof(OrderLevel))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("portfolio has too many orders")));
+	list->levels = list->levels == NULL ?
+		MemoryContextAlloc(context, capacity * sizeof(OrderLevel)) :
+		repalloc(list->levels, capacity * sizeof(OrderLevel));
+	list->capacity = capacity;
+}
+
 /* One more level at the end; its numerics live as long as the context. */
 void
 orders_append(OrderList *list, const OrderLevel *level, MemoryContext context)
@@ -24,18 +39,7 @@ orders_append(OrderList *list, const OrderLevel *level, MemoryContext context)
 	OrderLevel *to;
 
 	if (list->count == list->capacity)
-	{
-		int			capacity = Max(FIRST_CAPACITY, 2 * list->capacity);
-
-		if ((Size) capacity > MaxAllocSize / sizeof(OrderLevel))
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("portfolio has too many orders")));
-		list->levels = list->levels == NULL ?
-			MemoryContextAlloc(context, capacity * sizeof(OrderLevel)) :
-			repalloc(list->levels, capacity * sizeof(OrderLevel));
-		list->capacity = capacity;
-	}
+		enlarge(list, context);
 	to = &list->levels[list->count++];
 	/* whatever stands there is not ours to free, which dec_copy_into() does with a number that it takes the place of */
 	memset(to, 0, sizeof(*to));
@@ -104,13 +108,19 @@ settle_list(OrderList *list, MemoryContext context)
 
 /*
  * One more order, whatever its price.  A full list is settled before it grows,
- * so that it takes room for its prices, not for its orders.
+ * so that it takes room for its prices, not for its orders; it grows unless that
+ * has emptied half of it, so that each sort is paid for by as many orders.
  */
 void
 orders_add(OrderList *list, const OrderLevel *level, MemoryContext context)
 {
 	if (list->count == list->capacity && list->count > 0)
+	{
+		CHECK_FOR_INTERRUPTS();
 		settle_list(list, context);
+		if (list->count > list->capacity / 2)
+			enlarge(list, context);
+	}
 	orders_append(list, level, context);
 }
 

@@ -67,9 +67,22 @@ read_side(PortfolioReader *reader, PositionSide *side, bool present, bool has_ma
 			portfolio_read_decimal(reader, &side->margin);
 		else
 			side->margin = DEC_ZERO;
+		if (unlikely(dec_sign(&side->quantity) <= 0 || dec_sign(&side->cost) < 0 || dec_sign(&side->margin) < 0))
+			portfolio_corrupted();
 	}
 	else
 		side->quantity = side->cost = side->margin = DEC_ZERO;
+}
+
+/* What whoever reads orders relies on: signs, and prices that rise. */
+static void
+check_level(const OrderLevel *levels, uint32 k)
+{
+	const OrderLevel *level = &levels[k];
+
+	if (dec_sign(&level->price) <= 0 || dec_sign(&level->quantity) <= 0 || dec_sign(&level->margin) < 0 ||
+		(k > 0 && dec_cmp(&levels[k - 1].price, &level->price) >= 0))
+		portfolio_corrupted();
 }
 
 static void
@@ -96,6 +109,7 @@ read_orders(PortfolioReader *reader, Orders *orders)
 			portfolio_read_decimal(reader, &list->levels[k].price);
 			portfolio_read_decimal(reader, &list->levels[k].quantity);
 			portfolio_read_decimal(reader, &list->levels[k].margin);
+			check_level(list->levels, k);
 		}
 	}
 }

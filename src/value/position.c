@@ -169,9 +169,9 @@ require_leg(Decimal *maintenance, Decimal *initial, const Leg *leg, const Market
 		put_together(initial, &opened, contract);
 }
 
-/* What orders add to both requirements. */
+/* What orders add to both requirements; to the initial one only with "margins". */
 static pg_noinline void
-require_orders(PositionLine *line, const Market *market)
+require_orders(PositionLine *line, const Market *market, bool margins)
 {
 	const MarketContract *contract = line->terms;
 	Leg			held[2];
@@ -191,6 +191,8 @@ require_orders(PositionLine *line, const Market *market)
 	}
 	if (contract->order_maintenance)
 		line->maintenance = maintenance;
+	if (!margins)
+		return;
 	dec_sub(&line->order_margin, &initial, &line->initial);
 	line->initial = initial;
 }
@@ -219,7 +221,7 @@ require_position(PositionLine *line, const Market *market, bool margins)
 		return;
 	line->order_margin = DEC_ZERO;
 	if (margins || line->terms->order_maintenance)
-		require_orders(line, market);
+		require_orders(line, market, margins);
 }
 
 /* ---------- the legs by themselves ---------- */

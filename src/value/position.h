@@ -92,7 +92,7 @@ extern void require_position(PositionLine *line, const Market *market, bool marg
 extern void position_legs(LegRequirement legs[2], const PositionLine *line, const Market *market, bool with_orders);
 extern void opening_amounts(Decimal amounts[INITIAL_REASONS], const LegRequirement *leg, const MarketContract *contract, const Market *market);
 
-/* Of order.c: the legs once all orders of the worse side have filled, and what that loses. */
+/* Of order.c: the legs once the orders of each one's side have filled, and what that loses. */
 extern void ordered_legs(Leg legs[2], const Leg held[2], const PositionLine *line, const Market *market);
 extern bool take_closing(OrderLevel *level, Decimal *closes);
 extern void order_value(Decimal *r, const OrderLevel *level, PortfolioSide side, const MarketContract *contract, const Market *market);
