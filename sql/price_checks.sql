@@ -105,6 +105,7 @@ SELECT * FROM pg_temp.event;
 SELECT * FROM margin.confirm_price('desk', 'asset', 'BTC');
 SELECT * FROM margin.confirm_price('desk', 'index', 'BTC');
 SELECT * FROM margin.confirm_price('desk', NULL, 'BTC');
+SELECT margin.drop_price('desk', 'asset', NULL);
 SELECT margin.drop_price('desk', 'contract', 'NONE');
 SELECT * FROM margin.confirm_price('nowhere', 'asset', 'BTC');
 SELECT * FROM pg_temp.offer(8, '{"assets": {"BTC": {"price": 40000, "low": 39000}}}');
@@ -186,6 +187,10 @@ SELECT * FROM pg_temp.offer(50, '{"assets": {"BTC": 100}}');
 SELECT * FROM pg_temp.offer(51, '{"assets": {"BTC": 100.01}}');
 -- opinions that are too old are none
 SELECT * FROM pg_temp.offer(51.1, '{"assets": {"BTC": 100.02}}');
+-- nor is one that is dated ahead
+UPDATE desk.reference_price SET updated_at = '2100-01-01' WHERE symbol = 'BTC' AND source = 'binance';
+SELECT * FROM pg_temp.offer(51.1, '{"assets": {"BTC": 100.02}}');
+UPDATE desk.reference_price SET updated_at = '2026-01-01 00:50+00' WHERE symbol = 'BTC' AND source = 'binance';
 UPDATE desk.price_check SET reference_age = NULL WHERE symbol = 'BTC';
 SELECT * FROM pg_temp.offer(51.1, '{"assets": {"BTC": 100.02}}');
 SELECT * FROM pg_temp.held;
@@ -221,6 +226,18 @@ RESET ROLE;
 GRANT EXECUTE ON FUNCTION desk.hold_prices TO regress_margin_feed;
 SET ROLE regress_margin_feed;
 SELECT applied, held FROM margin.set_prices('desk', '{"assets": {"USDE": 2, "USDT": 1}}');
+-- called by himself it takes no less care
+\set VERBOSITY sqlstate
+SELECT * FROM desk.hold_prices('{USDE}', '{2}', NULL, NULL, NULL, NULL, 'infinity', false);
+SELECT * FROM desk.hold_prices('{USDE}', '{2}', NULL, NULL, NULL, NULL, NULL, false);
+SELECT * FROM desk.hold_prices('{USDE}', '{2}', NULL, NULL, NULL, NULL, '2100-01-01', false);
+SELECT * FROM desk.hold_prices('{USDE}', '{NaN}', NULL, NULL, NULL, NULL, now(), false);
+SELECT * FROM desk.hold_prices('{USDE}', '{0}', NULL, NULL, NULL, NULL, now(), false);
+SELECT * FROM desk.hold_prices('{USDE}', '{NULL}', NULL, NULL, NULL, NULL, now(), false);
+SELECT * FROM desk.hold_prices('{USDE}', '{2}', '{-1}', NULL, NULL, NULL, now(), false);
+SELECT * FROM desk.hold_prices(NULL, NULL, NULL, NULL, '{ETH_USDT}', '{Infinity}', now(), false);
+\set VERBOSITY default
+SELECT symbol FROM desk.hold_prices('{USDE}', '{2}', NULL, NULL, NULL, NULL, now(), NULL);
 SELECT * FROM desk.held_price;
 SELECT * FROM margin.confirm_price('desk', 'asset', 'USDE');
 RESET ROLE;
@@ -307,6 +324,46 @@ UPDATE pause.venue_rule SET value = 'false';
 SELECT margin.refresh_levels('pause');
 SELECT * FROM pg_temp.level;
 SELECT * FROM margin.check_levels('pause');
+
+-- What is held has to matter.  DUST is a trifle of account 1 and his order counts
+-- for nothing, nor does a hedge in the contract; of account 2 it is more than a tenth; of
+-- account 3 it is less, but by the price offered the level is another.
+CREATE SCHEMA trifle;
+SELECT margin.create_book('trifle');
+INSERT INTO trifle.asset (asset) VALUES ('BTC'), ('DUST'), ('USD');
+INSERT INTO trifle.collateral_tier (asset, lower_bound, ratio) SELECT asset, 0, 1 FROM trifle.asset;
+INSERT INTO trifle.liability_tier (asset, lower_bound, maintenance_rate) VALUES ('USD', 0, 0.1);
+INSERT INTO trifle.contract (contract, settle, contract_size) VALUES ('DUST_USD', 'USD', 1);
+INSERT INTO trifle.risk_tier (contract, lower_bound, maintenance_rate) VALUES ('DUST_USD', 0, 0.01);
+INSERT INTO trifle.price_check (kind, symbol, max_jump) VALUES ('asset', 'DUST', 0.3), ('contract', 'DUST_USD', 0.3);
+INSERT INTO trifle.venue_rule VALUES ('held_prices_pause_levels', 'true');
+SELECT applied FROM margin.set_prices('trifle', '{"assets": {"BTC": 100, "DUST": 1, "USD": 1}, "contracts": {"DUST_USD": 1}}');
+INSERT INTO trifle.balance VALUES (1, 'BTC', 1), (1, 'DUST', 1), (1, 'USD', -62), (2, 'BTC', 1), (2, 'DUST', 20), (2, 'USD', -80), (3, 'BTC', 1), (3, 'DUST', 5), (3, 'USD', -69), (4, 'BTC', 1), (4, 'USD', -60), (5, 'BTC', 1), (5, 'USD', -60);
+INSERT INTO trifle.position (account_id, contract, quantity, entry_price) VALUES (4, 'DUST_USD', 100, 1), (4, 'DUST_USD', -100, 1), (5, 'DUST_USD', 100, 1);
+INSERT INTO trifle.open_order (account_id, order_id, contract, quantity, price) VALUES (1, 'a', 'DUST_USD', 100, 1);
+SELECT margin.enable_levels('trifle'), margin.refresh_levels('trifle');
+CREATE VIEW pg_temp.trifle AS SELECT account_id, level, paused FROM trifle.account_level ORDER BY account_id;
+SELECT level_changes, held FROM margin.set_prices('trifle', '{"assets": {"DUST": 2}, "contracts": {"DUST_USD": 2}}', refresh => true);
+SELECT * FROM pg_temp.trifle;
+SELECT level_changes FROM margin.set_prices('trifle', '{"assets": {"BTC": 66}}', refresh => true);
+SELECT * FROM pg_temp.trifle;
+SELECT account_id, to_level, equity, maintenance_margin, paused, held FROM trifle.level_event ORDER BY id;
+SELECT * FROM margin.check_levels('trifle');
+-- who was never judged is not at a level that could be kept
+INSERT INTO trifle.balance VALUES (6, 'DUST', 66), (6, 'USD', -65);
+SELECT * FROM pg_temp.trifle WHERE account_id = 6;
+TRUNCATE trifle.account_level;
+SELECT margin.refresh_levels('trifle', everyone => true);
+SELECT * FROM pg_temp.trifle;
+TRUNCATE trifle.account_level;
+SELECT margin.refresh_account_levels('trifle', '{2,3}');
+SELECT account_id, level, paused FROM trifle.account_level ORDER BY account_id;
+SELECT margin.refresh_levels('trifle');
+SELECT * FROM pg_temp.trifle;
+-- prices that are nothing but wrong raise no error
+SELECT n, margin.level(p, margin_internal.at_held_prices(trifle.market(), jsonb_build_object('assets', jsonb_build_object('DUST', n), 'contracts', jsonb_build_object('DUST_USD', n)))),
+       margin_internal.weigh_much('{"assets": {"DUST": 1}, "contracts": {}}', p, trifle.market())
+  FROM (VALUES (margin.portfolio '{"balances": {"DUST": 1e99, "USD": -5}, "positions": {"DUST_USD": {"short": 1e99, "short_cost": 1}}}')) AS v (p), unnest('{1e-99,1e99}'::numeric[]) AS n;
 
 -- ---------------------------------------------------------------------------
 -- Rules; contracts that are not valued

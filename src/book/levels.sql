@@ -5,7 +5,8 @@
 --   account_level  one row per account that was ever judged,
 --   level_event    one row per change.
 --
--- An account begins as healthy.
+-- An account begins as healthy: its row is entered as such, with epoch -3 until
+-- it is judged for the first time, which no price that is held puts off.
 --
 -- Whoever judges an account by its rows, to write its level or to find that it may
 -- stay, has locked its row of account_level before, keeps the lock until the
@@ -59,7 +60,8 @@ COMMENT ON FUNCTION margin.held_level(margin.level, margin.level, numeric, numer
 
 -- While the venue holds a price that an account depends on, its level may be kept
 -- from getting worse: it is judged by a price that may be wrong, or may have
--- been.  That it cannot be valued at all is told nevertheless.
+-- been.  That it cannot be valued at all is told nevertheless, and so is the first
+-- judgement, before which there is no level to keep.
 CREATE FUNCTION margin_internal.held_among(held jsonb, used jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
@@ -71,11 +73,47 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION margin_internal.held_among(jsonb, jsonb) IS 'of prices held those of symbols that are used, both as margin.prices() has them; null where there are none, and for null';
 
+-- Whoever could pause his own account by a trifle in a thin market would not be
+-- liquidated.  So a price that is held has to matter: by the share that it prices,
+-- or as the level would be another by it.  Of a hedged position the price
+-- matters only by what is open.
+CREATE FUNCTION margin_internal.weigh_much(held jsonb, portfolio margin.portfolio, market margin.market) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT coalesce(sum(v.net) FILTER (WHERE v.doubted), 0) * 10 >= coalesce(sum(v.gross), 0)
+      FROM (SELECT held -> 'assets' ? c.asset AS doubted, abs(c.balance * c.price) AS net, abs(c.balance * c.price) AS gross
+              FROM margin.collateral(portfolio, market) AS c
+            UNION ALL
+            SELECT held -> 'contracts' ? p.contract OR held -> 'assets' ? p.settle,
+                   abs(abs(p.long_notional) - abs(p.short_notional)) * c.price, (abs(p.long_notional) + abs(p.short_notional)) * c.price
+              FROM margin.positions(portfolio, market) AS p JOIN margin.collateral(portfolio, market) AS c ON c.asset = p.settle) AS v;
+END;
+COMMENT ON FUNCTION margin_internal.weigh_much(jsonb, margin.portfolio, margin.market) IS
+'whether what is valued by prices that are held is at least a tenth of a portfolio: balances, and the notional of what is open in contracts that have such a mark or settle in such an asset, of all balances and notionals, USD';
+
+CREATE FUNCTION margin_internal.at_held_prices(market margin.market, held jsonb) RETURNS margin.market
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN margin.shock(market, ARRAY(SELECT ROW(NULL, e.key, NULL, NULL, e.value::numeric)::margin.price_move FROM jsonb_each_text(held -> 'assets') AS e
+                                  UNION ALL
+                                  SELECT ROW(NULL, NULL, e.key, NULL, e.value::numeric)::margin.price_move FROM jsonb_each_text(held -> 'contracts') AS e), false);
+COMMENT ON FUNCTION margin_internal.at_held_prices(margin.market, jsonb) IS 'the market with prices that are held instead of those in force, and no others moved';
+
+CREATE FUNCTION margin_internal.doubts_about(portfolio margin.portfolio, market margin.market, pausing jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT u.held
+      FROM (SELECT margin_internal.held_among(pausing, margin.prices(portfolio, market)) AS held OFFSET 0) AS u
+     WHERE CASE WHEN margin_internal.weigh_much(u.held, portfolio, market) THEN true
+                ELSE margin.level(portfolio, margin_internal.at_held_prices(market, u.held)) <> margin.level(portfolio, market) END;
+END;
+COMMENT ON FUNCTION margin_internal.doubts_about(margin.portfolio, margin.market, jsonb) IS
+'the prices held that value a portfolio, where they matter: as weigh_much() says, or as its level would be another by them all; null where they do not';
+
 CREATE FUNCTION margin_internal.held_back_by(kept margin.level, judged margin.level, portfolio margin.portfolio, market margin.market, pausing jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-RETURN CASE WHEN pausing IS NOT NULL AND judged > kept AND judged <> 'unpriced' THEN margin_internal.held_among(pausing, margin.prices(portfolio, market)) END;
+RETURN CASE WHEN pausing IS NOT NULL AND judged > kept AND judged <> 'unpriced' THEN margin_internal.doubts_about(margin.without_orders(portfolio), market, pausing) END;
 COMMENT ON FUNCTION margin_internal.held_back_by(margin.level, margin.level, margin.portfolio, margin.market, jsonb) IS
-'the prices held (pausing_prices() of a venue) that keep an account from a level that is worse than the one it is kept at; null: none do';
+'the prices held (pausing_prices() of a venue) that keep an account from a level that is worse than the one it is kept at (null: never judged); null: none do. Open orders count for nothing';
 
 -- ---------------------------------------------------------------------------
 -- NOTIFY margin_level
@@ -173,7 +211,7 @@ BEGIN
     pausing := venue_pausing_prices();
     present := CASE WHEN judge_levels.kept THEN margin_internal.present_epoch(here.given, here.ratios) END;
     WITH known AS (
-        SELECT l.account_id, l.level, l.paused, CASE WHEN judge_levels.kept THEN l.portfolio ELSE r.portfolio END AS portfolio
+        SELECT l.account_id, l.level, l.epoch, l.paused, CASE WHEN judge_levels.kept THEN l.portfolio ELSE r.portfolio END AS portfolio
           FROM account_level AS l
           LEFT JOIN (SELECT b.account_id, b.portfolio
                        FROM account_portfolio AS b
@@ -189,14 +227,14 @@ BEGIN
           FROM known AS h
          CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(h.portfolio, here.given, h.level, here.ratios,
                                                CASE WHEN here.present IS NULL THEN 'Infinity' ELSE margin_internal.room_wanted(0) END) OFFSET 0) AS w
-         CROSS JOIN LATERAL (SELECT margin_internal.held_back_by(h.level, w.level, h.portfolio, here.given, here.pausing) AS held OFFSET 0) AS b
+         CROSS JOIN LATERAL (SELECT margin_internal.held_back_by(CASE WHEN h.epoch <> -3 THEN h.level END, w.level, h.portfolio, here.given, here.pausing) AS held OFFSET 0) AS b
     ), written AS (
         UPDATE account_level AS l
            SET level = j.to_level, since = CASE WHEN j.to_level = l.level THEN l.since ELSE now() END,
                portfolio = j.portfolio, epoch = j.epoch, room = j.room, mask = j.mask, paused = j.paused
           FROM judged AS j
          WHERE l.account_id = j.account_id
-           AND (j.to_level <> j.from_level OR j.paused IS DISTINCT FROM j.was_paused OR NOT margin_internal.same_holdings(l.portfolio, j.portfolio))
+           AND (j.to_level <> j.from_level OR j.paused IS DISTINCT FROM j.was_paused OR l.epoch = -3 OR NOT margin_internal.same_holdings(l.portfolio, j.portfolio))
     ), event AS (
     INSERT INTO level_event (account_id, from_level, to_level, equity, maintenance_margin, prices, cause, paused, held)
     SELECT j.account_id, j.from_level, j.to_level,
@@ -227,8 +265,8 @@ BEGIN
 
     -- Each statement sees what was committed before it began.  At REPEATABLE
     -- READ a change not seen is an error.
-    INSERT INTO account_level (account_id, level)
-    SELECT DISTINCT a, 'healthy'::margin.level FROM unnest(margin_internal.account_keys(write_account_levels.accounts, (NULL::account).account_id)) AS a
+    INSERT INTO account_level (account_id, level, epoch)
+    SELECT DISTINCT a, 'healthy'::margin.level, -3 FROM unnest(margin_internal.account_keys(write_account_levels.accounts, (NULL::account).account_id)) AS a
      WHERE NOT EXISTS (SELECT FROM account_level AS l WHERE l.account_id = a)
      ORDER BY a
         ON CONFLICT DO NOTHING;
@@ -272,13 +310,13 @@ DECLARE
 BEGIN
     PERFORM margin_internal.enter_book(book);
     INSERT INTO account_level (account_id, level, portfolio, epoch, room, mask)
-    SELECT a.account_id, 'healthy', h.portfolio,
-           CASE WHEN enter_levels.present IS NULL OR w.level <> 'healthy' THEN -2 ELSE margin_internal.epoch_for(enter_levels.present, 0, w.room) END,
+    SELECT a.account_id, 'healthy', CASE WHEN enter_levels.present IS NOT NULL THEN h.portfolio END,
+           CASE WHEN w.level <> 'healthy' THEN -3 WHEN enter_levels.present IS NULL THEN -2 ELSE margin_internal.epoch_for(enter_levels.present, 0, w.room) END,
            coalesce(w.room, 0), w.mask
       FROM unnest(margin_internal.account_keys(enter_levels.accounts, (NULL::account).account_id)) AS a (account_id)
       LEFT JOIN (SELECT b.account_id, b.portfolio
                    FROM account_portfolio AS b
-                  WHERE enter_levels.present IS NOT NULL AND b.account_id = ANY (margin_internal.account_keys(enter_levels.accounts, (NULL::account).account_id))
+                  WHERE b.account_id = ANY (margin_internal.account_keys(enter_levels.accounts, (NULL::account).account_id))
                  OFFSET 0) AS h ON h.account_id = a.account_id
      CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(h.portfolio, enter_levels.given, 'healthy', enter_levels.ratios, margin_internal.room_wanted(0)) OFFSET 0) AS w
      ORDER BY a.account_id
@@ -292,7 +330,7 @@ EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
 END
 $$;
 COMMENT ON FUNCTION margin_internal.enter_levels(name, text[], margin.market, numeric[], bigint) IS
-'Enters accounts as healthy that have no level yet, apart from those that another transaction is entering. With a present epoch it keeps what they hold, and anchors those that are healthy in the market.';
+'Enters accounts as healthy that have no level yet, apart from those that another transaction is entering; those that are not are marked as never judged (epoch -3). With a present epoch it keeps what they hold, and anchors those that are healthy in the market.';
 
 CREATE FUNCTION margin_internal.lock_free_levels(book name, accounts text[]) RETURNS text[]
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -451,7 +489,7 @@ BEGIN
                         OFFSET 0) AS h
                   FULL JOIN account_level AS l ON l.account_id = h.account_id) AS j
          WHERE j.kept IS NULL OR j.held <> j.kept OR j.paused IS NOT NULL
-            OR judge_everyone.present IS NOT NULL AND (NOT margin_internal.same_holdings(j.was, j.portfolio) OR j.epoch = -2 OR j.epoch >= 0 AND j.epoch <> ALL (here.living))
+            OR judge_everyone.present IS NOT NULL AND (NOT margin_internal.same_holdings(j.was, j.portfolio) OR j.epoch <= -2 OR j.epoch >= 0 AND j.epoch <> ALL (here.living))
     ), free AS (
         SELECT j.account_id, j.portfolio, w.mask, margin_internal.epoch_for(judge_everyone.present, j.epoch, w.room) AS epoch, coalesce(w.room, 0) AS room
           FROM judged AS j

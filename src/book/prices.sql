@@ -463,7 +463,29 @@ AS $$
 #variable_conflict use_column
 DECLARE
     clock CONSTANT timestamptz := clock_timestamp();
+    wrong numeric;
 BEGIN
+    -- set_prices() has checked all this, but others may call it too
+    IF (isfinite(hold_prices.at) AND hold_prices.at <= clock + interval '5 s') IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('prices cannot be observed at %s', coalesce(hold_prices.at::text, 'null')),
+            DETAIL = format('It is %s; clocks may differ by 5 s.', clock);
+    END IF;
+    SELECT o.price INTO wrong
+      FROM (SELECT a.price FROM unnest(hold_prices.assets, hold_prices.prices) AS a (symbol, price)
+            UNION ALL
+            SELECT m.price FROM unnest(hold_prices.contracts, hold_prices.marks) AS m (symbol, price)) AS o (price)
+     WHERE (margin.is_amount(o.price) AND o.price > 0) IS NOT TRUE LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('no price is %s', coalesce(wrong::text, 'null')),
+            HINT = 'Prices are finite numbers above 0, one for each symbol.';
+    END IF;
+    SELECT b.bound INTO wrong FROM unnest(hold_prices.lows || hold_prices.highs) AS b (bound)
+     WHERE b.bound IS NOT NULL AND (margin.is_amount(b.bound) AND b.bound > 0) IS NOT TRUE LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('no price has a bound of %s', wrong),
+            HINT = 'Bounds are finite numbers above 0, or null.';
+    END IF;
     PERFORM margin_internal.enter(t.typrelid) FROM pg_type AS t WHERE t.oid = pg_typeof(venue);
     IF NOT EXISTS (SELECT FROM price_check AS c WHERE c.symbol = ANY (CASE c.kind WHEN 'asset' THEN hold_prices.assets ELSE hold_prices.contracts END)) THEN
         RETURN;
@@ -514,12 +536,13 @@ BEGIN
           LEFT JOIN LATERAL (
                 SELECT bool_or(abs(o.price - q.price) <= o.max_deviation * q.price) AS agreed, string_agg(q.source || ' ' || q.price, ', ' ORDER BY q.source) AS opinions
                   FROM reference_price AS q
-                 WHERE q.kind = o.kind AND q.symbol = o.symbol AND (q.updated_at < hold_prices.at - o.reference_age) IS NOT TRUE) AS r ON o.max_deviation IS NOT NULL
+                 WHERE q.kind = o.kind AND q.symbol = o.symbol AND (q.updated_at < hold_prices.at - o.reference_age) IS NOT TRUE
+                   AND q.updated_at <= clock + interval '5 s') AS r ON o.max_deviation IS NOT NULL
     ), doubted AS (
         SELECT * FROM judged AS j WHERE j.why <> ''
     ), written AS (
         INSERT INTO held_price AS h (kind, symbol, price, low, high, why, observed_at, forced, offered_at, held_since)
-        SELECT d.kind, d.symbol, d.price, d.low, d.high, d.why, hold_prices.at, hold_prices.force, clock, clock FROM doubted AS d ORDER BY d.kind, d.symbol COLLATE "C"
+        SELECT d.kind, d.symbol, d.price, d.low, d.high, d.why, hold_prices.at, coalesce(hold_prices.force, false), clock, clock FROM doubted AS d ORDER BY d.kind, d.symbol COLLATE "C"
             ON CONFLICT ON CONSTRAINT held_price_pkey DO UPDATE
            SET price = excluded.price, low = excluded.low, high = excluded.high, why = excluded.why, observed_at = excluded.observed_at, forced = excluded.forced,
                offered_by = excluded.offered_by, offered_at = excluded.offered_at, offers = h.offers + 1
@@ -529,7 +552,19 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin_internal.hold_prices(anyelement, text[], numeric[], numeric[], numeric[], text[], numeric[], timestamptz, boolean) IS
-'hold_prices() of the venue whose view planned_change has the row type of the first argument: locks the prices that stand, enters offers that fail their check into held_price, and returns which and why. Prices are numbers above 0, each symbol is given once';
+'hold_prices() of the venue whose view planned_change has the row type of the first argument: locks the prices that stand, enters offers that fail their check into held_price, and returns which and why. Each symbol is given once; an error (22023) for prices that are not finite and above 0, and for a time ahead';
+
+CREATE FUNCTION margin_internal.nothing_held(kind text, symbol text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'no_data_found',
+        MESSAGE = format('no price of %s "%s" is held', kind, symbol),
+        HINT = 'held_price of the venue lists those that are, held_price_event says what became of others.';
+END
+$$;
+COMMENT ON FUNCTION margin_internal.nothing_held(text, text) IS 'the error that no price of an asset or contract is held, or no longer';
 
 CREATE FUNCTION margin_internal.held_offer(kind text, symbol text) RETURNS record
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -537,9 +572,13 @@ AS $$
 DECLARE
     found_price record;
 BEGIN
-    IF kind NOT IN ('asset', 'contract') IS NOT FALSE THEN
+    IF kind IS NULL OR symbol IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+            MESSAGE = format('%s is null', CASE WHEN kind IS NULL THEN 'kind' ELSE 'symbol' END),
+            HINT = 'A price is held of one asset or contract: ''asset'', ''BTC''.';
+    ELSIF kind NOT IN ('asset', 'contract') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('a price is of an asset or of a contract, not of %s', coalesce(quote_literal(kind), 'null'));
+            MESSAGE = format('a price is of an asset or of a contract, not of %L', kind);
     END IF;
     -- whoever decides holds the price, as whoever offers one does
     IF kind = 'asset' THEN
@@ -549,9 +588,7 @@ BEGIN
     END IF;
     SELECT h.* INTO found_price FROM held_price AS h WHERE h.kind = held_offer.kind AND h.symbol = held_offer.symbol;
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'no_data_found',
-            MESSAGE = format('no price of %s "%s" is held', kind, symbol),
-            HINT = 'held_price of the venue lists those that are, held_price_event says what became of others.';
+        PERFORM margin_internal.nothing_held(kind, symbol);
     END IF;
     RETURN found_price;
 END
@@ -581,6 +618,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
+    horizon CONSTANT timestamptz := clock_timestamp() + interval '5 s';
     held record;
 BEGIN
     PERFORM margin_internal.enter_venue(venue);
@@ -589,10 +627,16 @@ BEGIN
     IF held.kind = 'asset' THEN
         INSERT INTO index_price AS p (asset, price, updated_at, low, high) VALUES (held.symbol, held.price, held.observed_at, held.low, held.high)
             ON CONFLICT ON CONSTRAINT index_price_pkey DO UPDATE
-           SET price = excluded.price, updated_at = excluded.updated_at, low = excluded.low, high = excluded.high;
+           SET price = excluded.price, updated_at = excluded.updated_at, low = excluded.low, high = excluded.high
+         WHERE p.updated_at <= excluded.updated_at OR held.forced OR p.updated_at > horizon;
     ELSE
         INSERT INTO mark_price AS p (contract, price, updated_at) VALUES (held.symbol, held.price, held.observed_at)
-            ON CONFLICT ON CONSTRAINT mark_price_pkey DO UPDATE SET price = excluded.price, updated_at = excluded.updated_at;
+            ON CONFLICT ON CONSTRAINT mark_price_pkey DO UPDATE SET price = excluded.price, updated_at = excluded.updated_at
+         WHERE p.updated_at <= excluded.updated_at OR held.forced OR p.updated_at > horizon;
+    END IF;
+    -- where there was no price to lock, a newer one may have come meanwhile
+    IF NOT FOUND THEN
+        PERFORM margin_internal.nothing_held(held.kind, held.symbol);
     END IF;
     confirmed := held.price;
     IF refresh THEN
@@ -614,7 +658,10 @@ BEGIN
     PERFORM margin_internal.enter_venue(venue);
     held := margin_internal.held_offer(drop_price.kind, drop_price.symbol);
     PERFORM margin_internal.check_held(held, drop_price.price);
-    DELETE FROM held_price AS h WHERE h.kind = held.kind AND h.symbol = held.symbol;
+    DELETE FROM held_price AS h WHERE h.kind = held.kind AND h.symbol = held.symbol AND h.price = held.price;
+    IF NOT FOUND THEN
+        PERFORM margin_internal.nothing_held(held.kind, held.symbol);
+    END IF;
     RETURN held.price;
 END
 $$;

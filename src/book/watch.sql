@@ -7,7 +7,8 @@
 --
 --   those whose room that leaves, found by the index on (epoch, room);
 --   those written since they were judged last: epoch -2, set by the writer in
---     the same update that stores the account's portfolio;
+--     the same update that stores the account's portfolio, and those entered but
+--     not judged yet: epoch -3;
 --   those that have hardly any room or cannot be valued: epoch -1.
 --
 -- The room is absolute, from the prices of the epoch: what one tick misses,
@@ -341,7 +342,7 @@ BEGIN
           FROM near AS n
          CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(n.portfolio, judge_moved.given, n.level, judge_moved.ratios,
                                                                          margin_internal.room_wanted(n.epoch, n.mask, judge_moved.present, here.largest)) OFFSET 0) AS w
-         CROSS JOIN LATERAL (SELECT margin_internal.held_back_by(n.level, w.level, n.portfolio, judge_moved.given, judge_moved.pausing) AS held OFFSET 0) AS b
+         CROSS JOIN LATERAL (SELECT margin_internal.held_back_by(CASE WHEN n.epoch <> -3 THEN n.level END, w.level, n.portfolio, judge_moved.given, judge_moved.pausing) AS held OFFSET 0) AS b
     ), free AS (
         SELECT j.*
           FROM judged AS j

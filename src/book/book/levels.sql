@@ -19,7 +19,7 @@ COMMENT ON TABLE account_level IS 'the level each account is at, by the last ref
 COMMENT ON COLUMN account_level.account_id IS 'the account';
 COMMENT ON COLUMN account_level.level IS 'judged, or held by a release ratio; healthy also once nothing is held any more';
 COMMENT ON COLUMN account_level.since IS 'start of the transaction that brought it there; of the first judgement, where that was healthy';
-COMMENT ON COLUMN account_level.epoch IS 'level_epoch by whose prices the level is proven; -1: none, judged at every refresh; -2: written since';
+COMMENT ON COLUMN account_level.epoch IS 'level_epoch by whose prices the level is proven; -1: none, judged at every refresh; -2: written since; -3: entered as healthy, but not judged yet';
 COMMENT ON COLUMN account_level.room IS 'how far prices may move from those of the epoch, in proportion, with the level unchanged';
 COMMENT ON COLUMN account_level.mask IS 'symbols that the account depends on, by number modulo 64, as of level_epoch.prices';
 COMMENT ON COLUMN account_level.paused IS 'the worse level at which it would be, by the last refresh, but for a price held by the venue (held_prices_pause_levels); null: none';
