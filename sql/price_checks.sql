@@ -389,4 +389,4 @@ INSERT INTO desk.asset (asset) VALUES ('NEW');
 INSERT INTO desk.initial_collateral_tier (asset, lower_bound, ratio) VALUES ('NEW', 0, 0.5);
 
 SET client_min_messages = warning;
-DROP SCHEMA desk, pause CASCADE;
+DROP SCHEMA desk, pause, trifle CASCADE;

@@ -88,7 +88,7 @@ COMMENT ON COLUMN level_event.changed_by IS 'the role that acted';
 COMMENT ON COLUMN level_event.changed_at IS 'start of the transaction';
 COMMENT ON COLUMN level_event.txid IS 'the transaction';
 COMMENT ON COLUMN level_event.paused IS 'the worse level at which it would be, and stays where it is because of a price held; null: the level changed';
-COMMENT ON COLUMN level_event.held IS 'the prices held that it depends on, where paused: {"assets": {"BTC": 30000}, "contracts": {}}';
+COMMENT ON COLUMN level_event.held IS 'the prices held that matter to it, where paused: {"assets": {"BTC": 30000}, "contracts": {}}';
 COMMENT ON CONSTRAINT level_event_changes ON level_event IS 'no change is no event, unless there would have been one';
 COMMENT ON INDEX level_event_account_id_idx IS 'the history of one account';
 COMMENT ON INDEX level_event_changed_at_idx IS 'the changes of a time, and of a transaction';
