@@ -219,6 +219,87 @@ SELECT margin.accrue_interest('regress_view');
 UPDATE regress_view.t SET account_id = NULL, cents = -1 WHERE account_id = 7;
 SELECT margin.accrue_interest('regress_view');
 SELECT count(*) FROM regress_view.accrual_event;
+-- keys with a length are not cut to one character or bit: 1 % of 100, of 200 and of 400
+CREATE SCHEMA regress_safe;
+CREATE TABLE regress_safe.c (who char(8), coin text, n numeric, UNIQUE (who, coin));
+INSERT INTO regress_safe.c VALUES ('alice', 'USDT', -100), ('alan', 'USDT', -200), ('a', 'USDT', 5);
+SELECT margin.create_book('regress_safe', 'desk', balances => 'regress_safe.c', balance_account => 'who', balance_asset => 'coin', balance_quantity => 'n');
+INSERT INTO regress_safe.accrual_house VALUES ('interest', 'anyone');
+SELECT margin.accrue_interest('regress_safe');
+TABLE regress_safe.c ORDER BY who;
+SELECT account_id, amount FROM regress_safe.accrual_event ORDER BY account_id;
+SELECT margin.drop_book('regress_safe');
+CREATE TABLE regress_safe.b (who bit(3), coin text, n numeric);
+INSERT INTO regress_safe.b VALUES (B'101', 'USDT', -400);
+SELECT margin.create_book('regress_safe', 'desk', balances => 'regress_safe.b', balance_account => 'who', balance_asset => 'coin', balance_quantity => 'n');
+INSERT INTO regress_safe.accrual_house VALUES ('interest', '011');
+SELECT margin.accrue_interest('regress_safe');
+TABLE regress_safe.b ORDER BY who, n;
+SELECT margin.drop_book('regress_safe');
+-- what is no number takes nothing in: 10 * 0.001 * 60000.1 * 0.0001
+CREATE TABLE regress_safe.w (who text, coin text, n numeric, live boolean DEFAULT false, UNIQUE (who, coin));
+CREATE TABLE regress_safe.p (who text, symbol text, size numeric, price numeric);
+INSERT INTO regress_safe.p VALUES ('anna', 'P', 10, 1), ('bob', 'P', -10, 1);
+INSERT INTO regress_safe.w VALUES ('anna', 'USDT', -1), ('bob', 'USDT', 'NaN'), ('carl', 'USDT', 'NaN'), ('house', 'BTC', 'NaN');
+SELECT margin.create_book('regress_safe', 'desk', balances => 'regress_safe.w', positions => 'regress_safe.p',
+    balance_account => 'who', balance_asset => 'coin', balance_quantity => 'n',
+    position_account => 'who', position_contract => 'symbol', position_quantity => 'size', position_entry_price => 'price', position_leverage => NULL);
+INSERT INTO regress_safe.accrual_house VALUES ('interest', 'house'), ('funding', 'house');
+SELECT margin.settle_funding('regress_safe', 'P', 0.0001, now());
+UPDATE regress_safe.w SET n = 0 WHERE who = 'bob';
+INSERT INTO regress_safe.w VALUES ('house', 'USDT', NULL);
+SELECT margin.settle_funding('regress_safe', 'P', 0.0001, now());
+UPDATE regress_safe.w SET n = 7 WHERE who = 'house' AND coin = 'USDT';
+SELECT margin.settle_funding('regress_safe', 'P', 0.0001, now());
+SELECT who, coin, n FROM regress_safe.w ORDER BY who, coin;
+SELECT margin.drop_book('regress_safe');
+-- nor where the book sets it aside
+DELETE FROM regress_safe.w WHERE who IN ('bob', 'carl') OR coin = 'BTC';
+UPDATE regress_safe.w SET n = CASE who WHEN 'house' THEN 'NaN'::numeric ELSE -100 END;
+SELECT margin.create_book('regress_safe', 'desk', balances => 'regress_safe.w', balance_account => 'who', balance_asset => 'coin', balance_quantity => 'n', flawed_rows => 'unpriced');
+INSERT INTO regress_safe.accrual_house VALUES ('interest', 'house');
+SELECT margin.accrue_interest('regress_safe');
+DELETE FROM regress_safe.w WHERE who = 'house';
+-- nor may a trigger leave a side out
+CREATE FUNCTION regress_safe.leave_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN CASE WHEN NEW.who <> 'house' THEN NEW END; END $$;
+CREATE TRIGGER leave_out BEFORE INSERT ON regress_safe.w FOR EACH ROW EXECUTE FUNCTION regress_safe.leave_out();
+SELECT margin.accrue_interest('regress_safe');
+DROP TRIGGER leave_out ON regress_safe.w;
+SELECT who, coin, n FROM regress_safe.w ORDER BY who;
+SELECT count(*) FROM regress_safe.interest_hour;
+-- what others enter as due is not booked, nor passed over
+INSERT INTO regress_safe.accrual_event (account_id, kind, symbol, accrued_at, asset, amount, rate) VALUES ('mallory', 'interest', 'USDT', '2025-01-01 10:00+00', 'BTC', 1000, 0);
+SELECT margin.accrue_interest('regress_safe', '2025-01-01 10:00+00');
+BEGIN;
+INSERT INTO accrual_event (account_id, kind, symbol, accrued_at, asset, amount, rate) VALUES (666, 'funding', 'Q', '2025-01-02 09:00+00', 'USDT', 1000, 0);
+SELECT margin.settle_funding('desk', 'Q', 0.0001, '2025-01-02 09:00+00');
+ROLLBACK;
+SELECT who, coin, n FROM regress_safe.w ORDER BY who;
+SELECT margin.drop_book('regress_safe');
+-- nor what its view does not show
+CREATE VIEW regress_safe.live AS SELECT who, coin, n FROM regress_safe.w WHERE live;
+ALTER TABLE regress_safe.w DROP CONSTRAINT w_who_coin_key;
+UPDATE regress_safe.w SET live = true;
+SELECT margin.create_book('regress_safe', 'desk', balances => 'regress_safe.live', balance_account => 'who', balance_asset => 'coin', balance_quantity => 'n');
+INSERT INTO regress_safe.accrual_house VALUES ('interest', 'house');
+SELECT margin.accrue_interest('regress_safe');
+ALTER VIEW regress_safe.live SET (check_option = local);
+\set VERBOSITY sqlstate
+SELECT margin.accrue_interest('regress_safe');
+ALTER VIEW regress_safe.live SET (check_option = cascaded);
+SELECT margin.accrue_interest('regress_safe');
+\set VERBOSITY default
+ALTER TABLE regress_safe.w ALTER live SET DEFAULT true;
+SELECT margin.accrue_interest('regress_safe');
+TABLE regress_safe.live ORDER BY who, n;
+-- hours that are none, and those to come
+\set VERBOSITY sqlstate
+INSERT INTO regress_safe.interest_hour VALUES ('2025-01-01 10:30+00');
+INSERT INTO regress_safe.interest_hour VALUES ('infinity');
+INSERT INTO regress_safe.interest_hour VALUES ('-infinity');
+INSERT INTO regress_safe.interest_hour VALUES (date_trunc('hour', now(), 'UTC') + interval '2 hours');
+SELECT margin.accrue_interest('regress_safe');
+\set VERBOSITY default
 -- without balances there is nowhere to pay
 CREATE SCHEMA regress_positions;
 SELECT margin.create_book('regress_positions', 'desk', positions => 'regress_other.trade',
@@ -238,5 +319,5 @@ SELECT * FROM margin.upgrade_book('regress_other');
 SELECT margin.settle_funding('regress_other', 'P', 0.0001, '2025-01-02 08:00+00');
 DELETE FROM regress_other.trade WHERE size IS NULL;
 SELECT margin.settle_funding('regress_other', 'P', 0.0001, '2025-01-02 08:00+00');
-DROP SCHEMA regress_positions, regress_view, regress_ledger, regress_other, "my desk" CASCADE;
+DROP SCHEMA regress_safe, regress_positions, regress_view, regress_ledger, regress_other, "my desk" CASCADE;
 DROP TABLE public.before;

@@ -65,6 +65,16 @@ BEGIN
                           ELSE format('Of %s the account, the asset and the quantity have to be columns as they are, not computed.', source) END,
             HINT = 'Make the book over a view that has such columns, with an INSTEAD OF INSERT trigger that books what is inserted.';
     END IF;
+    -- What a view filters could be booked where the book does not see it.
+    IF EXISTS (SELECT FROM pg_class AS c
+                WHERE c.oid = source AND c.relkind = 'v' AND NOT coalesce(c.reloptions, '{}') @> '{check_option=cascaded}'
+                  -- 68: INSTEAD OF INSERT
+                  AND NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgtype & 68 = 68)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+            MESSAGE = format('view %s may lose what is booked in it', source),
+            DETAIL = 'It has neither an INSTEAD OF INSERT trigger nor a cascaded check option.',
+            HINT = 'ALTER VIEW ... SET (check_option = cascaded), or make such a trigger that books what is inserted.';
+    END IF;
     -- of a domain the type beneath it; typmod - 4 holds precision and scale
     WITH RECURSIVE beneath (type, typmod, n) AS (
         SELECT a.atttypid, a.atttypmod, 0 FROM pg_attribute AS a WHERE a.attrelid = source AND a.attname = columns.quantity
@@ -84,19 +94,55 @@ BEGIN
          WHERE i.indrelid = source AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 2
            AND (SELECT array_agg(a.attname ORDER BY a.attname) FROM pg_attribute AS a WHERE a.attrelid = source AND a.attnum = ANY (i.indkey[0:1]))
                = (SELECT array_agg(c ORDER BY c) FROM unnest(ARRAY[columns.account, columns.asset]) AS c));
-    types := ARRAY(SELECT format_type(a.atttypid, NULL) FROM pg_attribute AS a
+    -- -1: as it is without a length; "character" would be one of 1
+    types := ARRAY(SELECT format_type(a.atttypid, -1) FROM pg_attribute AS a
                     WHERE a.attrelid = source AND a.attname IN (columns.account, columns.asset) ORDER BY a.attname = columns.asset);
-    RETURN format('INSERT INTO %s AS b (%2$I, %3$I, %4$I)'
-                  ' SELECT e.account_id::%5$s, e.asset::%6$s, sum(e.amount) FROM accrual_event AS e'
+    RETURN format('WITH due AS MATERIALIZED ('
+                  ' SELECT e.account_id, e.asset, sum(e.amount) AS amount, bool_or(e.house) AS house, count(*) AS events FROM accrual_event AS e'
                   ' WHERE e.kind = $1 AND e.accrued_at = ANY ($2) AND (e.symbol = $3 OR $3 IS NULL)'
-                  ' GROUP BY e.account_id, e.asset HAVING sum(e.amount) <> 0'
-                  ' ORDER BY bool_or(e.house), e.account_id, e.asset COLLATE "C"'
-                  || CASE WHEN keyed THEN ' ON CONFLICT (%2$I, %3$I) DO UPDATE SET %4$I = b.%4$I + excluded.%4$I' ELSE '' END,
+                  ' GROUP BY e.account_id, e.asset'
+                  '), booked AS ('
+                  ' INSERT INTO %s AS b (%2$I, %3$I, %4$I)'
+                  ' SELECT d.account_id::%5$s, d.asset::%6$s, d.amount FROM due AS d WHERE d.amount <> 0'
+                  ' ORDER BY d.house, d.account_id, d.asset COLLATE "C"'
+                  || CASE WHEN keyed THEN ' ON CONFLICT (%2$I, %3$I) DO UPDATE SET %4$I = b.%4$I + excluded.%4$I' ELSE '' END ||
+                  ' RETURNING b.%4$I AS quantity'
+                  ') SELECT (SELECT coalesce(sum(d.events), 0) FROM due AS d), (SELECT count(*) FROM due AS d WHERE d.amount <> 0),'
+                  ' (SELECT count(*) FROM booked AS b WHERE margin.is_amount(b.quantity))',
                   source, columns.account, columns.asset, columns.quantity, types[1], types[2]);
 END
 $$;
 COMMENT ON FUNCTION margin_internal.booking_command(regclass) IS
-'the command that adds the amounts of accrual_event of a kind ($1), of instants ($2) and of a symbol or of all ($3, null) to the balances of a book, which is that of its view holding: those of the house account last. An error (0A000) where the columns of its balances are computed or cannot hold 18 decimals';
+'the command that adds the amounts of accrual_event of a kind ($1), of instants ($2) and of a symbol or of all ($3, null) to the balances of a book, which is that of its view holding: those of the house account last. It returns how many events there were, how many balances were due to change, and how many did, to a finite number. An error (0A000) where the columns of its balances are computed or cannot hold 18 decimals, or stand in a view that may lose them';
+
+-- Of what is counted each part is what the booking itself saw, so that nothing
+-- that others enter at the same time slips in between.
+CREATE FUNCTION margin_internal.book_accruals(holding regclass, kind text, instants timestamptz[], symbol text, entered bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    events bigint;
+    due bigint;
+    booked bigint;
+BEGIN
+    PERFORM margin_internal.enter(book_accruals.holding);
+    EXECUTE margin_internal.booking_command('holding'::regclass) INTO events, due, booked
+      USING book_accruals.kind, book_accruals.instants, book_accruals.symbol;
+    IF events <> book_accruals.entered THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('accrual_event of book "%s" has rows that were not computed', current_schema()),
+            DETAIL = format('%s of %s, of instants that have not been charged.', events - book_accruals.entered, book_accruals.kind),
+            HINT = 'Find out who inserted them; booked_by and booked_at may help.';
+    ELSIF booked <> due THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('%s of %s amounts of %s were not booked in book "%s"', due - booked, due, book_accruals.kind, current_schema()),
+            DETAIL = 'A trigger left them out, or the balance is not a finite number.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.book_accruals(regclass, text, timestamptz[], text, bigint) IS
+'runs the booking command of a book, which is that of its view holding; an error (55000) unless it books as many events as its caller has entered, and each of them';
 
 CREATE FUNCTION margin_internal.accrual_house_of(holding regclass, kind text) RETURNS text
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -153,9 +199,17 @@ LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    present CONSTANT timestamptz := clock_timestamp();
     hours timestamptz[];
 BEGIN
     PERFORM margin_internal.enter(enter_interest_hours.holding);
+    -- it would end all interest until then, in silence
+    IF EXISTS (SELECT FROM interest_hour AS i WHERE i.accrued_at > present) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('interest_hour of book "%s" has an hour of the future', current_schema()),
+            DETAIL = format('It is %s.', (SELECT max(i.accrued_at) FROM interest_hour AS i)),
+            HINT = 'Its owner may delete it with the trigger append_only disabled.';
+    END IF;
     WITH entered AS (
         INSERT INTO interest_hour (accrued_at)
         SELECT h FROM generate_series(coalesce((SELECT max(i.accrued_at) FROM interest_hour AS i) + interval '1 hour', until), until, interval '1 hour') AS h
@@ -168,7 +222,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin_internal.enter_interest_hours(regclass, timestamptz) IS
-'enters the hours of a book after the last one entered, up to a full hour, or that one alone where there is none yet; those that this call has entered, in order, null where somebody else has';
+'enters the hours of a book after the last one entered, up to a full hour, or that one alone where there is none yet; those that this call has entered, in order, null where somebody else has; an error (55000) where one of the future is entered';
 
 -- Of consecutive hours, in a place that is computed: (asset - 1) * hours + hour.
 CREATE FUNCTION margin_internal.hourly_rates(rates margin.interest_rate[], assets text[], hours timestamptz[]) RETURNS margin.interest_rate[]
@@ -194,6 +248,7 @@ DECLARE
     rates margin.interest_rate[];
     assets text[];
     charged bigint;
+    others bigint;
 BEGIN
     PERFORM margin_internal.enter(accrue_hours.holding);
     rates := venue_interest_rates(hours[1], hours[cardinality(hours)]);
@@ -231,11 +286,10 @@ BEGIN
         INSERT INTO accrual_event (account_id, kind, symbol, accrued_at, asset, amount, house, rate, free_amount, method)
         SELECT account_key(house), 'interest', e.symbol, e.accrued_at, e.symbol, trim_scale(-sum(e.amount)), true, min(e.rate), min(e.free_amount), min(e.method)
           FROM event AS e GROUP BY e.symbol, e.accrued_at
+        RETURNING symbol
     )
-    SELECT count(*) INTO charged FROM event;
-    IF charged > 0 THEN
-        EXECUTE margin_internal.booking_command('holding'::regclass) USING 'interest', hours, NULL::text;
-    END IF;
+    SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM other_side) INTO charged, others;
+    PERFORM margin_internal.book_accruals('holding'::regclass, 'interest', hours, NULL, charged + others);
     RETURN charged;
 END
 $$;
@@ -268,7 +322,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin.accrue_interest(name, timestamptz) IS
-'charges the debts of a book, its negative balances, the interest of each full hour since the last one charged up to an instant (null: now), by interest_rate of its venue: rounded up at the 18th decimal, paid to the house account of accrual_house, journaled in accrual_event. Each hour once, however often it is called; the first call charges one hour. Returns how many times an account was charged. Errors: no house account (55000), an instant in the future (22023), balances that cannot be booked in (0A000)';
+'charges the debts of a book, its negative balances, the interest of each full hour since the last one charged up to an instant (null: now), by interest_rate of its venue: rounded up at the 18th decimal, paid to the house account of accrual_house, journaled in accrual_event. Each hour once, however often it is called; the first call charges one hour. Returns how many times an account was charged. Errors: no house account, an hour of the future entered as charged, events entered by others, amounts that a trigger leaves out (55000), an instant in the future (22023), a debt that is no number (22000), balances that cannot be booked in (0A000)';
 
 -- ---------------------------------------------------------------------------
 -- Funding
@@ -331,9 +385,9 @@ AS $$
 #variable_conflict use_column
 DECLARE
     house text;
-    command text;
     terms margin.contract_terms;
     booked bigint;
+    others bigint;
 BEGIN
     PERFORM margin_internal.enter_book(book);
     IF settle_funding.contract IS NULL OR settle_funding.rate IS NULL OR settle_funding.at IS NULL THEN
@@ -345,7 +399,7 @@ BEGIN
     END IF;
     PERFORM margin_internal.check_accrual_instant(settle_funding.at);
     house := margin_internal.accrual_house_of('holding'::regclass, 'funding');
-    command := margin_internal.booking_command('holding'::regclass);
+    PERFORM margin_internal.booking_command('holding'::regclass);
     IF margin_internal.is_settled('holding'::regclass, settle_funding.contract, settle_funding.rate, settle_funding.at) THEN
         RETURN 0;
     END IF;
@@ -379,13 +433,18 @@ BEGIN
         INSERT INTO accrual_event (account_id, kind, symbol, accrued_at, asset, amount, house, contract_size, mark, rate)
         SELECT account_key(house), 'funding', settle_funding.contract, settle_funding.at, terms.settle, trim_scale(-sum(e.amount)), true, terms.contract_size, terms.mark, settle_funding.rate
           FROM event AS e HAVING count(*) > 0
+        RETURNING amount
     )
-    SELECT count(*) INTO booked FROM event;
-    IF booked > 0 THEN
-        EXECUTE command USING 'funding', ARRAY[settle_funding.at], settle_funding.contract;
-    END IF;
+    SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM other_side) INTO booked, others;
+    -- what is added to no number is gone
+    PERFORM margin_internal.unbookable(h.account_id::text, 'balance', h.symbol)
+       FROM holding AS h
+      WHERE h.kind = 'balance' AND h.symbol = terms.settle AND margin.is_amount(h.quantity) IS NOT TRUE
+        AND h.account_id IN (SELECT e.account_id FROM accrual_event AS e
+                              WHERE e.kind = 'funding' AND e.accrued_at = settle_funding.at AND e.symbol = settle_funding.contract);
+    PERFORM margin_internal.book_accruals('holding'::regclass, 'funding', ARRAY[settle_funding.at], settle_funding.contract, booked + others);
     RETURN booked;
 END
 $$;
 COMMENT ON FUNCTION margin.settle_funding(name, text, numeric, timestamptz) IS
-'settles the funding of a contract for an instant that is over: longs pay rate * contract size * mark * contracts to shorts, in its settlement asset, with the mark of that instant and the positions as they stand; paid amounts are rounded up at the 18th decimal, received ones down, and what remains is the house account''s of accrual_house; journaled in accrual_event. Each instant once, however often it is called. Returns how many accounts paid or received. Errors: an unknown contract (42704), no mark price, no house account (55000), an instant in the future, another rate than it was settled at (22023), balances that cannot be booked in (0A000), null';
+'settles the funding of a contract for an instant that is over: longs pay rate * contract size * mark * contracts to shorts, in its settlement asset, with the mark of that instant and the positions as they stand; paid amounts are rounded up at the 18th decimal, received ones down, and what remains is the house account''s of accrual_house; journaled in accrual_event. Each instant once, however often it is called. Returns how many accounts paid or received. Errors: an unknown contract (42704), no mark price, no house account, events entered by others, amounts that a trigger leaves out (55000), positions or balances that are no number (22000), an instant in the future, another rate than it was settled at (22023), balances that cannot be booked in (0A000), null';

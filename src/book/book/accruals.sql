@@ -16,12 +16,14 @@ CREATE TABLE interest_hour (
     accrued_at  timestamptz NOT NULL,
     booked_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     booked_by   name NOT NULL DEFAULT margin.acting_user(),
-    CONSTRAINT interest_hour_pkey PRIMARY KEY (accrued_at)
+    CONSTRAINT interest_hour_pkey PRIMARY KEY (accrued_at),
+    CONSTRAINT interest_hour_full CHECK (isfinite(accrued_at) AND extract(epoch FROM accrued_at) % 3600 = 0)
 );
 COMMENT ON TABLE interest_hour IS 'the hours of which interest has been charged, whether anybody owed any; accrue_interest() goes on after the last one';
 COMMENT ON COLUMN interest_hour.accrued_at IS 'the full hour, of UTC';
 COMMENT ON COLUMN interest_hour.booked_at IS 'when it was charged, by the clock; later for one that was caught up';
 COMMENT ON COLUMN interest_hour.booked_by IS 'who called accrue_interest()';
+COMMENT ON CONSTRAINT interest_hour_full ON interest_hour IS 'a full hour of UTC';
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON interest_hour
     FOR EACH STATEMENT EXECUTE FUNCTION margin_internal.append_only();
