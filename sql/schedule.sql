@@ -66,3 +66,8 @@ SELECT '{0: 1.0}'::schedule = '{0.0: 1}'::schedule AS same, '{0: 1}'::schedule =
        '{0: 1}'::schedule <> '{0: 0.9}'::schedule AS other_rate;
 SELECT count(*) FROM (SELECT s FROM (VALUES ('{0: 1}'::schedule), ('{0: 1.00}'), ('{0: 2}')) v (s) GROUP BY s) g;
 SELECT count(DISTINCT s) FROM (VALUES ('{0: 1}'::schedule), ('{0: 1.00}'), ('{0: 2}')) v (s);
+
+-- as rows, and back
+SELECT * FROM margin.tiers('whole {0: 0.004, 50000: 0.0050, 1e41: 0.1}');
+SELECT margin.schedule(lower_bound, rate) FROM margin.tiers('{0: 0.975, 1: 0.97, 100: 0}');
+SELECT * FROM margin.tiers(NULL);

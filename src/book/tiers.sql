@@ -47,13 +47,6 @@ $$;
 COMMENT ON FUNCTION margin_internal.tell_lost_cap(regclass, text, timestamptz) IS
 'a notice where this transaction has left a collateral schedule open at its end, and the one in force before, or the same before its edit, ended at ratio 0; by parameter_event. Nothing for other tables.';
 
-CREATE FUNCTION margin_internal.schedule_rows(schedule margin.schedule, OUT lower_bound numeric, OUT rate numeric) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT m.part[1]::numeric, m.part[2]::numeric FROM regexp_matches(schedule::text, '([0-9.]+): ([0-9.]+)', 'g') AS m (part);
-END;
-COMMENT ON FUNCTION margin_internal.schedule_rows(margin.schedule) IS 'the tiers of a schedule, in order; none for null';
-
 -- A schedule of one tier is the same by either method.
 CREATE FUNCTION margin_internal.check_method(what text, symbol text, schedule margin.schedule, method text, remedy text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
@@ -62,7 +55,7 @@ AS $$
 DECLARE
     given CONSTANT text := CASE WHEN schedule::text ~ '^whole' THEN 'whole' ELSE 'marginal' END;
 BEGIN
-    IF given <> method AND (SELECT count(*) FROM margin_internal.schedule_rows(schedule)) > 1 THEN
+    IF given <> method AND (SELECT count(*) FROM margin.tiers(schedule)) > 1 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('%s of "%s" apply as %s, the schedule given is %s', what, symbol, method, given),
             HINT = remedy;
@@ -120,7 +113,7 @@ AS $$
 BEGIN
     PERFORM margin_internal.check_method('collateral tiers', asset, schedule, 'marginal', 'Leave out "whole".');
     PERFORM margin_internal.replace_tiers(venue, 'collateral_tier', asset, valid_from, array_agg(s.lower_bound), array_agg(s.rate))
-       FROM margin_internal.schedule_rows(schedule) AS s;
+       FROM margin.tiers(schedule) AS s;
 END
 $$;
 COMMENT ON FUNCTION margin.set_collateral_tiers(name, text, margin.schedule, timestamptz) IS
@@ -133,7 +126,7 @@ AS $$
 BEGIN
     PERFORM margin_internal.check_method('initial collateral tiers', asset, schedule, 'marginal', 'Leave out "whole".');
     PERFORM margin_internal.replace_tiers(venue, 'initial_collateral_tier', asset, valid_from, array_agg(s.lower_bound), array_agg(s.rate))
-       FROM margin_internal.schedule_rows(schedule) AS s;
+       FROM margin.tiers(schedule) AS s;
 END
 $$;
 COMMENT ON FUNCTION margin.set_initial_collateral_tiers(name, text, margin.schedule, timestamptz) IS
@@ -146,7 +139,7 @@ AS $$
 BEGIN
     PERFORM margin_internal.check_method('liability tiers', asset, schedule, 'marginal', 'Leave out "whole".');
     PERFORM margin_internal.replace_tiers(venue, 'liability_tier', asset, valid_from, array_agg(s.lower_bound), array_agg(s.rate))
-       FROM margin_internal.schedule_rows(schedule) AS s;
+       FROM margin.tiers(schedule) AS s;
 END
 $$;
 COMMENT ON FUNCTION margin.set_liability_tiers(name, text, margin.schedule, timestamptz) IS
@@ -177,10 +170,10 @@ BEGIN
                                          'Give the schedule as the column initial_method of the contract says, or change that first.');
     PERFORM margin_internal.replace_tiers(venue, 'risk_tier', contract, valid_from, array_agg(b.bound ORDER BY b.bound),
                                           array_agg(m.rate ORDER BY b.bound), array_agg(i.rate ORDER BY b.bound))
-       FROM (SELECT s.lower_bound AS bound FROM margin_internal.schedule_rows(maintenance) AS s UNION
-             SELECT s.lower_bound FROM margin_internal.schedule_rows(initial) AS s WHERE maintenance IS NOT NULL) AS b
-       LEFT JOIN LATERAL (SELECT s.rate FROM margin_internal.schedule_rows(maintenance) AS s WHERE s.lower_bound <= b.bound ORDER BY s.lower_bound DESC LIMIT 1) AS m ON true
-       LEFT JOIN LATERAL (SELECT s.rate FROM margin_internal.schedule_rows(initial) AS s WHERE s.lower_bound <= b.bound ORDER BY s.lower_bound DESC LIMIT 1) AS i ON true;
+       FROM (SELECT s.lower_bound AS bound FROM margin.tiers(maintenance) AS s UNION
+             SELECT s.lower_bound FROM margin.tiers(initial) AS s WHERE maintenance IS NOT NULL) AS b
+       LEFT JOIN LATERAL (SELECT s.rate FROM margin.tiers(maintenance) AS s WHERE s.lower_bound <= b.bound ORDER BY s.lower_bound DESC LIMIT 1) AS m ON true
+       LEFT JOIN LATERAL (SELECT s.rate FROM margin.tiers(initial) AS s WHERE s.lower_bound <= b.bound ORDER BY s.lower_bound DESC LIMIT 1) AS i ON true;
 END
 $$;
 COMMENT ON FUNCTION margin.set_risk_tiers(name, text, margin.schedule, margin.schedule, timestamptz) IS

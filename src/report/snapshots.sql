@@ -78,7 +78,7 @@ COMMENT ON FUNCTION margin_internal.no_snapshot(timestamptz, timestamptz) IS 'an
 CREATE FUNCTION margin_internal.first_rate(schedule margin.schedule) RETURNS numeric
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT (regexp_match(schedule::text, '[{]0: ([0-9.]+)'))[1]::numeric;
+    SELECT t.rate FROM margin.tiers(schedule) AS t LIMIT 1;
 END;
 COMMENT ON FUNCTION margin_internal.first_rate(margin.schedule) IS 'the rate of the first tier of a schedule, the one at 0; null for null';
 

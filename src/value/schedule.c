@@ -4,7 +4,9 @@
  */
 #include "postgres.h"
 
+#include "executor/executor.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "parser/scansup.h"
@@ -478,6 +480,32 @@ check_same_method(TierMethod a, TierMethod b)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("tiers of one schedule must have one method"),
 				 errdetail("Both \"%s\" and \"%s\" were given.", tier_method_names[a], tier_method_names[b])));
+}
+
+PG_FUNCTION_INFO_V1(margin_schedule_tiers);
+
+/* tiers(schedule): (lower_bound, rate), in order */
+Datum
+margin_schedule_tiers(PG_FUNCTION_ARGS)
+{
+	const Schedule *schedule = schedule_from_datum(PG_GETARG_DATUM(0));
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < schedule->count; i++)
+	{
+		const Tier *tier = &schedule->tiers[i];
+		Decimal		bound_buffer;
+		Decimal		rate_buffer;
+		Datum		values[] = {
+			dec_datum(dec_flat(&tier->bound, schedule, &bound_buffer), 0),
+			dec_datum(dec_flat(&tier->rate, schedule, &rate_buffer), 0)
+		};
+		bool		nulls[] = {false, false};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }
 
 PG_FUNCTION_INFO_V1(margin_schedule_accum);

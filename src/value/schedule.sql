@@ -40,6 +40,11 @@ CREATE TYPE margin.schedule (
 COMMENT ON TYPE margin.schedule IS
 'tier schedule: ordered lower bounds, each with a rate, as {0: 0.975, 1: 0.97} (marginal) or whole {0: 0.004, 50000: 0.005}';
 
+CREATE FUNCTION margin.tiers(schedule margin.schedule, OUT lower_bound numeric, OUT rate numeric) RETURNS SETOF record
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 5 AS 'MODULE_PATHNAME', 'margin_schedule_tiers';
+COMMENT ON FUNCTION margin.tiers(margin.schedule) IS
+'the tiers of a schedule, in order: where each begins, in the unit of what the schedule is applied to, and its rate. How rates apply, marginal or whole, stands in the text of the schedule. No row for null';
+
 CREATE FUNCTION margin.apply(schedule margin.schedule, amount numeric) RETURNS numeric
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_schedule_apply';
 COMMENT ON FUNCTION margin.apply(margin.schedule, numeric) IS
