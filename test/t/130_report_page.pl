@@ -24,7 +24,7 @@ sql(q{CREATE EXTENSION margin; CREATE SCHEMA desk; SELECT margin.create_book('de
 my $empty = sql(q{SELECT margin.report_html('desk')});
 like($empty, qr/\A<!DOCTYPE html>.*<\/html>\z/s, 'a page even of an empty book');
 like($empty, qr/>\Q$_\E</, "it says: $_") for 'No account holds anything.', 'No account is short.', 'There is no collateral.',
-	'There are no positions.', 'There are no scenarios; margin.load_scenarios() enters some.', 'There are no snapshots yet.', 'No account is at warning or above.', 'Nothing is held whose price could move.', 'Every account could be valued.';
+	'There are no positions and no orders.', 'There are no scenarios; margin.load_scenarios() enters some.', 'There are no snapshots yet.', 'No account is at warning or above.', 'Nothing is held whose price could move.', 'Every account could be valued.';
 is_deeply([ map { $_ eq 'as_of' ? () : scalar @{ decode_json(sql(q{SELECT margin.report_json('desk')}))->{$_} } } qw(shortfalls losses concentration exposure stress liquidations unpriced worst history) ],
 	[ (0) x 9 ], 'and its JSON has empty arrays');
 is(sql(q{SELECT count(*) FROM margin.report_csv('desk', 'shortfalls')}), 0, 'and its CSV no lines');
