@@ -39,7 +39,6 @@
 #include "book/acting.h"
 #include "book/judge.h"
 #include "book/market_copy.h"
-#include "book/paper_gains.h"
 #include "book/touched.h"
 #include "value/valuation.h"
 
@@ -553,7 +552,7 @@ judge_change(const Account *account, const struct varlena *held_before, const st
 	if (gains)
 		value_portfolio(&before, PointerGetDatum(held_before), market_of(account), VALUE_MARGINS);
 	else
-		value_without_gains(&before, held_before, market_of(account));
+		value_without_gains(&before, PointerGetDatum(held_before), market_of(account));
 	if (after->level == LEVEL_UNPRICED || before.level == LEVEL_UNPRICED)
 		allowed = portfolio_only_reduces(held_before, held_after);
 	else
@@ -572,9 +571,9 @@ judge_withdrawal(const Account *account, const struct varlena *held_before, cons
 {
 	Valuation	after;
 
-	if (!lowers_balance(held_before, held_after))
+	if (!portfolio_lowers_balance(held_before, held_after))
 		return;
-	value_without_gains(&after, held_after, market_of(account));
+	value_without_gains(&after, PointerGetDatum(held_after), market_of(account));
 	if (!valuation_passes(&after))
 		(void) judge_change(account, held_before, held_after, &after, false);
 }
@@ -583,7 +582,7 @@ static void
 guard_account(const Court *court, const Account *account, const struct varlena *held, const Valuation *after)
 {
 	bool		passes = valuation_passes(after);
-	bool		paper = after->level != LEVEL_UNPRICED && has_paper_gains(after) && !gains_carry(court, account->book);
+	bool		paper = after->level != LEVEL_UNPRICED && has_unrealized_gains(after) && !gains_carry(court, account->book);
 	struct varlena *held_before;
 
 	if (passes && !paper)

@@ -155,12 +155,18 @@ tier_table(FunctionCallInfo fcinfo, const TriggerData *event)
 {
 	TierTable  *tiers = fcinfo->flinfo->fn_extra;
 	char	   *schema = get_namespace_name(RelationGetNamespace(event->tg_relation));
+	Oid			check;
 
 	if (tiers != NULL)
 		return tiers;
+	check = LookupFuncName(list_make2(makeString(schema), makeString("check_tiers")), 0, NULL, false);
+	if (get_func_rettype(check) != TRIGGEROID)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("function %s.check_tiers() is not a trigger function", quote_identifier(schema)),
+				 errhint("SELECT margin.upgrade_venue(%s) brings back the one of the venue.", quote_literal_cstr(schema))));
 	tiers = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(TierTable));
-	fmgr_info_cxt(LookupFuncName(list_make2(makeString(schema), makeString("check_tiers")), 0, NULL, false),
-				  &tiers->check, fcinfo->flinfo->fn_mcxt);
+	fmgr_info_cxt(check, &tiers->check, fcinfo->flinfo->fn_mcxt);
 	tiers->symbol = column_of_type(event->tg_relation, event->tg_trigger->tgargs[0], TEXTOID);
 	tiers->valid_from = column_of_type(event->tg_relation, "valid_from", TIMESTAMPTZOID);
 	fcinfo->flinfo->fn_extra = tiers;

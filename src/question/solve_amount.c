@@ -70,22 +70,6 @@ open_asset(AmountSearch *search, Datum portfolio, const Market *market, int asse
 	search->balance = search->asset->balance;
 }
 
-/* What may not be withdrawn where unrealized gains do not count: the net profit in each settlement asset. */
-static void
-remove_gains(Account *account)
-{
-	for (int i = 0; i < account->v.nassets; i++)
-	{
-		AssetLine  *line = &account->v.assets[i];
-		Decimal		rest;
-
-		if (!line->settles || dec_sign(&line->pnl) <= 0)
-			continue;
-		dec_sub(&rest, &line->balance, &line->pnl);
-		bound_set_balance(line, &rest);
-	}
-}
-
 /* The last step before the first one that fails; "n" is that one, if any. */
 static Datum
 step_before(const AmountSearch *search, bool fails, Decimal *n)
@@ -152,7 +136,7 @@ margin_max_withdrawal(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	if (!PG_GETARG_BOOL(3))
 	{
-		remove_gains(account);
+		bound_remove_gains(&account->v);
 		search.balance = search.asset->balance;
 		account_value(account);
 	}

@@ -626,3 +626,15 @@ portfolio_only_reduces(const struct varlena *before, const struct varlena *after
 	reduced = entries_only_reduce(&rbefore, &rafter, BALANCE_AMOUNTS);
 	return entries_only_reduce(&rbefore, &rafter, POSITION_AMOUNTS) && reduced;
 }
+
+/* Whether some balance of "after" is below that of "before"; one that is not there is 0. */
+bool
+portfolio_lowers_balance(const struct varlena *before, const struct varlena *after)
+{
+	PortfolioReader rbefore;
+	PortfolioReader rafter;
+
+	portfolio_open(&rbefore, before);
+	portfolio_open(&rafter, after);
+	return !entries_only_reduce(&rbefore, &rafter, BALANCE_AMOUNTS);
+}

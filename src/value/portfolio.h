@@ -81,6 +81,7 @@ extern void portfolio_put_position(PortfolioWriter *writer, Position *position);
 extern struct varlena *portfolio_finish(PortfolioWriter *writer);
 
 extern bool portfolio_only_reduces(const struct varlena *before, const struct varlena *after);
+extern bool portfolio_lowers_balance(const struct varlena *before, const struct varlena *after);
 
 static inline void
 portfolio_read_symbol(PortfolioReader *reader, Symbol *symbol)

@@ -195,6 +195,8 @@ require_orders(PositionLine *line, const Market *market, bool margins)
 		return;
 	dec_sub(&line->order_margin, &initial, &line->initial);
 	line->initial = initial;
+	/* cancelling never hurts */
+	Assert(dec_sign(&line->order_margin) >= 0);
 }
 
 /*

@@ -725,6 +725,50 @@ bound_set_side(const BoundPortfolio *work, PositionLine *line, PortfolioSide sid
 	weigh_cost(work, line, side);
 }
 
+/* The net profit in a settlement asset, where there is one, is a gain on paper; a net loss is not left out with it. */
+static inline bool
+gains(const AssetLine *line)
+{
+	return line->settles && dec_sign(&line->pnl) > 0;
+}
+
+bool
+has_unrealized_gains(const Valuation *v)
+{
+	for (int i = 0; i < v->nassets; i++)
+	{
+		if (gains(&v->assets[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Takes gains on paper off the balances of a bound portfolio that has been valued. */
+void
+bound_remove_gains(Valuation *v)
+{
+	for (int i = 0; i < v->nassets; i++)
+	{
+		AssetLine  *line = &v->assets[i];
+		Decimal		rest;
+
+		if (!gains(line))
+			continue;
+		dec_sub(&rest, &line->balance, &line->pnl);
+		bound_set_balance(line, &rest);
+	}
+}
+
+void
+value_without_gains(Valuation *v, Datum portfolio, const Market *market)
+{
+	BoundPortfolio *bound = bind_portfolio(v, portfolio, market, VALUE_MARGINS);
+
+	value_bound(bound, market_assets(market), market_contracts(market));
+	bound_remove_gains(v);
+	value_bound(bound, market_assets(market), market_contracts(market));
+}
+
 /* Puts the lines into byte order; invalidates PositionLine.booked. */
 void
 sort_lines(Valuation *v)

@@ -115,10 +115,13 @@ extern void value_bound(BoundPortfolio *bound, const MarketAsset *assets, const 
 
 /* Between two valuations, its lines may be given other holdings; numerics must last as long as they stay there. */
 extern void bound_set_balance(AssetLine *line, const Decimal *balance);
+extern void bound_remove_gains(Valuation *v);
 extern void bound_revalue(BoundPortfolio *bound, AssetLine *line, const Decimal *balance);
 extern void bound_set_side(const BoundPortfolio *bound, PositionLine *line, PortfolioSide side, const PositionSide *held);
 
 extern bool valuation_passes(const Valuation *v);
+extern bool has_unrealized_gains(const Valuation *v);
+extern void value_without_gains(Valuation *v, Datum portfolio, const Market *market);
 extern void sort_lines(Valuation *v);
 extern void value_collateral(Decimal *r, const Schedule *tiers, TierUnit tier_unit, const Decimal *price, const Decimal *equity);
 extern void tiered_amount(Decimal *r, const AssetLine *line, const Market *market);

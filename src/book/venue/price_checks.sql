@@ -156,8 +156,9 @@ BEGIN
     LOOP
         INSERT INTO held_price_event (event, kind, symbol, price, low, high, why, observed_at, offered_by, offers)
         VALUES (held.event, held.kind, held.symbol, held.price, held.low, held.high, held.why, held.observed_at, held.offered_by, held.offers);
-        PERFORM pg_notify('margin_price', format('{"venue": %s, "event": "%s", "kind": "%s", "symbol": %s, "price": %s, "why": %s}', to_json(TG_TABLE_SCHEMA::text),
-                                                 held.event, held.kind, to_json(held.symbol), to_json(held.price), to_json(left(held.why, 500))));
+        -- anybody may listen: prices, and how far they may go, are for those who may read the table
+        PERFORM pg_notify('margin_price', format('{"venue": %s, "event": "%s", "kind": "%s", "symbol": %s}', to_json(TG_TABLE_SCHEMA::text),
+                                                 held.event, held.kind, to_json(held.symbol)));
     END LOOP;
     RETURN NULL;
 END
