@@ -388,5 +388,17 @@ INSERT INTO desk.initial_collateral_tier (asset, lower_bound, ratio) VALUES ('US
 INSERT INTO desk.asset (asset) VALUES ('NEW');
 INSERT INTO desk.initial_collateral_tier (asset, lower_bound, ratio) VALUES ('NEW', 0, 0.5);
 
+-- what became of a correction: it is older than the price that stands, and so no sign of its being replaced
+INSERT INTO desk.index_price (asset, price, updated_at) VALUES ('NEW', 10, '2026-01-01 01:00+00');
+INSERT INTO desk.price_check (kind, symbol, ceiling) VALUES ('asset', 'NEW', 100);
+SELECT held FROM pg_temp.offer(59, '{"assets": {"NEW": 1000}}', force => true);
+SELECT margin.drop_price('desk', 'asset', 'NEW');
+SELECT held FROM pg_temp.offer(59, '{"assets": {"NEW": 1001}}', force => true);
+SELECT applied, held FROM margin.set_prices('desk', '{"assets": {"NEW": 11}}'::json);
+SELECT event, price FROM pg_temp.event WHERE symbol = 'NEW';
+-- whatever form the table has, checks are made
+CREATE TABLE desk.parted (kind text) PARTITION BY LIST (kind);
+SELECT margin_internal.may_have_rows('desk.parted') AS parted, margin_internal.may_have_rows('desk.price_check') AS filled, margin_internal.may_have_rows('pause.price_retention') AS empty;
+
 SET client_min_messages = warning;
 DROP SCHEMA desk, pause, trifle CASCADE;

@@ -269,8 +269,7 @@ BEGIN
             DETAIL = 'A symbol stands in the table asset or contract of the venue and is given once. A price is above 0, finite, and has at most 1,000 digits on each side of the point; it lies between its low and high.';
     END IF;
 
-    -- its size is asked of a table that whoever sets prices may not read
-    IF pg_relation_size('price_check'::regclass) > 0 THEN
+    IF margin_internal.may_have_rows('price_check'::regclass) THEN
         SELECT array_agg(h.symbol) FILTER (WHERE h.kind = 'asset') AS assets, array_agg(h.symbol) FILTER (WHERE h.kind = 'contract') AS contracts,
                array_agg(format('%s %s: %s', h.kind, h.symbol, h.why) ORDER BY h.kind, h.symbol COLLATE "C") AS lines
           INTO doubted
@@ -543,7 +542,7 @@ BEGIN
     ), written AS (
         INSERT INTO held_price AS h (kind, symbol, price, low, high, why, observed_at, forced, offered_at, held_since)
         SELECT d.kind, d.symbol, d.price, d.low, d.high, d.why, hold_prices.at, coalesce(hold_prices.force, false), clock, clock FROM doubted AS d ORDER BY d.kind, d.symbol COLLATE "C"
-            ON CONFLICT ON CONSTRAINT held_price_pkey DO UPDATE
+            ON CONFLICT (kind, symbol) DO UPDATE
            SET price = excluded.price, low = excluded.low, high = excluded.high, why = excluded.why, observed_at = excluded.observed_at, forced = excluded.forced,
                offered_by = excluded.offered_by, offered_at = excluded.offered_at, offers = h.offers + 1
          WHERE excluded.observed_at >= h.observed_at
@@ -626,12 +625,12 @@ BEGIN
     PERFORM margin_internal.check_held(held, confirm_price.price);
     IF held.kind = 'asset' THEN
         INSERT INTO index_price AS p (asset, price, updated_at, low, high) VALUES (held.symbol, held.price, held.observed_at, held.low, held.high)
-            ON CONFLICT ON CONSTRAINT index_price_pkey DO UPDATE
+            ON CONFLICT (asset) DO UPDATE
            SET price = excluded.price, updated_at = excluded.updated_at, low = excluded.low, high = excluded.high
          WHERE p.updated_at <= excluded.updated_at OR held.forced OR p.updated_at > horizon;
     ELSE
         INSERT INTO mark_price AS p (contract, price, updated_at) VALUES (held.symbol, held.price, held.observed_at)
-            ON CONFLICT ON CONSTRAINT mark_price_pkey DO UPDATE SET price = excluded.price, updated_at = excluded.updated_at
+            ON CONFLICT (contract) DO UPDATE SET price = excluded.price, updated_at = excluded.updated_at
          WHERE p.updated_at <= excluded.updated_at OR held.forced OR p.updated_at > horizon;
     END IF;
     -- where there was no price to lock, a newer one may have come meanwhile

@@ -33,7 +33,6 @@ use constant {
 	SEARCHED => 1000 * TIMES,       # how many are searched for the true distance
 	MEDIAN => 0.98,
 	LEAST => 0.8,
-	LEAST_WITH_RULES => 0.3,        # see the manual
 	SHOWN => 3                      # mismatches printed in full
 };
 
@@ -454,16 +453,18 @@ for my $times (1, 1.0001, 1.001, 1.003, 1.01, 1 / MEDIAN, 1.03, 1.05, 1.1, 1.15,
 	@waiting = grep { !defined $_->{ratio} } @waiting;
 }
 
+# Of accounts with any numbers at all a few get less than they could, see the manual, and
+# how many of them there are is luck; those as traders have them do not.
 sub tightness
 {
-	my ($name, $goal, @of) = @_;
-	my @ratios = sort { $a <=> $b } map { $_->{ratio} } grep { defined $_->{ratio} } @of;
-	return unless @ratios;
-	my $least = (sort { $a->{ratio} <=> $b->{ratio} } grep { defined $_->{ratio} } @of)[0];
+	my ($name, $few, @of) = @_;
+	my @found = sort { $a->{ratio} <=> $b->{ratio} } grep { defined $_->{ratio} } @of;
+	return unless @found;
+	my ($median, $low) = map { $found[ @found * $_ ]{ratio} } 0.5, $few;
 	diag sprintf '%s: safe_move() / true distance: median %.4f, 1 in 100 below %.4f, least %.4f (account %s, %s, %s), of %d',
-	  $name, $ratios[ @ratios / 2 ], $ratios[ @ratios / 100 ], $ratios[0], @$least{qw(account level room)}, scalar @ratios;
-	cmp_ok($ratios[ @ratios / 2 ], '>=', MEDIAN, "median of $name");
-	cmp_ok($ratios[0], '>=', $goal, "least of $name");
+	  $name, $median, $found[ @found / 100 ]{ratio}, $found[0]{ratio}, @{ $found[0] }{qw(account level room)}, scalar @found;
+	cmp_ok($median, '>=', MEDIAN, "median of $name");
+	cmp_ok($low, '>=', LEAST, $few ? "all but @{[100 * $few]} % of $name" : "least of $name");
 }
 
 my %is_hedged = map { $_->{account} => 1 } grep { $_->{long} > 0 && $_->{short} > 0 } map { @$_ } values %positions;
@@ -475,15 +476,17 @@ sub ordered { my ($p) = @_; return grep { $_->{id} == $p->{id} } @{ $orders{ $p-
 
 # where bounds are as sharp as without any rules
 my @plain = grep { !$has_orders{ $_->{account} } && !$in_doubt{ $_->{account} } && $_->{rule} ne 'larger' } @kept;
-tightness('all accounts', LEAST_WITH_RULES, @kept);
-tightness('accounts without orders, doubts and choices', LEAST, @plain);
-tightness('those of the desk', LEAST, grep { $_->{story} eq 'desk' } @plain);
-tightness('hedged ones', LEAST, grep { $is_hedged{ $_->{account} } } @plain);
-tightness('those with tiers in value', LEAST, grep { $in_value{ $_->{account} } } @plain);
-tightness('those with tiers by contracts', LEAST, grep { $by_contracts{ $_->{account} } } @plain);
-tightness('accounts with orders', LEAST_WITH_RULES, grep { $has_orders{ $_->{account} } } @kept);
-tightness('accounts with prices in doubt', LEAST_WITH_RULES, grep { $in_doubt{ $_->{account} } } @kept);
-tightness('accounts whose larger requirement counts', LEAST_WITH_RULES, grep { $_->{rule} eq 'larger' } @kept);
+tightness('all accounts', 0.05, @kept);
+tightness('accounts without orders, doubts and choices', 0.02, @plain);
+tightness('those of the desk', 0, grep { $_->{story} eq 'desk' } @plain);
+tightness('hedged ones', 0.02, grep { $is_hedged{ $_->{account} } } @plain);
+tightness('hedged ones of the desk', 0, grep { $_->{story} eq 'desk' && $is_hedged{ $_->{account} } } @plain);
+tightness('those with tiers in value', 0.02, grep { $in_value{ $_->{account} } } @plain);
+tightness('those with tiers in value of the desk', 0, grep { $_->{story} eq 'desk' && $in_value{ $_->{account} } } @plain);
+tightness('those with tiers by contracts', 0.1, grep { $by_contracts{ $_->{account} } } @plain);
+tightness('accounts with orders', 0.1, grep { $has_orders{ $_->{account} } } @kept);
+tightness('accounts with prices in doubt', 0.1, grep { $in_doubt{ $_->{account} } } @kept);
+tightness('accounts whose larger requirement counts', 0.1, grep { $_->{rule} eq 'larger' } @kept);
 
 $node->stop;
 done_testing();

@@ -147,7 +147,8 @@ BEGIN
     FOR held IN
         SELECT CASE WHEN TG_OP = 'INSERT' THEN 'held'
                     WHEN (p.price, p.low, p.high, p.updated_at) IS NOT DISTINCT FROM (h.price, h.low, h.high, h.observed_at) THEN 'applied'
-                    WHEN p.updated_at >= h.observed_at AND NOT h.forced THEN 'replaced'
+                    -- a correction may be older than the price that stood when it was offered
+                    WHEN p.updated_at >= CASE WHEN h.forced THEN h.offered_at ELSE h.observed_at END THEN 'replaced'
                     ELSE 'dropped' END AS event, h.*
           FROM (SELECT NEW.* WHERE TG_OP = 'INSERT' UNION ALL SELECT OLD.* WHERE TG_OP = 'DELETE' UNION ALL SELECT t.* FROM held_price AS t WHERE TG_OP = 'TRUNCATE') AS h
           LEFT JOIN (SELECT 'asset' AS kind, i.asset AS symbol, i.price, i.low, i.high, i.updated_at FROM index_price AS i

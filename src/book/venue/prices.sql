@@ -168,7 +168,7 @@ BEGIN
             INSERT INTO mark_price_history (contract, updated_at, forced) SELECT o.contract, o.updated_at, false FROM mark_price AS o;
     END CASE;
     -- no price is held against one that was observed later
-    IF TG_OP IN ('INSERT', 'UPDATE') AND pg_relation_size('held_price'::regclass) > 0 THEN
+    IF TG_OP IN ('INSERT', 'UPDATE') AND margin_internal.may_have_rows('held_price'::regclass) THEN
         EXECUTE format('DELETE FROM held_price AS h USING applied AS n WHERE h.kind = %1$L AND h.symbol = n.%1$I AND h.observed_at <= n.updated_at', TG_ARGV[0]);
     END IF;
     RETURN NULL;
