@@ -10,11 +10,11 @@ OBJS = $(sort $(patsubst $(here)%.c,%.o,$(wildcard $(here)src/*.c $(here)src/*/*
 SQL_PARTS = $(addprefix src/,$(addsuffix .sql, margin \
 	value/schedule value/portfolio value/market value/comparison value/valuation \
 	question/explain question/trade question/solve question/plans question/stress question/safe_move question/liquidation_map \
-	book/schemas book/venues book/books book/upgrade book/market book/prices book/tiers book/published book/locks book/levels book/guard book/watch book/repay book/accruals \
+	book/schemas book/venues book/books book/upgrade book/market book/publish book/prices book/tiers book/published book/locks book/levels book/guard book/watch book/repay book/accruals \
 	report/progress report/liquidation_map report/page_html report/snapshots report/page report/runs))
 # What create_venue() and create_book() run.
 FACTS_PARTS = src/book/book/facts.sql
-VENUE_PARTS = $(addprefix src/book/venue/,$(addsuffix .sql, terms changes prices price_checks thresholds rules scenarios repayment_rules interest market))
+VENUE_PARTS = $(addprefix src/book/venue/,$(addsuffix .sql, terms changes prices price_checks thresholds rules scenarios repayment_rules interest market published_market))
 BOOK_PARTS = $(addprefix src/book/book/,$(addsuffix .sql, accounts rules margin levels kept explain stress guard repay accruals)) \
 	$(addprefix src/report/book/,$(addsuffix .sql, snapshots reports))
 DATA_built = margin--1.0.sql

@@ -67,7 +67,7 @@ SELECT p.oid::regprocedure AS c_function_not_pure
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
  WHERE p.pronamespace::regnamespace::text IN ('margin', 'margin_internal', 'desk') AND l.lanname = 'c' AND (p.provolatile <> 'i' OR p.proparallel <> 's')
    AND p.prorettype <> 'trigger'::regtype
-   AND p.proname NOT IN ('lock_accounts', 'check_guardable', 'holds_otherwise', 'source_column', 'enter', 'enter_own', 'enter_book', 'enter_venue', 'kept_market', 'view_reads', 'balance_columns')
+   AND p.proname NOT IN ('lock_accounts', 'check_guardable', 'holds_otherwise', 'source_column', 'enter', 'enter_own', 'enter_book', 'enter_venue', 'kept_market', 'market_until', 'view_reads', 'balance_columns')
  ORDER BY 1;
 
 -- The extension's functions run with the rights of whoever calls them: it is
@@ -97,7 +97,7 @@ SELECT c.oid::regclass AS view_of_its_owner FROM pg_catalog.pg_class c
 SELECT p.oid::regprocedure AS looks_up_anywhere FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
  WHERE p.pronamespace::regnamespace::text IN ('margin', 'margin_internal', 'desk') AND l.lanname = 'plpgsql'
    AND NOT coalesce(p.proconfig, '{}') && ARRAY['search_path=pg_catalog, pg_temp']
-   AND p.proname NOT IN ('account_key', 'set_side', 'check_prices', 'apply_index_prices', 'apply_mark_prices', 'held_offer', 'run_reports',
+   AND p.proname NOT IN ('account_key', 'set_side', 'check_prices', 'apply_index_prices', 'apply_mark_prices', 'held_offer', 'switch_publishing', 'run_reports',
                          'levels_are_watched', 'present_epoch', 'present_basis', 'enter_epoch', 'retire_epochs', 'judge_moved', 'follow_market',
                          'judge_everyone', 'refresh_everyone', 'keep_strayed', 'some_not_entered')
  ORDER BY p.proname COLLATE "C";

@@ -469,6 +469,30 @@ margin_kept_market(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(site->holder.copy->read.market);
 }
 
+PG_FUNCTION_INFO_V1(margin_market_until);
+
+/*
+ * market_until(venue anyelement, clock timestamptz) returns timestamptz: until
+ * when kept_market() of the same arguments holds if nobody writes
+ */
+Datum
+margin_market_until(PG_FUNCTION_ARGS)
+{
+	VenueParts	parts;
+	MarketCopy *copy;
+
+	if (PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	if (unlikely(!ActiveSnapshotSet()))
+		elog(ERROR, "the market was asked for outside of a statement");
+	parts = parts_of_venue(get_fn_expr_argtype(fcinfo->flinfo, 0));
+	check_rights(&parts, GetUserId());
+	copy = current_copy(venue_of(parts.anchor), GetActiveSnapshot(), PG_GETARG_TIMESTAMPTZ(1));
+	if (!copy->read.timed)
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMPTZ(copy->read.whole.until);
+}
+
 /* ---------- the market of a book ---------- */
 
 /*

@@ -368,6 +368,7 @@ read_quotes(MarketReading *reading, const MarketReading *terms, Oid anchor, Snap
 	memcpy(reading->market, terms->market, VARSIZE(terms->market));
 	memcpy(reading->ages, terms->ages, terms->nages * sizeof(int64));
 	reading->terms = terms->terms;
+	reading->timed = true;
 	return see_quotes(reading, true, anchor, snapshot, clock);
 }
 
@@ -388,6 +389,7 @@ read_whole_market(MarketReading *reading, Oid anchor, TimestampTz clock, MemoryC
 		reading->ages[i] = LASTS_FOR_EVER;
 	note_lasting(reading, ask_venue("market_lasts", anchor, 1, clock));
 	unpin_settings(settings);
-	if (!see_quotes(reading, false, anchor, GetActiveSnapshot(), clock))
+	reading->timed = see_quotes(reading, false, anchor, GetActiveSnapshot(), clock);
+	if (!reading->timed)
 		reading->whole = (Period) {clock, clock == PG_INT64_MAX ? clock : clock + 1};
 }

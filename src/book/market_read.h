@@ -34,6 +34,7 @@ typedef struct MarketReading
 	int			nages;
 	Period		terms;			/* of everything but prices */
 	Period		whole;
+	bool		timed;			/* or whole is no more than the instant it was read for */
 } MarketReading;
 
 #define LASTS_FOR_EVER PG_INT64_MAX

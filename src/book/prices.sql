@@ -28,11 +28,20 @@ BEGIN
         RETURNING 1
     )
     SELECT (SELECT count(*) FROM index_price) + (SELECT count(*) FROM mark_price) INTO pruned;
+    -- its size is asked first of a table on which whoever prunes may have no right
+    IF pg_relation_size('published_market_history'::regclass) > 0 THEN
+        WITH published_market AS (
+            DELETE FROM published_market_history AS h
+             WHERE h.at < horizon AND EXISTS (SELECT FROM published_market_history AS later WHERE later.id > h.id AND later.at <= horizon)
+            RETURNING 1
+        )
+        SELECT pruned + count(*) INTO pruned FROM published_market;
+    END IF;
     RETURN pruned;
 END
 $$;
 COMMENT ON FUNCTION margin.prune_price_history(name, interval) IS
-'deletes from the price histories of a venue what is not needed to tell the prices of any instant since keep ago, or for null since price_retention says (nothing where that is empty); returns how many rows; an error if keep is below 0';
+'deletes from the price histories of a venue, and from published_market_history, what is not needed to tell the prices of any instant since keep ago, or for null since price_retention says (nothing where that is empty); returns how many rows; an error if keep is below 0';
 
 -- ---------------------------------------------------------------------------
 -- Setting prices
@@ -194,6 +203,11 @@ DECLARE
     present record;
 BEGIN
     PERFORM margin_internal.enter_venue(venue);
+    -- what is refreshed by the market is told which that is
+    IF EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = 'index_price'::regclass AND g.tgname = 'publish' AND g.tgenabled <> 'D') THEN
+        SET CONSTRAINTS publish_market IMMEDIATE;
+        SET CONSTRAINTS publish_market DEFERRED;
+    END IF;
     level_changes := 0;
     FOR present IN
         SELECT b.name, pg_has_role(b.owner, v.owner, 'USAGE') OR EXISTS (SELECT FROM admitted_owner AS a WHERE a.owner = b.owner) AS trusted
