@@ -233,7 +233,8 @@ CREATE FUNCTION margin.create_book(
     trust                 boolean DEFAULT false,
     flawed_rows           text DEFAULT 'error',
     -- the caller's: a default is evaluated before SET takes effect
-    search_path           text DEFAULT current_setting('search_path')
+    search_path           text DEFAULT current_setting('search_path'),
+    market                regclass DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -252,13 +253,22 @@ BEGIN
             MESSAGE = format('schema "%s" is a book already', book),
             HINT = format('margin.upgrade_book(%L) brings it up to date, margin.drop_book(%L) drops it.', book, book);
     END IF;
-    venue := coalesce(venue, book);
-    IF venue <> book AND EXISTS (SELECT FROM margin_internal.schemas AS s WHERE s.name = book AND s.is_venue) THEN
+    IF market IS NOT NULL AND venue IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('a book in schema "%s" is judged by the venue there, not by "%s"', book, venue),
+            MESSAGE = format('book "%s" cannot have a venue and read a published market', book),
+            HINT = 'Give either of venue and market.';
+    END IF;
+    IF coalesce(market::text, venue, book) <> book AND EXISTS (SELECT FROM margin_internal.schemas AS s WHERE s.name = book AND s.is_venue) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('a book in schema "%s" is judged by the venue there, not by "%s"', book, coalesce(market::text, venue)),
             HINT = 'Make it in a schema of its own.';
     END IF;
-    PERFORM margin_internal.check_venue(book, venue, trust);
+    IF market IS NULL THEN
+        venue := coalesce(venue, book);
+        PERFORM margin_internal.check_venue(book, venue, trust);
+    ELSE
+        PERFORM margin_internal.check_market_source(market, trust);
+    END IF;
 
     IF own AND NOT EXISTS (SELECT FROM pg_type AS t WHERE t.oid = account_type) THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'tables of a book need a type of account keys';
@@ -273,17 +283,20 @@ BEGIN
         balances, ARRAY[balance_account, balance_asset, balance_quantity],
         positions, ARRAY[position_account, position_contract, position_quantity, position_entry_price, position_leverage],
         orders, ARRAY[order_account, order_contract, order_quantity, order_price, order_leverage], flawed_rows);
-    PERFORM margin_internal.create_bridges(book, venue);
+    IF market IS NOT NULL THEN
+        parallel_safe := margin_internal.create_market_source(book, market) AND parallel_safe;
+    END IF;
+    PERFORM margin_internal.create_bridges(book, coalesce(venue, book));
     PERFORM margin_internal.run_script(book, margin_internal.book_script());
     IF NOT parallel_safe THEN
         PERFORM margin_internal.keep_out_of_workers(book);
     END IF;
     PERFORM margin_internal.comment_valuation_columns(book);
-    PERFORM margin_internal.describe(book, venue, balances, positions, orders);
+    PERFORM margin_internal.describe(book, venue, balances, positions, orders, market);
     IF own THEN
         PERFORM margin_internal.add_guard_triggers(book, t.source, 'account_id') FROM unnest(ARRAY[balances, positions, orders]) AS t (source);
     END IF;
 END
 $$;
-COMMENT ON FUNCTION margin.create_book(name, name, regclass, regclass, regclass, text, text, text, text, text, text, text, text, text, text, text, text, text, regtype, boolean, text, text) IS
-'makes a book in a schema of the caller, judged by a venue (null: the same schema, made a venue where it is none yet). Without sources it gets tables balance, position and open_order, keyed by account_type; else it is a book over those tables or views, each column given by its bare name or as one SQL expression. trust: for a venue of another role, which is not a superuser. flawed_rows: a row that portfolio() refuses is an error to whoever reads its account or all of them, or with unpriced makes its account unpriced, with the reason in missing; the view flawed_holding lists such rows in either case';
+COMMENT ON FUNCTION margin.create_book(name, name, regclass, regclass, regclass, text, text, text, text, text, text, text, text, text, text, text, text, text, regtype, boolean, text, text, regclass) IS
+'makes a book in a schema of the caller, judged by a venue (null: the same schema, made a venue where it is none yet). Without sources it gets tables balance, position and open_order, keyed by account_type; else it is a book over those tables or views, each column given by its bare name or as one SQL expression. trust: for a venue of another role, which is not a superuser. flawed_rows: a row that portfolio() refuses is an error to whoever reads its account or all of them, or with unpriced makes its account unpriced, with the reason in missing; the view flawed_holding lists such rows in either case. market: a table, view or foreign table as published_market of a venue, whose one row the book reads in place of a venue, with the rights of its owner; an error if columns are missing or of another type';

@@ -48,6 +48,7 @@
 #include "book/market_copy.h"
 #include "book/market_news.h"
 #include "book/market_read.h"
+#include "book/market_source.h"
 
 /* What tells snapshots of one transaction apart: others are ordered by time. */
 typedef struct SnapshotKey
@@ -58,6 +59,7 @@ typedef struct SnapshotKey
 	uint32		running;
 	int32		running_subtransactions;
 	CommandId	command;
+	TimestampTz statement;		/* of a published market, which may stand elsewhere; else 0 */
 } SnapshotKey;
 
 typedef struct MarketCopy
@@ -71,12 +73,15 @@ typedef struct MarketCopy
 	bool		shared;			/* whether others may, too */
 	OwnWrites	own;			/* it may show what the transaction wrote itself */
 	uint64		undone;			/* how many subtransactions had been rolled back then */
+	PublishedRow row;			/* of a published market */
+	XLogRecPtr	log_end;		/* likewise: how far the session had written when that was looked at */
 } MarketCopy;
 
 /* Never freed: call sites point to it. */
 typedef struct KeptVenue
 {
 	MarketNews	news;
+	bool		published;		/* its market stands in a row, of which no news comes */
 	MarketCopy *latest;			/* as it may be shared */
 	MarketCopy *aside;			/* for a snapshot that sees something else */
 	MarketCopy *spare;			/* nobody's, for its memory */
@@ -155,9 +160,18 @@ make_holder(MemoryContext where)
 
 /* ---------- which copy ---------- */
 
-static KeptVenue *
-venue_of(Oid anchor)
+/* A venue as a row type and the catalogs say; InvalidOid for its anchor if it is none. */
+typedef struct VenueParts
 {
+	Oid			anchor;
+	Oid			market;			/* its function market() */
+	bool		published;		/* it is a book over a published market */
+} VenueParts;
+
+static KeptVenue *
+venue_of(const VenueParts *parts)
+{
+	Oid			anchor = parts->anchor;
 	KeptVenue  *venue;
 
 	for (venue = venues; venue != NULL; venue = venue->next)
@@ -169,6 +183,7 @@ venue_of(Oid anchor)
 		context = AllocSetContextCreate(CacheMemoryContext, "margin markets", ALLOCSET_DEFAULT_SIZES);
 	venue = MemoryContextAllocZero(context, sizeof(KeptVenue));
 	news_subscribe(&venue->news, anchor);
+	venue->published = parts->published;
 	venue->next = venues;
 	venues = venue;
 	return venue;
@@ -188,12 +203,26 @@ key_of(Snapshot snapshot)
 	};
 }
 
+/* Of a published market: a row elsewhere may become another one between statements that see the same here. */
+static SnapshotKey
+key_for(const KeptVenue *venue, Snapshot snapshot)
+{
+	SnapshotKey key = key_of(snapshot);
+
+	if (venue != NULL && venue->published)
+	{
+		key.transaction = MARGIN_MY_LXID;
+		key.statement = GetCurrentStatementStartTimestamp();
+	}
+	return key;
+}
+
 /* Whether snapshots see the same of what other transactions did. */
 static bool
 see_the_same(const SnapshotKey *a, const SnapshotKey *b)
 {
 	return a->transaction == b->transaction && a->xmin == b->xmin && a->xmax == b->xmax && a->running == b->running &&
-		a->running_subtransactions == b->running_subtransactions;
+		a->running_subtransactions == b->running_subtransactions && a->statement == b->statement;
 }
 
 static bool
@@ -242,11 +271,38 @@ holds_for_any(const MarketCopy *copy, Snapshot snapshot, TimestampTz clock)
 		unchanged(copy, TERMS, snapshot) && unchanged(copy, QUOTES, snapshot);
 }
 
+/* Whether the row is the one that was last looked at, which the session itself may have written since. */
+static bool
+seen_already(const MarketCopy *copy, const SnapshotKey *key)
+{
+	return keys_equal(&copy->key, key) && (!TransactionIdIsValid(GetTopTransactionIdIfAny()) || copy->log_end == XactLastRecEnd);
+}
+
+static MarketCopy *
+find_published(KeptVenue *venue, Snapshot snapshot)
+{
+	MarketCopy *copy = venue->latest;
+	SnapshotKey key = key_for(venue, snapshot);
+
+	if (copy == NULL || !still_true(copy))
+		return NULL;
+	if (!seen_already(copy, &key))
+	{
+		if (!same_row_is_published(&copy->row, venue->news.anchor, snapshot))
+			return NULL;
+		copy->key = key;
+		copy->log_end = XactLastRecEnd;
+	}
+	return copy;
+}
+
 static MarketCopy *
 find_copy(KeptVenue *venue, Snapshot snapshot, TimestampTz clock)
 {
 	SnapshotKey key = key_of(snapshot);
 
+	if (venue->published)
+		return find_published(venue, snapshot);
 	if (holds_for_equal(venue->latest, &key, clock))
 		return venue->latest;
 	if (holds_for_equal(venue->aside, &key, clock))
@@ -323,36 +379,55 @@ read_copy(MarketCopy *copy, Snapshot snapshot, TimestampTz clock)
 	if (latest == NULL || !still_true(latest) || !period_holds(&latest->read.terms, clock) || !unchanged(latest, TERMS, snapshot) ||
 		!read_quotes(&copy->read, &latest->read, venue->news.anchor, snapshot, clock, context))
 		read_all(copy, snapshot, clock);
+}
+
+/* A published market; the row is looked at by every snapshot, so whoever it was read for, it serves all. */
+static void
+read_published(MarketCopy *copy, Snapshot snapshot)
+{
+	KeptVenue  *venue = copy->venue;
+
+	copy->moment = news_moment(&venue->news);
+	copy->key = key_for(venue, snapshot);
+	copy->own.some = false;
+	copy->shared = true;
+	copy->number = ++readings;
+	read_published_market(&copy->read, &copy->row, venue->news.anchor, snapshot, context);
+	copy->log_end = XactLastRecEnd;
+}
+
+static MarketCopy *
+read_anew(KeptVenue *venue, Snapshot snapshot, TimestampTz clock)
+{
+	/* an error must not lose it */
+	Holder	   *holder = make_holder(CurrentMemoryContext);
+	MarketCopy *copy = new_copy(venue);
+
+	put(&holder->copy, copy);
+	if (venue->published)
+		read_published(copy, snapshot);
+	else
+		read_copy(copy, snapshot, clock);
 	if (!pg_strong_random(&copy->read.market->stamp, sizeof(MarketStamp)))
 		copy->read.market->stamp = NO_STAMP;
+	put(copy->shared ? &venue->latest : &venue->aside, copy);
+	put(&holder->copy, NULL);
+	return copy;
 }
 
 static MarketCopy *
 current_copy(KeptVenue *venue, Snapshot snapshot, TimestampTz clock)
 {
 	MarketCopy *copy = find_copy(venue, snapshot, clock);
-	Holder	   *holder;
 
-	if (likely(copy != NULL))
-		return copy;
-	/* an error must not lose it */
-	holder = make_holder(CurrentMemoryContext);
-	copy = new_copy(venue);
-	put(&holder->copy, copy);
-	read_copy(copy, snapshot, clock);
-	put(copy->shared ? &venue->latest : &venue->aside, copy);
-	put(&holder->copy, NULL);
+	if (unlikely(copy == NULL))
+		copy = read_anew(venue, snapshot, clock);
+	if (venue->published)
+		check_still_valid(&copy->row, venue->news.anchor, clock);
 	return copy;
 }
 
 /* ---------- whose venue, and who may ask ---------- */
-
-/* A venue as a row type and the catalogs say; InvalidOid for its anchor if it is none. */
-typedef struct VenueParts
-{
-	Oid			anchor;
-	Oid			market;			/* its function market() */
-} VenueParts;
 
 /* The function market() of a schema, if a role owns it. */
 static Oid
@@ -370,20 +445,27 @@ market_function(Oid schema, Oid owner)
 	return function;
 }
 
+/* Of a book over a published market the other one. */
+static bool
+is_anchor(const char *name)
+{
+	return strcmp(name, "planned_change") == 0 || strcmp(name, MARKET_SOURCE) == 0;
+}
+
 /* The row type of a view planned_change beside a function market() of the same owner: whoever made both may be acted for. */
 static VenueParts
 parts_of_venue(Oid row_type)
 {
 	Oid			relation = OidIsValid(row_type) ? get_typ_typrelid(row_type) : InvalidOid;
 	HeapTuple	tuple = OidIsValid(relation) ? SearchSysCache1(RELOID, ObjectIdGetDatum(relation)) : NULL;
-	VenueParts	parts = {InvalidOid, InvalidOid};
+	VenueParts	parts = {InvalidOid, InvalidOid, false};
 
 	if (HeapTupleIsValid(tuple))
 	{
 		Form_pg_class view = (Form_pg_class) GETSTRUCT(tuple);
 
-		if (view->relkind == RELKIND_VIEW && strcmp(NameStr(view->relname), "planned_change") == 0)
-			parts = (VenueParts) {relation, market_function(view->relnamespace, view->relowner)};
+		if (view->relkind == RELKIND_VIEW && is_anchor(NameStr(view->relname)))
+			parts = (VenueParts) {relation, market_function(view->relnamespace, view->relowner), strcmp(NameStr(view->relname), MARKET_SOURCE) == 0};
 		ReleaseSysCache(tuple);
 	}
 	if (!OidIsValid(parts.market))
@@ -454,15 +536,15 @@ margin_kept_market(PG_FUNCTION_ARGS)
 	if (unlikely(!ActiveSnapshotSet()))
 		elog(ERROR, "the market was asked for outside of a statement");
 	snapshot = GetActiveSnapshot();
-	key = key_of(snapshot);
+	key = key_for(site->holder.copy == NULL ? NULL : site->holder.copy->venue, snapshot);
 	clock = PG_GETARG_TIMESTAMPTZ(1);
 	if (unlikely(!site_holds(site, &key, clock)))
 	{
 		VenueParts	parts = parts_of_venue(get_fn_expr_argtype(fcinfo->flinfo, 0));
 
 		check_rights(&parts, GetUserId());
-		put(&site->holder.copy, current_copy(venue_of(parts.anchor), snapshot, clock));
-		site->key = key;
+		put(&site->holder.copy, current_copy(venue_of(&parts), snapshot, clock));
+		site->key = key_for(site->holder.copy->venue, snapshot);
 		site->user = GetUserId();
 		site->clock = clock;
 	}
@@ -487,7 +569,7 @@ margin_market_until(PG_FUNCTION_ARGS)
 		elog(ERROR, "the market was asked for outside of a statement");
 	parts = parts_of_venue(get_fn_expr_argtype(fcinfo->flinfo, 0));
 	check_rights(&parts, GetUserId());
-	copy = current_copy(venue_of(parts.anchor), GetActiveSnapshot(), PG_GETARG_TIMESTAMPTZ(1));
+	copy = current_copy(venue_of(&parts), GetActiveSnapshot(), PG_GETARG_TIMESTAMPTZ(1));
 	if (!copy->read.timed)
 		PG_RETURN_NULL();
 	PG_RETURN_TIMESTAMPTZ(copy->read.whole.until);
@@ -617,7 +699,7 @@ present_market(Book *book, Snapshot snapshot, TimestampTz clock, MemoryContext w
 		Holder	   *holder = make_holder(where);
 
 		check_rights(&parts, GetUserId());
-		put(&holder->copy, current_copy(venue_of(parts.anchor), snapshot, clock));
+		put(&holder->copy, current_copy(venue_of(&parts), snapshot, clock));
 		present = (PresentMarket) {holder->copy->read.market, holder->copy->number};
 	}
 	act_as_before(mine);
@@ -628,13 +710,14 @@ present_market(Book *book, Snapshot snapshot, TimestampTz clock, MemoryContext w
 uint64
 market_reading(const Book *book, Snapshot snapshot, TimestampTz clock)
 {
-	Oid			anchor = OidIsValid(book->venue_type) ? get_typ_typrelid(book->venue_type) : InvalidOid;
+	VenueParts	parts;
 	MarketCopy *copy;
 
-	if (!OidIsValid(anchor) || book->bridge_asked != functions_changed)
+	if (!OidIsValid(book->venue_type) || book->bridge_asked != functions_changed)
 		return 0;
-	copy = find_copy(venue_of(anchor), snapshot, clock);
-	return copy == NULL ? 0 : copy->number;
+	parts = parts_of_venue(book->venue_type);
+	copy = find_copy(venue_of(&parts), snapshot, clock);
+	return copy == NULL || !period_holds(&copy->read.whole, clock) ? 0 : copy->number;
 }
 
 /* ---------- the end of transactions ---------- */

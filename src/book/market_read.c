@@ -157,6 +157,17 @@ free_reading(MarketReading *reading)
 	memset(reading, 0, sizeof(*reading));
 }
 
+/* A market that was not read from tables: its prices are not known apart. */
+void
+keep_market(MarketReading *reading, const Market *market, TimestampTz until, MemoryContext context)
+{
+	make_room(reading, VARSIZE(market), 0, context);
+	memcpy(reading->market, market, VARSIZE(market));
+	reading->terms = (Period) {PG_INT64_MIN, until};
+	reading->whole = reading->terms;
+	reading->timed = true;
+}
+
 /* ---------- prices ---------- */
 
 /* One of the two tables of prices, while it is looked at. */

@@ -41,6 +41,7 @@ typedef struct MarketReading
 
 extern void read_whole_market(MarketReading *reading, Oid anchor, TimestampTz clock, MemoryContext context);
 extern bool read_quotes(MarketReading *reading, const MarketReading *terms, Oid anchor, Snapshot snapshot, TimestampTz clock, MemoryContext context);
+extern void keep_market(MarketReading *reading, const Market *market, TimestampTz until, MemoryContext context);
 extern void free_reading(MarketReading *reading);
 
 #endif							/* MARGIN_MARKET_READ_H */
