@@ -37,6 +37,9 @@
 /* The last judgement is done, or under way. */
 static bool closing;
 
+/* It comes before what other modules do at the end, and can ask for every market. */
+static bool ready;
+
 /* ---------- collecting ---------- */
 
 static pg_noreturn void
@@ -223,6 +226,30 @@ margin_check_guardable(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+static void judge_first(XactEvent event, void *arg);
+
+/*
+ * A market may stand in a foreign table, as may what a view shows.  Whoever brings it
+ * ends its transaction there when this one ends, in a callback that it registers
+ * with its first connection, and does not expect to be asked after that.  Callbacks
+ * are called the last registered first: so it is asked once now, and then the
+ * judgement is registered anew.
+ */
+static void
+get_ready(void)
+{
+	static bool registered = false;
+
+	if (ready)
+		return;
+	ask_for_markets(&touched->pending);
+	if (registered)
+		UnregisterXactCallback(judge_first, NULL);
+	RegisterXactCallback(judge_first, NULL);
+	registered = true;
+	ready = ActivePortal == NULL;
+}
+
 PG_FUNCTION_INFO_V1(margin_check_accounts);
 
 /*
@@ -238,7 +265,10 @@ margin_check_accounts(PG_FUNCTION_ARGS)
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(event->tg_event) || !TRIGGER_FIRED_FOR_ROW(event->tg_event))
 		not_as_trigger("check_accounts", "an AFTER trigger for each row");
-	if (ActivePortal != NULL && touched != NULL && touched->pending.count > 0)
+	if (touched == NULL || touched->pending.count == 0)
+		return PointerGetDatum(NULL);
+	get_ready();
+	if (ActivePortal != NULL)
 		judge_pending();
 	return PointerGetDatum(NULL);
 }
@@ -275,6 +305,8 @@ static void
 judge_at_end(void)
 {
 	Assert(!book_plans_run);
+	if (closing)
+		return;
 	closing = true;
 	if (touched == NULL)
 		return;
@@ -285,6 +317,13 @@ judge_at_end(void)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	judge_pending();
 	PopActiveSnapshot();
+}
+
+static void
+judge_first(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)
+		judge_at_end();
 }
 
 void
@@ -301,6 +340,7 @@ guard_at_transaction_end(XactEvent event)
 		case XACT_EVENT_PREPARE:
 			touched = NULL;
 			closing = false;
+			ready = false;
 			break;
 		default:
 			break;

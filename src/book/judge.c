@@ -148,6 +148,32 @@ open_court(Court *court, const AccountList *accounts)
 	}
 }
 
+static void
+ask_for_market(Book *book)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "cannot connect to SPI");
+	PushActiveSnapshot(GetTransactionSnapshot());
+	book_reopen(book);
+	(void) present_market(book, GetActiveSnapshot(), GetCurrentTimestamp(), CurrentMemoryContext);
+	PopActiveSnapshot();
+	SPI_finish();
+}
+
+/* Asks for markets that may stand elsewhere, so that whoever has to bring them is there. */
+void
+ask_for_markets(const AccountList *accounts)
+{
+	List	   *books = books_of(accounts);
+	ListCell   *cell;
+
+	foreach(cell, books)
+	{
+		if (!market_is_of_venue(lfirst(cell)))
+			ask_for_market(lfirst(cell));
+	}
+}
+
 static const Market *
 market_of(const Account *account)
 {

@@ -706,6 +706,13 @@ present_market(Book *book, Snapshot snapshot, TimestampTz clock, MemoryContext w
 	return present;
 }
 
+/* Whether a book is known to read its market from the tables of a venue in this database. */
+bool
+market_is_of_venue(const Book *book)
+{
+	return OidIsValid(book->venue_type) && book->bridge_asked == functions_changed && !parts_of_venue(book->venue_type).published;
+}
+
 /* Which reading of a book's market holds for a snapshot, at an instant; 0: it would have to be read again. */
 uint64
 market_reading(const Book *book, Snapshot snapshot, TimestampTz clock)
