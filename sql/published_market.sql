@@ -134,5 +134,185 @@ UPDATE desk.mark_price SET price = 60300;
 SELECT present FROM published;
 SELECT margin.publish_market('nowhere'), margin.enable_publishing('nowhere');
 SELECT margin.publish_market(NULL);
-DROP SCHEMA desk CASCADE;
-DROP ROLE regress_margin_feed;
+
+-- ---------------------------------------------------------------------------
+-- A book that reads it
+-- ---------------------------------------------------------------------------
+
+CREATE SCHEMA shard;
+-- what cannot be
+\set VERBOSITY terse
+CREATE TABLE other (id integer, at timestamptz, valid_until timestamptz, market margin.market);
+SELECT margin.create_book('shard', 'desk', market => 'desk.published_market');
+SELECT margin.create_book('desk', market => 'desk.published_market');
+SELECT margin.create_book('shard', market => 'desk.asset');
+SELECT margin.create_book('shard', market => 'other');
+ALTER TABLE other ALTER id TYPE bigint, ADD release_ratios text;
+SELECT margin.create_book('shard', market => 'other');
+ALTER TABLE other DROP release_ratios;
+SELECT margin.create_book('shard', market => 'desk.published_market_history_pkey');
+CREATE ROLE regress_margin_shard;
+CREATE SCHEMA theirs AUTHORIZATION regress_margin_shard;
+GRANT USAGE ON SCHEMA desk TO regress_margin_shard;
+SET ROLE regress_margin_shard;
+SELECT margin.create_book('theirs', market => 'desk.published_market');
+RESET ROLE;
+GRANT SELECT ON desk.published_market TO regress_margin_shard;
+GRANT ALL ON other TO regress_margin_shard;
+ALTER TABLE other OWNER TO regress_margin_feed;
+SET ROLE regress_margin_shard;
+SELECT margin.create_book('theirs', market => 'other');
+RESET ROLE;
+\set VERBOSITY default
+SELECT margin.create_book('shard', market => 'desk.published_market');
+SELECT shard.about();
+SELECT book, venue, market FROM margin.books ORDER BY book;
+
+-- every answer is that of a book over the venue
+SELECT margin.enable_publishing('desk', edits => true);
+UPDATE desk.mark_price SET price = 60100;
+INSERT INTO desk.scenario (scenario, asset, relative) VALUES ('crash', 'BTC', -0.5);
+INSERT INTO desk.balance (account_id, asset, quantity)
+VALUES (1, 'USDT', 10000), (1, 'BTC', 2), (2, 'USDT', 1200), (3, 'BTC', 0.5), (3, 'USDT', -20000), (4, 'PEPE', 1);
+INSERT INTO desk.position (account_id, contract, quantity, entry_price, leverage)
+VALUES (1, 'BTC_USDT', 1500, 60500, 20), (2, 'BTC_USDT', -1900, 59800, NULL), (3, 'BTC_USDT', -100, 60100, NULL);
+INSERT INTO desk.open_order (account_id, order_id, contract, quantity, price, leverage) VALUES (1, 'o-17', 'BTC_USDT', 500, 59000, 20);
+INSERT INTO shard.balance TABLE desk.balance;
+INSERT INTO shard.position SELECT * FROM desk.position;
+INSERT INTO shard.open_order TABLE desk.open_order;
+SELECT account_id, level, equity, maintenance_margin, missing FROM shard.account_margin;
+CREATE PROCEDURE compare(what text) LANGUAGE plpgsql AS $$
+DECLARE
+    there text;
+    here text;
+BEGIN
+    EXECUTE format('SELECT string_agg(r::text, E''\n'' ORDER BY r::text) FROM (SELECT * FROM desk.%s) AS r', what) INTO there;
+    EXECUTE format('SELECT string_agg(r::text, E''\n'' ORDER BY r::text) FROM (SELECT * FROM shard.%s) AS r', what) INTO here;
+    IF there IS DISTINCT FROM here OR there IS NULL THEN
+        RAISE WARNING '% is % there and % here', what, there, here;
+    END IF;
+END
+$$;
+SET client_min_messages = notice;
+DO $$
+DECLARE
+    what text;
+BEGIN
+    FOREACH what IN ARRAY ARRAY['account_margin', 'undercollateralized', 'unpriced', 'account_collateral', 'account_position', 'account_order', 'account_stress',
+                                'account_margin(2)', 'explain(1)', 'explain_text(3)', 'reported_margin', 'report_levels', 'report_exposure', 'report_stress()',
+                                'market()', 'present_market(clock_timestamp())', 'release_ratios()', 'scenarios()', 'repayment_rules()'] LOOP
+        CALL compare(what);
+    END LOOP;
+END
+$$;
+SET client_min_messages = warning;
+
+-- another one is seen by the next statement, and not if it is rolled back
+BEGIN;
+SELECT applied FROM margin.set_prices('desk', '{BTC}', '{50000}', refresh => true);
+SELECT account_id, equity FROM shard.account_margin WHERE account_id = 1;
+ROLLBACK;
+SELECT account_id, equity FROM shard.account_margin WHERE account_id = 1;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT account_id, equity FROM shard.account_margin WHERE account_id = 1;
+DECLARE before CURSOR FOR SELECT equity FROM shard.account_margin WHERE account_id = 1;
+UPDATE desk.index_price SET price = 61000 WHERE asset = 'BTC';
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT account_id, equity FROM shard.account_margin WHERE account_id = 1;
+FETCH before;
+ROLLBACK;
+
+-- levels and the guard
+SELECT margin.enable_levels('shard'), margin.refresh_levels('shard');
+SELECT margin.enable_guard('shard');
+SELECT account_id, level FROM shard.account_level ORDER BY account_id;
+SELECT applied FROM margin.set_prices('desk', '{}', '{}', '{BTC_USDT}', '{60210}');
+SELECT margin.refresh_levels('shard');
+SELECT account_id, from_level, to_level, cause FROM shard.level_event ORDER BY id DESC LIMIT 1;
+SELECT * FROM margin.check_levels('shard');
+UPDATE shard.balance SET quantity = quantity - 500 WHERE account_id = 2;
+UPDATE shard.balance SET quantity = quantity + 500 WHERE account_id = 2;
+SELECT account_id, from_level, to_level, cause FROM shard.level_event ORDER BY id DESC LIMIT 1;
+SELECT margin.prepare_snapshots('shard') > 0 AS prepared, margin.take_snapshot('shard') IS NOT NULL AS taken;
+SELECT count(*) FROM shard.account_snapshot;
+
+-- what does not travel is refused
+\set VERBOSITY terse
+SELECT shard.market('2026-01-01');
+SELECT shard.past_market('2026-01-01');
+SELECT shard.planned_change();
+SELECT shard.interest_rates('2026-01-01', '2026-01-02');
+SELECT * FROM shard.report_impact;
+SELECT * FROM margin.set_prices('shard', '{BTC}', '{1}');
+
+-- and so is what is valid no longer, or is not there
+SELECT margin.disable_publishing('desk');
+SELECT account_id, equity FROM shard.account_margin;
+SELECT * FROM shard.account_margin(1);
+SELECT shard.market();
+SELECT margin.refresh_levels('shard');
+SELECT * FROM shard.report_levels;
+UPDATE shard.balance SET quantity = quantity + 1 WHERE account_id = 2;
+-- at another instant it was
+SELECT shard.present_market((SELECT at FROM desk.published_market)) IS NOT NULL AS present;
+DELETE FROM desk.published_market;
+SELECT account_id, equity FROM shard.account_margin;
+UPDATE shard.balance SET quantity = quantity + 1 WHERE account_id = 2;
+SELECT margin.publish_market('desk') > 0 AS published;
+UPDATE shard.balance SET quantity = quantity + 1 WHERE account_id = 2;
+
+-- in a table of one's own it may be anything; what else a venue tells may be left out
+SET ROLE regress_margin_shard;
+SELECT margin.create_book('theirs', market => 'other', trust => true);
+INSERT INTO theirs.balance VALUES (1, 'BTC', 1);
+SELECT * FROM theirs.account_margin;
+INSERT INTO other VALUES (1, now(), 'infinity', NULL);
+SELECT * FROM theirs.account_margin;
+UPDATE other SET market = '{"assets": {"BTC": {"price": 7, "tiers": "{0: 1}"}}}', valid_until = NULL;
+SELECT * FROM theirs.account_margin;
+UPDATE other SET valid_until = 'infinity';
+SELECT account_id, equity FROM theirs.account_margin;
+SELECT margin.refresh_levels('theirs');
+SELECT * FROM theirs.account_stress;
+UPDATE other SET id = 2, market = '{"assets": {"BTC": {"price": 8, "tiers": "{0: 1}"}}}';
+SELECT account_id, equity FROM theirs.account_margin;
+INSERT INTO other TABLE other;
+SELECT account_id, equity FROM theirs.account_margin;
+RESET ROLE;
+DELETE FROM other;
+INSERT INTO other VALUES (3, now(), 'infinity', '{"assets": {"BTC": {"price": 9, "tiers": "{0: 1}"}}}');
+-- whoever reads the book needs no right on where its market stands, but on market()
+CREATE ROLE regress_margin_reader;
+GRANT USAGE ON SCHEMA theirs TO regress_margin_reader;
+GRANT SELECT ON theirs.account_margin, theirs.account_portfolio, theirs.holding, theirs.balance, theirs.position, theirs.open_order TO regress_margin_reader;
+SET ROLE regress_margin_reader;
+SELECT account_id, equity FROM theirs.account_margin;
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION theirs.market() TO regress_margin_reader;
+SET ROLE regress_margin_reader;
+SELECT account_id, equity FROM theirs.account_margin;
+SELECT * FROM other;
+SELECT * FROM theirs.market_source;
+RESET ROLE;
+-- but its owner does
+REVOKE ALL ON other FROM regress_margin_shard;
+SELECT account_id, equity FROM theirs.account_margin;
+\set VERBOSITY default
+
+-- renamed, brought up to date, dropped
+ALTER SCHEMA shard RENAME TO piece;
+ALTER SCHEMA desk RENAME TO house;
+SELECT margin.publish_market('house') > 0 AS published;
+SELECT account_id, level, equity FROM piece.account_margin;
+SELECT * FROM margin.upgrade_book('piece');
+SELECT piece.about();
+\set VERBOSITY terse
+DROP TABLE house.published_market;
+SELECT margin.drop_venue('house');
+\set VERBOSITY default
+SELECT margin.drop_book('piece');
+SELECT relname FROM pg_class WHERE relnamespace = 'piece'::regnamespace UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'piece'::regnamespace;
+DROP SCHEMA house, piece, theirs CASCADE;
+DROP TABLE other;
+DROP PROCEDURE compare;
+DROP ROLE regress_margin_feed, regress_margin_shard, regress_margin_reader;

@@ -292,7 +292,7 @@ BEGIN
         PERFORM margin_internal.keep_out_of_workers(book);
     END IF;
     PERFORM margin_internal.comment_valuation_columns(book);
-    PERFORM margin_internal.describe(book, venue, balances, positions, orders, market);
+    PERFORM margin_internal.describe(book, venue, balances, positions, orders);
     IF own THEN
         PERFORM margin_internal.add_guard_triggers(book, t.source, 'account_id') FROM unnest(ARRAY[balances, positions, orders]) AS t (source);
     END IF;

@@ -119,15 +119,17 @@ AS $$
 DECLARE
     present margin.about;
     judge name;
+    source regclass;
     kept_out CONSTANT boolean := EXISTS (SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
                                          WHERE n.nspname = book AND p.proname = 'account_margin' AND p.proparallel = 'u');
 BEGIN
     PERFORM margin_internal.enter_book(book);
     PERFORM margin_internal.check_schema(book);
     SELECT a.* INTO present FROM about() AS a;
+    source := to_regclass('market_source');
     judge := coalesce((SELECT n.nspname FROM pg_namespace AS n WHERE n.oid = present.venue), book);
-    IF present.market IS NOT NULL THEN
-        RETURN QUERY SELECT u.object, u.action FROM margin_internal.upgrade(book, margin_internal.source_script_of('market_source'::regclass), coalesce(overwrite, false)) AS u;
+    IF source IS NOT NULL THEN
+        RETURN QUERY SELECT u.object, u.action FROM margin_internal.upgrade(book, margin_internal.source_script_of(source), coalesce(overwrite, false)) AS u;
     END IF;
     PERFORM margin_internal.create_bridges(book, judge);
     RETURN QUERY SELECT u.object, u.action FROM margin_internal.upgrade(book, margin_internal.book_script(), coalesce(overwrite, false)) AS u;
@@ -135,7 +137,7 @@ BEGIN
         PERFORM margin_internal.keep_out_of_workers(book);
     END IF;
     PERFORM margin_internal.comment_valuation_columns(book);
-    PERFORM margin_internal.describe(book, CASE WHEN present.market IS NULL THEN judge END, present.balances, present.positions, present.orders, present.market);
+    PERFORM margin_internal.describe(book, CASE WHEN source IS NULL THEN judge END, present.balances, present.positions, present.orders);
 END
 $$;
 COMMENT ON FUNCTION margin.upgrade_book(name, boolean) IS
@@ -216,7 +218,7 @@ BEGIN
     PERFORM margin.unguard_table(drop_book.book, t.relation) FROM margin.guarded_tables() AS t WHERE t.book = drop_book.book;
     EXECUTE format('DROP FUNCTION %I.about()', book);
     PERFORM margin_internal.drop_objects(book, CASE WHEN own THEN margin_internal.facts_script() ELSE '{}' END
-        || CASE WHEN present.market IS NOT NULL THEN margin_internal.source_script() || 'CREATE VIEW market_source'::text ELSE '{}' END
+        || CASE WHEN to_regclass('market_source') IS NOT NULL THEN margin_internal.source_script() || 'CREATE VIEW market_source'::text ELSE '{}' END
         || ARRAY['CREATE VIEW holding', 'CREATE VIEW flawed_holding']
         || ARRAY(SELECT 'CREATE FUNCTION ' || p.proname FROM pg_proc AS p WHERE p.pronamespace = quote_ident(book)::regnamespace AND p.proname ~ '^venue_'
                   GROUP BY p.proname)

@@ -9,8 +9,7 @@ CREATE TYPE margin.about AS (
     venue regnamespace,
     balances regclass,
     positions regclass,
-    orders regclass,
-    market regclass
+    orders regclass
 );
 COMMENT ON TYPE margin.about IS 'what a venue or book says of itself; its function about() returns it';
 COMMENT ON COLUMN margin.about.release IS 'the release of margin whose scripts made it or brought it up to date';
@@ -18,7 +17,6 @@ COMMENT ON COLUMN margin.about.venue IS 'the venue that judges the accounts of t
 COMMENT ON COLUMN margin.about.balances IS 'where the balances of the book come from; null: it has none, or is a venue only';
 COMMENT ON COLUMN margin.about.positions IS 'where its positions come from; null likewise';
 COMMENT ON COLUMN margin.about.orders IS 'where its open orders come from; null likewise';
-COMMENT ON COLUMN margin.about.market IS 'where the published market stands that the book reads; null: it has a venue';
 
 CREATE FUNCTION margin_internal.release() RETURNS text
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
@@ -52,16 +50,22 @@ COMMENT ON COLUMN margin.venues.release IS 'release of margin that its objects a
 GRANT SELECT ON margin.venues TO PUBLIC;
 
 CREATE VIEW margin.books AS
-SELECT b.name AS book, v.nspname AS venue, b.owner, b.release
+SELECT b.name AS book, v.nspname AS venue, b.owner, b.release, s.market
   FROM margin_internal.schemas AS b
-  LEFT JOIN pg_catalog.pg_namespace AS v
-         ON v.oid = b.venue_id AND NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace = b.oid AND c.relname = 'market_source')
+  LEFT JOIN LATERAL (SELECT min(d.refobjid)::regclass AS market
+                       FROM pg_catalog.pg_class AS c
+                       JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = c.oid
+                       JOIN pg_catalog.pg_depend AS d
+                         ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> c.oid
+                      WHERE c.relnamespace = b.oid AND c.relname = 'market_source') AS s ON true
+  LEFT JOIN pg_catalog.pg_namespace AS v ON v.oid = b.venue_id AND s.market IS NULL
  WHERE b.is_book;
 COMMENT ON VIEW margin.books IS 'the books of this database';
 COMMENT ON COLUMN margin.books.book IS 'the schema';
 COMMENT ON COLUMN margin.books.venue IS 'schema of the venue that judges its accounts; null: it reads a published market';
 COMMENT ON COLUMN margin.books.owner IS 'role that owns it';
 COMMENT ON COLUMN margin.books.release IS 'release of margin that its objects are of; older than the extension''s: call margin.upgrade_book()';
+COMMENT ON COLUMN margin.books.market IS 'table or view in which the published market stands that it reads; null: it has a venue';
 GRANT SELECT ON margin.books TO PUBLIC;
 
 -- ---------------------------------------------------------------------------
@@ -166,19 +170,19 @@ $$;
 COMMENT ON FUNCTION margin_internal.run_script(name, text[]) IS 'executes statements in a schema, whose objects they name bare';
 
 CREATE FUNCTION margin_internal.describe(schema name, venue name, balances regclass DEFAULT NULL, positions regclass DEFAULT NULL,
-                                         orders regclass DEFAULT NULL, market regclass DEFAULT NULL) RETURNS void
+                                         orders regclass DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     EXECUTE format('CREATE OR REPLACE FUNCTION %I.about() RETURNS margin.about
                     LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-                    RETURN ROW(%L::text, %L::regnamespace, %L::regclass, %L::regclass, %L::regclass, %L::regclass)::margin.about',
-                   schema, margin_internal.release(), quote_ident(venue), balances, positions, orders, market);
+                    RETURN ROW(%L::text, %L::regnamespace, %L::regclass, %L::regclass, %L::regclass)::margin.about',
+                   schema, margin_internal.release(), quote_ident(venue), balances, positions, orders);
     EXECUTE format('COMMENT ON FUNCTION %I.about() IS ''release, venue, and where the rows come from''', schema);
 END
 $$;
-COMMENT ON FUNCTION margin_internal.describe(name, name, regclass, regclass, regclass, regclass) IS 'makes about() of a venue or book, which has a venue or, null, a market that is published; what it names is bound to the objects, not to their names';
+COMMENT ON FUNCTION margin_internal.describe(name, name, regclass, regclass, regclass) IS 'makes about() of a venue or book, whose venue is null if it reads a published market; what it names is bound to the objects, not to their names';
 
 CREATE FUNCTION margin.create_venue(venue name) RETURNS void
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
