@@ -91,9 +91,9 @@ enough(1000, "property.account WHERE NOT $unpriced", 'priced');
 enough(100, "property.account WHERE $unpriced", 'unpriced');
 enough(50, "property.row WHERE item = '$_'", $_)
   for 'balance', 'profit and loss', 'collateral ratio', 'not collateral', 'debt', 'maintenance rate', 'closing fee',
-  'initial rate', 'leverage', 'netted out', 'unknown asset', 'no index price', 'unknown contract', 'initial ratio', 'as collateral', 'as liability',
+  'initial rate', 'leverage', 'netted out', 'initial ratio', 'as collateral', 'as liability',
   'outweighed', 'opening fee', 'with orders', 'without orders', 'order margin', 'order loss';
-enough(10, "property.row WHERE item = '$_'", $_) for 'no mark price', 'no maintenance rates';
+enough(10, "property.row WHERE item = '$_'", $_) for 'unknown asset', 'no index price', 'unknown contract', 'no mark price', 'no maintenance rates';
 enough(20, "property.row WHERE field = 'initial_margin' AND item = 'maintenance rate'", 'maintenance decides');
 enough(100, "property.row WHERE unit = 'USD' AND lower_bound > 0", 'tiers by value');
 enough(50, "property.row WHERE unit = 'contracts' AND lower_bound > 0", 'tiers by contracts');
