@@ -199,7 +199,7 @@ CREATE TABLE scanned AS
 	FROM small CROSS JOIN generate_series(1, 60) AS k
 	WHERE passes;
 });
-enough('(SELECT i FROM scanned GROUP BY i HAVING bool_or(passes_executed AND k > executed)) AS again', 40, 'small accounts that fail and pass again');
+enough('(SELECT i FROM scanned GROUP BY i HAVING bool_or(passes_executed AND k > executed)) AS again', 10, 'small accounts that fail and pass again');
 none_wrong(q{
 	SELECT i, p, m, side, price, leverage, opposite, executed, min(k) FILTER (WHERE NOT passes_executed) - 1 AS found
 	FROM scanned GROUP BY i, p, m, side, price, leverage, opposite, executed

@@ -192,7 +192,7 @@ CREATE TABLE answer AS
 	LATERAL liquidation_range(portfolio, there, 'C', 1e-6, linked) AS fine,
 	LATERAL liquidation_range(portfolio, there, asset => 'BTC', tick => 1) AS c;
 });
-enough('grid.answer', 1200, 'safe ticks asked from');
+enough('grid.answer', 800, 'safe ticks asked from');
 enough('(SELECT FROM grid.answer GROUP BY id, linked HAVING count(*) > 1) AS more', 10, 'accounts that are safe in more than one interval');
 enough('grid.answer WHERE below IS NOT NULL AND above IS NOT NULL', 60, 'answers on both sides');
 none_wrong(
