@@ -222,19 +222,43 @@ SELECT account_id, equity FROM shard.account_margin WHERE account_id = 1;
 FETCH before;
 ROLLBACK;
 
+-- which market it was is named by whatever judges by it, here and where the venue is
+SELECT shard.market_id() = id AS here, desk.market_id() = id AS there FROM desk.published_market;
+SELECT margin.enable_publishing('desk') > 0 AS prices_only;
+BEGIN;
+UPDATE desk.contract SET closing_fee = 0.0007;
+SELECT shard.market_id() = id AS here, desk.market_id() AS there FROM desk.published_market;
+ROLLBACK;
+SELECT margin.enable_publishing('desk', edits => true) > 0 AS all;
+
 -- levels and the guard
 SELECT margin.enable_levels('shard'), margin.refresh_levels('shard');
 SELECT margin.enable_guard('shard');
 SELECT account_id, level FROM shard.account_level ORDER BY account_id;
 SELECT applied FROM margin.set_prices('desk', '{}', '{}', '{BTC_USDT}', '{60210}');
 SELECT margin.refresh_levels('shard');
-SELECT account_id, from_level, to_level, cause FROM shard.level_event ORDER BY id DESC LIMIT 1;
+SELECT applied, level_changes FROM margin.set_prices('desk', '{BTC}', '{39000}', refresh => true);
+SELECT margin.refresh_levels('desk'), margin.refresh_levels('shard');
+SELECT 'desk' AS book, e.account_id, e.from_level, e.to_level, e.market_id - p.id AS market FROM desk.level_event AS e, desk.published_market AS p
+ UNION ALL SELECT 'shard', e.account_id, e.from_level, e.to_level, e.market_id - p.id FROM shard.level_event AS e, desk.published_market AS p ORDER BY 1, 5, 2;
+SELECT applied, level_changes FROM margin.set_prices('desk', '{BTC}', '{60000}', refresh => true);
+SELECT margin.refresh_levels('shard');
+SELECT e.account_id, e.from_level, e.to_level, e.market_id - p.id AS market FROM desk.level_event AS e, desk.published_market AS p ORDER BY e.id DESC LIMIT 1;
+SELECT e.account_id, e.from_level, e.to_level, e.market_id - p.id AS market FROM shard.level_event AS e, desk.published_market AS p ORDER BY e.id DESC LIMIT 1;
 SELECT * FROM margin.check_levels('shard');
 UPDATE shard.balance SET quantity = quantity - 500 WHERE account_id = 2;
 UPDATE shard.balance SET quantity = quantity + 500 WHERE account_id = 2;
-SELECT account_id, from_level, to_level, cause FROM shard.level_event ORDER BY id DESC LIMIT 1;
+SELECT account_id, from_level, to_level, cause, market_id = (SELECT id FROM desk.published_market) AS this_market FROM shard.level_event ORDER BY id DESC LIMIT 1;
+SET margin.guard = record;
+UPDATE shard.balance SET quantity = quantity - 600 WHERE account_id = 2;
+UPDATE shard.balance SET quantity = quantity + 600 WHERE account_id = 2;
+RESET margin.guard;
+SELECT account_id, level, market_id = (SELECT id FROM desk.published_market) AS this_market FROM shard.guard_exception;
 SELECT margin.prepare_snapshots('shard') > 0 AS prepared, margin.take_snapshot('shard') IS NOT NULL AS taken;
 SELECT count(*) FROM shard.account_snapshot;
+SELECT s.market_id = p.id AS this_market, s.market OPERATOR(margin.=) p.market AS indeed FROM shard.snapshot AS s, desk.published_market AS p;
+SELECT margin.take_snapshot('shard', 'changes') IS NOT NULL AS taken;
+SELECT count(*) FILTER (WHERE s.market_id = p.id) AS of_this_market, count(*) FROM shard.snapshot AS s, desk.published_market AS p;
 
 -- what does not travel is refused
 \set VERBOSITY terse

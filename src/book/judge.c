@@ -513,6 +513,14 @@ account_of_change(const Valuation *after, const Valuation *before, const Lack *l
 	return told.data;
 }
 
+static const char *
+market_named(const Account *account)
+{
+	int64		id;
+
+	return published_id(market_of(account), &id) ? psprintf(" It was judged by market " INT64_FORMAT ".", id) : "";
+}
+
 static pg_noreturn void
 refuse(const Account *account, const Valuation *after, const Valuation *before, bool gains)
 {
@@ -529,7 +537,7 @@ refuse(const Account *account, const Valuation *after, const Valuation *before, 
 			(errcode(ERRCODE_INSUFFICIENT_MARGIN),
 			 errmsg("insufficient margin in account \"%s\" of book \"%s\": equity %s, requirement %s, lack %s",
 					account->key, NameStr(account->book->name), dec_text(&lack.equity), dec_text(&lack.required), dec_text(&lack.lacking)),
-			 errdetail("%s", account_of_change(after, before, &lack, gains)),
+			 errdetail("%s%s", account_of_change(after, before, &lack, gains), market_named(account)),
 			 errhint(ADVICE),
 			 errguard(account->book)));
 }
@@ -541,9 +549,11 @@ record_exception(const Account *account, const Valuation *after, const Valuation
 	const Book *book = account->book;
 	bool		valued = after->level != LEVEL_UNPRICED;
 	char	  **missing = palloc(Max(after->nmissing, 1) * sizeof(char *));
+	int64		id = 0;
+	bool		published = published_id(market_of(account), &id);
 	const char *sql = psprintf("INSERT INTO %s (account_id, level, equity, initial_margin, maintenance_margin,"
-							   " available_margin, available_margin_before, missing, initial_equity, order_loss)"
-							   " VALUES (%s($1), $2::margin.level, $3, $4, $5, $6, $7, $8, $9, $10)",
+							   " available_margin, available_margin_before, missing, initial_equity, order_loss, market_id)"
+							   " VALUES (%s($1), $2::margin.level, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
 							   book_object(book, "guard_exception"), book_object(book, "account_key"));
 
 	for (int i = 0; i < after->nmissing; i++)
@@ -559,7 +569,8 @@ record_exception(const Account *account, const Valuation *after, const Valuation
 			amount_argument(&before->available_margin, before->level != LEVEL_UNPRICED),
 			list_argument(missing, after->nmissing),
 			amount_argument(&after->initial_equity, valued),
-			amount_argument(&after->order_loss, valued)
+			amount_argument(&after->order_loss, valued),
+			{INT8OID, Int64GetDatum(id), !published}
 		};
 
 		execute_as(book_owner(book), sql, arguments, lengthof(arguments));

@@ -236,11 +236,11 @@ BEGIN
          WHERE l.account_id = j.account_id
            AND (j.to_level <> j.from_level OR j.paused IS DISTINCT FROM j.was_paused OR l.epoch = -3 OR NOT margin_internal.same_holdings(l.portfolio, j.portfolio))
     ), event AS (
-    INSERT INTO level_event (account_id, from_level, to_level, equity, maintenance_margin, prices, cause, paused, held)
+    INSERT INTO level_event (account_id, from_level, to_level, equity, maintenance_margin, prices, cause, paused, held, market_id)
     SELECT j.account_id, j.from_level, j.to_level,
            CASE WHEN j.portfolio IS NULL THEN 0::numeric ELSE margin.judged_equity(j.portfolio, here.given) END,
            CASE WHEN j.portfolio IS NULL THEN 0::numeric ELSE margin.maintenance_margin(j.portfolio, here.given) END,
-           coalesce(margin.prices(j.portfolio, here.given), '{}'), judge_levels.cause, j.paused, j.held
+           coalesce(margin.prices(j.portfolio, here.given), '{}'), judge_levels.cause, j.paused, j.held, (SELECT margin_internal.market_id(here.given))
       FROM judged AS j
      WHERE j.to_level <> j.from_level OR j.paused <> coalesce(j.was_paused, j.from_level)
      ORDER BY j.account_id

@@ -88,6 +88,16 @@ typedef struct KeptVenue
 	struct KeptVenue *next;
 } KeptVenue;
 
+/* Which published market a stamp stands for, of those last read or asked about. */
+#define KNOWN_IDS 16
+
+static struct
+{
+	MarketStamp stamp;
+	int64		id;
+}			known_ids[KNOWN_IDS];
+static int	next_known;
+
 /* Memory beyond that is given back: a session may know many venues, and a server has many sessions. */
 #define SPARE_ROOM (1024 * 1024)
 
@@ -396,6 +406,20 @@ read_published(MarketCopy *copy, Snapshot snapshot)
 	copy->log_end = XactLastRecEnd;
 }
 
+static bool
+same_stamp(const MarketStamp *a, const MarketStamp *b)
+{
+	return a->halves[0] == b->halves[0] && a->halves[1] == b->halves[1] && (a->halves[0] | a->halves[1]) != 0;
+}
+
+static void
+note_id(const MarketStamp *stamp, int64 id)
+{
+	known_ids[next_known].stamp = *stamp;
+	known_ids[next_known].id = id;
+	next_known = (next_known + 1) % KNOWN_IDS;
+}
+
 static MarketCopy *
 read_anew(KeptVenue *venue, Snapshot snapshot, TimestampTz clock)
 {
@@ -410,6 +434,8 @@ read_anew(KeptVenue *venue, Snapshot snapshot, TimestampTz clock)
 		read_copy(copy, snapshot, clock);
 	if (!pg_strong_random(&copy->read.market->stamp, sizeof(MarketStamp)))
 		copy->read.market->stamp = NO_STAMP;
+	if (venue->published)
+		note_id(&copy->read.market->stamp, copy->row.id);
 	put(copy->shared ? &venue->latest : &venue->aside, copy);
 	put(&holder->copy, NULL);
 	return copy;
@@ -573,6 +599,75 @@ margin_market_until(PG_FUNCTION_ARGS)
 	if (!copy->read.timed)
 		PG_RETURN_NULL();
 	PG_RETURN_TIMESTAMPTZ(copy->read.whole.until);
+}
+
+/* ---------- which published market it is ---------- */
+
+/* The copy with a stamp, among those that are read from the tables of a venue. */
+static const MarketCopy *
+stamped_copy(const MarketStamp *stamp)
+{
+	for (KeptVenue *venue = venues; venue != NULL; venue = venue->next)
+	{
+		if (venue->published)
+			continue;
+		if (venue->latest != NULL && same_stamp(&venue->latest->read.market->stamp, stamp))
+			return venue->latest;
+		if (venue->aside != NULL && same_stamp(&venue->aside->read.market->stamp, stamp))
+			return venue->aside;
+	}
+	return NULL;
+}
+
+/* The id under which a venue publishes that very market, as the active snapshot shows it. */
+static bool
+ask_for_id(const Market *market, const MarketCopy *copy, int64 *id)
+{
+	Oid			anchor = copy->venue->news.anchor;
+	VenueParts	parts = parts_of_venue(get_rel_type_id(anchor));
+	Argument	argument = {get_func_rettype(parts.market), PointerGetDatum(market), false};
+	Identity	mine = act_for(owner_of(anchor), RESTRICTED);
+	NullableDatum answer = ask_home("published_id", anchor, &argument, 1);
+
+	act_as_before(mine);
+	if (answer.isnull)
+		return false;
+	*id = DatumGetInt64(answer.value);
+	/* one that is rolled back will be another market's */
+	if (!TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		note_id(&market->stamp, *id);
+	return true;
+}
+
+/* By its stamp: so a market that this session has not read itself has no id. */
+bool
+published_id(const Market *market, int64 *id)
+{
+	const MarketCopy *copy;
+
+	for (int i = 0; i < KNOWN_IDS; i++)
+	{
+		if (same_stamp(&known_ids[i].stamp, &market->stamp))
+		{
+			*id = known_ids[i].id;
+			return true;
+		}
+	}
+	copy = stamped_copy(&market->stamp);
+	return copy != NULL && ask_for_id(market, copy, id);
+}
+
+PG_FUNCTION_INFO_V1(margin_market_id);
+
+/* market_id(market) returns bigint */
+Datum
+margin_market_id(PG_FUNCTION_ARGS)
+{
+	int64		id;
+
+	if (!published_id(market_from_datum(PG_GETARG_DATUM(0)), &id))
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(id);
 }
 
 /* ---------- the market of a book ---------- */

@@ -24,6 +24,7 @@ typedef struct PresentMarket
 extern PresentMarket present_market(Book *book, Snapshot snapshot, TimestampTz clock, MemoryContext context);
 extern bool market_is_of_venue(const Book *book);
 extern uint64 market_reading(const Book *book, Snapshot snapshot, TimestampTz clock);
+extern bool published_id(const Market *market, int64 *id);
 extern void market_copy_at_transaction_end(XactEvent event);
 extern void market_copy_at_subtransaction_end(SubXactEvent event);
 

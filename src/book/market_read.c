@@ -37,33 +37,54 @@
 
 /* ---------- the functions in SQL ---------- */
 
+#define MOST_ARGUMENTS 3
+
+static Const *
+constant_of(const Argument *argument)
+{
+	int16		length;
+	bool		by_value;
+
+	get_typlenbyval(argument->type, &length, &by_value);
+	return makeConst(argument->type, -1, InvalidOid, length, argument->value, argument->isnull, by_value);
+}
+
 /*
- * Calls a function of margin_internal that finds its venue by the row type of
- * its first argument, so by no name that could change.
+ * Calls a function of margin_internal that finds its venue, or book, by the row
+ * type of its first argument, so by no name that could change.
  */
+NullableDatum
+ask_home(const char *name, Oid anchor, const Argument *arguments, int count)
+{
+	LOCAL_FCINFO(fcinfo, MOST_ARGUMENTS);
+	FmgrInfo	function;
+	Oid			oid = LookupFuncName(list_make2(makeString("margin_internal"), makeString(pstrdup(name))), -1, NULL, false);
+	List	   *list = list_make1(makeNullConst(get_rel_type_id(anchor), -1, InvalidOid));
+	Datum		result;
+
+	Assert(count < MOST_ARGUMENTS);
+	for (int i = 0; i < count; i++)
+		list = lappend(list, constant_of(&arguments[i]));
+	fmgr_info(oid, &function);
+	fmgr_info_set_expr((Node *) makeFuncExpr(oid, get_func_rettype(oid), list, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL), &function);
+	InitFunctionCallInfoData(*fcinfo, &function, 1 + count, InvalidOid, NULL, NULL);
+	fcinfo->args[0] = (NullableDatum) {(Datum) 0, true};
+	for (int i = 0; i < count; i++)
+		fcinfo->args[1 + i] = (NullableDatum) {arguments[i].value, arguments[i].isnull};
+	result = FunctionCallInvoke(fcinfo);
+	return (NullableDatum) {result, fcinfo->isnull};
+}
+
 static Datum
 ask_venue(const char *name, Oid anchor, int nclocks, TimestampTz clock)
 {
-	LOCAL_FCINFO(fcinfo, 3);
-	FmgrInfo	function;
-	Oid			oid = LookupFuncName(list_make2(makeString("margin_internal"), makeString(pstrdup(name))), -1, NULL, false);
-	List	   *arguments = list_make1(makeNullConst(get_rel_type_id(anchor), -1, InvalidOid));
-	Datum		result;
+	Argument	instant = {TIMESTAMPTZOID, TimestampTzGetDatum(clock), false};
+	Argument	clocks[] = {instant, instant};
+	NullableDatum result = ask_home(name, anchor, clocks, nclocks);
 
-	Assert(nclocks <= 2);
-	for (int i = 0; i < nclocks; i++)
-		arguments = lappend(arguments, makeConst(TIMESTAMPTZOID, -1, InvalidOid, sizeof(TimestampTz),
-												 TimestampTzGetDatum(clock), false, FLOAT8PASSBYVAL));
-	fmgr_info(oid, &function);
-	fmgr_info_set_expr((Node *) makeFuncExpr(oid, get_func_rettype(oid), arguments, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL), &function);
-	InitFunctionCallInfoData(*fcinfo, &function, 1 + nclocks, InvalidOid, NULL, NULL);
-	fcinfo->args[0] = (NullableDatum) {(Datum) 0, true};
-	for (int i = 0; i < nclocks; i++)
-		fcinfo->args[1 + i] = (NullableDatum) {TimestampTzGetDatum(clock), false};
-	result = FunctionCallInvoke(fcinfo);
-	if (fcinfo->isnull)
+	if (result.isnull)
 		elog(ERROR, "function %s() returned null", name);
-	return result;
+	return result.value;
 }
 
 /* Columns of what market_lasts() returns. */

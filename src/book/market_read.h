@@ -10,6 +10,7 @@
 #include "datatype/timestamp.h"
 #include "utils/snapshot.h"
 
+#include "book/acting.h"
 #include "value/market.h"
 
 /* For clocks of since <= clock < until nothing begins or ends by itself. */
@@ -39,6 +40,7 @@ typedef struct MarketReading
 
 #define LASTS_FOR_EVER PG_INT64_MAX
 
+extern NullableDatum ask_home(const char *function, Oid anchor, const Argument *arguments, int count);
 extern void read_whole_market(MarketReading *reading, Oid anchor, TimestampTz clock, MemoryContext context);
 extern bool read_quotes(MarketReading *reading, const MarketReading *terms, Oid anchor, Snapshot snapshot, TimestampTz clock, MemoryContext context);
 extern void keep_market(MarketReading *reading, const Market *market, TimestampTz until, MemoryContext context);

@@ -12,9 +12,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
-#include "fmgr.h"
-#include "nodes/makefuncs.h"
-#include "parser/parse_func.h"
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -38,27 +36,6 @@ enum
 
 /* ---------- asking ---------- */
 
-/* published_row() finds its book by the row type of its first argument, so by no name that could change. */
-static Datum
-call_published_row(Oid anchor, bool whole)
-{
-	LOCAL_FCINFO(fcinfo, 2);
-	FmgrInfo	function;
-	Oid			oid = LookupFuncName(list_make2(makeString("margin_internal"), makeString("published_row")), -1, NULL, false);
-	List	   *arguments = list_make2(makeNullConst(get_rel_type_id(anchor), -1, InvalidOid), makeBoolConst(whole, false));
-	Datum		result;
-
-	fmgr_info(oid, &function);
-	fmgr_info_set_expr((Node *) makeFuncExpr(oid, get_func_rettype(oid), arguments, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL), &function);
-	InitFunctionCallInfoData(*fcinfo, &function, 2, InvalidOid, NULL, NULL);
-	fcinfo->args[0] = (NullableDatum) {(Datum) 0, true};
-	fcinfo->args[1] = (NullableDatum) {BoolGetDatum(whole), false};
-	result = FunctionCallInvoke(fcinfo);
-	if (fcinfo->isnull)
-		elog(ERROR, "function published_row() returned null");
-	return result;
-}
-
 static Oid
 owner_of(Oid relation)
 {
@@ -77,9 +54,12 @@ static void
 ask_for_row(Datum *values, bool *nulls, Oid anchor, Snapshot snapshot, bool whole)
 {
 	Identity	mine = act_for(owner_of(anchor), RESTRICTED);
+	Argument	extent = {BOOLOID, BoolGetDatum(whole), false};
+	NullableDatum row;
 
 	PushActiveSnapshot(snapshot);
-	row_columns(call_published_row(anchor, whole), false, ROW_COLUMNS, values, nulls);
+	row = ask_home("published_row", anchor, &extent, 1);
+	row_columns(row.value, row.isnull, ROW_COLUMNS, values, nulls);
 	PopActiveSnapshot();
 	act_as_before(mine);
 }

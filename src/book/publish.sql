@@ -62,6 +62,26 @@ $$;
 COMMENT ON FUNCTION margin_internal.publish_market(anyelement) IS
 'publish_market() of the venue whose view planned_change has the row type of the argument';
 
+CREATE FUNCTION margin_internal.published_id(venue anyelement, market margin.market) RETURNS bigint
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM margin_internal.enter(t.typrelid) FROM pg_type AS t WHERE t.oid = pg_typeof(venue);
+    IF to_regclass('published_market') IS NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN (SELECT p.id FROM published_market AS p WHERE p.market OPERATOR(margin.=) published_id.market);
+END
+$$;
+COMMENT ON FUNCTION margin_internal.published_id(anyelement, margin.market) IS
+'the id under which a venue publishes that very market, null: another one, or none; the first argument is of the row type of its view planned_change';
+
+CREATE FUNCTION margin_internal.market_id(market margin.market) RETURNS bigint
+    LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_market_id';
+COMMENT ON FUNCTION margin_internal.market_id(margin.market) IS
+'the id of a market that market() of a venue or book returned in this session: of the publication that the book reads, or of the one by which the venue publishes that very market; null where it is not published';
+
 CREATE FUNCTION margin.publish_market(venue name) RETURNS bigint
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp

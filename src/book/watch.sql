@@ -357,11 +357,12 @@ BEGIN
          WHERE l.account_id = f.account_id
         RETURNING l.account_id, f.level AS from_level, l.level AS to_level, l.portfolio, l.epoch, f.was_paused, f.paused, f.held_by
     ), event AS (
-        INSERT INTO level_event (account_id, from_level, to_level, equity, maintenance_margin, prices, cause, paused, held)
+        INSERT INTO level_event (account_id, from_level, to_level, equity, maintenance_margin, prices, cause, paused, held, market_id)
         SELECT w.account_id, w.from_level, w.to_level,
                CASE WHEN w.portfolio IS NULL THEN 0::numeric ELSE margin.judged_equity(w.portfolio, judge_moved.given) END,
                CASE WHEN w.portfolio IS NULL THEN 0::numeric ELSE margin.maintenance_margin(w.portfolio, judge_moved.given) END,
-               coalesce(margin.prices(w.portfolio, judge_moved.given), '{}'), judge_moved.cause, w.paused, w.held_by
+               coalesce(margin.prices(w.portfolio, judge_moved.given), '{}'), judge_moved.cause, w.paused, w.held_by,
+               (SELECT margin_internal.market_id(judge_moved.given))
           FROM written AS w
          WHERE w.to_level <> w.from_level OR w.paused <> coalesce(w.was_paused, w.from_level)
          ORDER BY w.account_id

@@ -268,8 +268,9 @@ BEGIN
        AND (SELECT count(*) FROM account_snapshot AS a WHERE a.taken_at > latest.base AND a.taken_at <= latest.taken_at) < latest.accounts
     THEN
         WITH taking AS (
-            INSERT INTO snapshot (taken_at, form, base, market, accounts, levels)
-            SELECT taken, take_snapshot.form, latest.base, venue_present_market(taken), 0, '{}')
+            INSERT INTO snapshot (taken_at, form, base, market, accounts, levels, market_id)
+            SELECT taken, take_snapshot.form, latest.base, p.market, 0, '{}', margin_internal.market_id(p.market)
+              FROM (SELECT venue_present_market(taken) AS market OFFSET 0) AS p)
         INSERT INTO account_snapshot (taken_at, account_id, portfolio)
         SELECT taken, account_id, portfolio
           FROM (SELECT account_id, new.portfolio, old.portfolio AS before, row_number() OVER () AS n
@@ -281,8 +282,8 @@ BEGIN
         WITH present AS MATERIALIZED (
             SELECT venue_present_market(taken) AS market),
         taking AS (
-            INSERT INTO snapshot (taken_at, form, base, market, accounts, levels)
-            SELECT taken, take_snapshot.form, taken, present.market, 0, '{}' FROM present)
+            INSERT INTO snapshot (taken_at, form, base, market, accounts, levels, market_id)
+            SELECT taken, take_snapshot.form, taken, present.market, 0, '{}', margin_internal.market_id(present.market) FROM present)
         INSERT INTO account_snapshot (taken_at, account_id, portfolio, equity, collateral_value, liabilities, net_asset_value, haircut,
                                       unrealized_pnl, initial_margin, maintenance_margin, available_margin, shortfall,
                                       margin_ratio, level, missing, initial_equity, order_margin, order_loss)

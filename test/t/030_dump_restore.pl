@@ -199,6 +199,10 @@ CREATE TABLE uuids.wallet_1 PARTITION OF uuids.wallet FOR VALUES WITH (MODULUS 2
 INSERT INTO uuids.wallet SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, 'USDT', n - 3 FROM generate_series(1, 9) AS n;
 SELECT margin.create_book('uuids', 'house', balances => 'uuids.wallet', balance_account => 'owner', balance_asset => 'upper(coin)', balance_quantity => 'amount');
 SELECT margin.guard_table('uuids', 'uuids.wallet', 'owner'), margin.enable_levels('uuids');
+SELECT margin.enable_publishing('house', history => true);
+CREATE SCHEMA pieces;
+SELECT margin.create_book('pieces', market => 'house.published_market');
+INSERT INTO pieces.balance VALUES (1, 'ETH', 2.50), (1, 'USDT', -100), (2, 'OLD', 1);
 SELECT margin.enable_guard('house'), margin.enable_levels('house');
 SELECT margin.prepare_snapshots('house', 1), margin.take_snapshot('house'), margin.take_snapshot('house', 'changes');
 ALTER TABLE house.collateral_tier DISABLE TRIGGER journal;
@@ -250,7 +254,7 @@ SQL
 
 # Everything a reader could see, in an order of its own.
 my @relations = (
-	(map { "house.$_" } @tables), 'house.seen', 'house.client', 'uuids.wallet', 'uuids.account_level', 'uuids.account_margin',
+	(map { "house.$_" } @tables), 'house.seen', 'house.client', 'uuids.wallet', 'uuids.account_level', 'uuids.account_margin', 'pieces.account_margin', 'pieces.account_stress',
 	(map { "house.$_" } qw(holding account_margin undercollateralized unpriced account_collateral account_position account_order account_stress)),
 	qw(desk.stored desk.own desk.watch desk.explained desk.house desk.revalued()));
 

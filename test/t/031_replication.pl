@@ -110,7 +110,63 @@ arrives('deletes', q{
 	DELETE FROM desk.index_price WHERE asset = 'USDC';
 	SELECT margin.prune_price_history('desk', '0')});
 arrives('truncate', q{TRUNCATE desk.position, desk.open_order; TRUNCATE desk.mark_price});
+arrives('a published market', q{
+	SELECT margin.enable_publishing('desk', history => true);
+	SELECT margin.set_prices('desk', '{"assets": {"XBT": 59000}, "contracts": {"BTC_USDT": 60000}}');
+	UPDATE desk.index_price SET price = 59001 WHERE asset = 'XBT'});
 is($publisher->safe_psql('postgres', q{SELECT count(*) FROM pg_replication_slots WHERE NOT active}), 0, 'the subscription never stopped');
+
+# ---------------------------------------------------------------------------
+# A market that travels: nothing of the venue but that row
+# ---------------------------------------------------------------------------
+
+$publisher->safe_psql('postgres', 'CREATE PUBLICATION market FOR TABLE desk.published_market');
+$subscriber->safe_psql('postgres', 'CREATE DATABASE piece');
+$subscriber->safe_psql('piece', q{
+	CREATE EXTENSION margin;
+	CREATE SCHEMA desk;
+	CREATE TABLE desk.published_market (id bigint, at timestamptz, valid_until timestamptz, market margin.market, release_ratios numeric[], pausing_prices jsonb,
+		scenarios margin.price_move[], repayment_rules margin.repayment_rule[], only_row boolean PRIMARY KEY);
+	CREATE SCHEMA piece;
+	SELECT margin.create_book('piece', market => 'desk.published_market')});
+$subscriber->safe_psql('piece', q{CREATE SUBSCRIPTION market CONNECTION '} . $publisher->connstr =~ s/'/''/gr . q{ dbname=postgres' PUBLICATION market});
+$subscriber->wait_for_subscription_sync($publisher, 'market', 'piece');
+my $holdings = q{
+	INSERT INTO SCHEMA.balance VALUES (41, 'USDT', 10000), (41, 'XBT', 2), (42, 'USDT', 1000), (43, 'XBT', 0.5), (43, 'USDT', -20000);
+	INSERT INTO SCHEMA.position (account_id, contract, quantity, entry_price) VALUES (42, 'BTC_USDT', -1900, 59800)};
+$publisher->safe_psql('postgres', $holdings =~ s/SCHEMA/desk/gr);
+$subscriber->safe_psql('piece', $holdings =~ s/SCHEMA/piece/gr);
+
+# The piece, which knows a part of the accounts, says what the whole says of them.
+sub piece_agrees
+{
+	my ($name, $sql) = @_;
+	$publisher->safe_psql('postgres', $sql);
+	$publisher->wait_for_catchup('market');
+	for my $view (qw(account_margin account_collateral account_position account_stress))
+	{
+		my $query = "SELECT r FROM SCHEMA.$view AS r WHERE account_id BETWEEN 41 AND 43 ORDER BY r::text";
+		is($subscriber->safe_psql('piece', $query =~ s/SCHEMA/piece/r), $publisher->safe_psql('postgres', $query =~ s/SCHEMA/desk/r), "$name: $view of the piece");
+	}
+	return;
+}
+
+piece_agrees('prices', q{SELECT margin.set_prices('desk', '{"assets": {"XBT": 58000}, "contracts": {"BTC_USDT": 59500}}')});
+piece_agrees('edits', q{SELECT margin.enable_publishing('desk', edits => true, history => true); UPDATE desk.asset SET liability_weight = 1.5 WHERE asset = 'USDT'});
+is($subscriber->safe_psql('piece', q{SELECT margin.enable_levels('piece'); SELECT margin.enable_guard('piece'); SELECT margin.refresh_levels('piece') > 0}), "\n\nt", 'levels of the piece');
+$publisher->safe_psql('postgres', q{UPDATE desk.mark_price SET price = 50000});
+$publisher->wait_for_catchup('market');
+is($subscriber->safe_psql('piece', q{SELECT margin.refresh_levels('piece') > 0; SELECT count(*) FROM margin.check_levels('piece');
+	SELECT market_id = (SELECT id FROM desk.published_market) FROM piece.level_event ORDER BY id DESC LIMIT 1}), "t\n0\nt", 'follow the market, and name it');
+$publisher->safe_psql('postgres', q{INSERT INTO desk.venue_rule VALUES ('publish_for', '10 ms'); SELECT pg_sleep(0.02)});
+$publisher->wait_for_catchup('market');
+my (undef, undef, $over) = $subscriber->psql('piece', 'SELECT * FROM piece.account_margin');
+like($over, qr/the published market of book "piece" is valid no longer.*It is market \d+ of .*, and was valid until /s, 'an old price is none');
+(undef, undef, $over) = $subscriber->psql('piece', q{INSERT INTO piece.balance VALUES (41, 'USDC', -1)});
+like($over, qr/is valid no longer/, 'and nothing is judged by it');
+piece_agrees('published again', q{DELETE FROM desk.venue_rule});
+$subscriber->safe_psql('piece', 'DROP SUBSCRIPTION market');
+$publisher->safe_psql('postgres', q{DROP PUBLICATION market; SELECT margin.disable_publishing('desk'); DELETE FROM desk.balance WHERE account_id BETWEEN 41 AND 43; DELETE FROM desk.position WHERE account_id BETWEEN 41 AND 43});
 
 # A subscriber's own levels are found by refreshing them: triggers of statements
 # do not fire where rows are applied.  PostgreSQL does not replicate sequences;

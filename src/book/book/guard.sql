@@ -14,6 +14,7 @@ CREATE TABLE guard_exception (
     missing                  text[],
     initial_equity           numeric,
     order_loss               numeric,
+    market_id                bigint,
     CONSTRAINT guard_exception_pkey PRIMARY KEY (id)
 );
 ALTER TABLE guard_exception ALTER account_id SET NOT NULL;
@@ -33,6 +34,7 @@ COMMENT ON COLUMN guard_exception.available_margin_before IS 'the same as the tr
 COMMENT ON COLUMN guard_exception.missing IS 'symbols for which an unpriced account lacked a price or a parameter';
 COMMENT ON COLUMN guard_exception.initial_equity IS 'equity by the initial measure that was left, USD';
 COMMENT ON COLUMN guard_exception.order_loss IS 'what open orders would have lost by filling, USD';
+COMMENT ON COLUMN guard_exception.market_id IS 'the published market by which it was judged; null: that is not published';
 
 CREATE TRIGGER guard_exception_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON guard_exception
     FOR EACH STATEMENT EXECUTE FUNCTION margin_internal.append_only();

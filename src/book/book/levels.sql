@@ -69,6 +69,7 @@ CREATE TABLE level_event (
     txid                xid8 NOT NULL DEFAULT pg_current_xact_id(),
     paused              margin.level,
     held                jsonb,
+    market_id           bigint,
     CONSTRAINT level_event_pkey PRIMARY KEY (id),
     CONSTRAINT level_event_changes CHECK (from_level <> to_level OR paused IS NOT NULL)
 );
@@ -87,6 +88,7 @@ COMMENT ON COLUMN level_event.cause IS 'why the account was judged, in the words
 COMMENT ON COLUMN level_event.changed_by IS 'the role that acted';
 COMMENT ON COLUMN level_event.changed_at IS 'start of the transaction';
 COMMENT ON COLUMN level_event.txid IS 'the transaction';
+COMMENT ON COLUMN level_event.market_id IS 'the published market by which it was judged; null: that is not published';
 COMMENT ON COLUMN level_event.paused IS 'the worse level at which it would be, and stays where it is because of a price held; null: the level changed';
 COMMENT ON COLUMN level_event.held IS 'the prices held that matter to it, where paused: {"assets": {"BTC": 30000}, "contracts": {}}';
 COMMENT ON CONSTRAINT level_event_changes ON level_event IS 'no change is no event, unless there would have been one';

@@ -10,6 +10,11 @@ RETURN margin_internal.kept_market(NULL::market_source, now());
 REVOKE ALL ON FUNCTION market() FROM PUBLIC;
 COMMENT ON FUNCTION market() IS 'the published market that the book reads; an error (55000) if there is none, or none that is valid at now()';
 
+CREATE FUNCTION market_id() RETURNS bigint
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+RETURN margin_internal.market_id(market());
+COMMENT ON FUNCTION market_id() IS 'the id of market(); for whoever may execute that';
+
 CREATE FUNCTION present_market(clock timestamptz) RETURNS margin.market
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 RETURN margin_internal.kept_market(NULL::market_source, clock);

@@ -72,6 +72,11 @@ END;
 REVOKE ALL ON FUNCTION publish_market() FROM PUBLIC;
 COMMENT ON FUNCTION publish_market() IS 'for margin.publish_market(): writes the present market into published_market and returns its id. Whoever publishes needs EXECUTE';
 
+CREATE FUNCTION market_id() RETURNS bigint
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+RETURN margin_internal.market_id(market());
+COMMENT ON FUNCTION market_id() IS 'the id under which market() is published; null: it is not, or something has changed since; for whoever may execute market()';
+
 CREATE FUNCTION request_publication() RETURNS trigger
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

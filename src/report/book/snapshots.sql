@@ -15,6 +15,7 @@ CREATE TABLE snapshot (
     market    margin.market NOT NULL,
     accounts  bigint NOT NULL,
     levels    margin.level_total[] NOT NULL,
+    market_id bigint,
     CONSTRAINT snapshot_pkey PRIMARY KEY (taken_at)
 ) PARTITION BY RANGE (taken_at);
 COMMENT ON TABLE snapshot IS 'snapshots of the book: one row each, partitioned by UTC day; margin.prepare_snapshots() makes the partitions';
@@ -24,6 +25,7 @@ COMMENT ON COLUMN snapshot.base IS 'of form changes: the snapshot of the same UT
 COMMENT ON COLUMN snapshot.market IS 'the market the accounts were valued in';
 COMMENT ON COLUMN snapshot.accounts IS 'how many accounts there were';
 COMMENT ON COLUMN snapshot.levels IS 'the accounts by level and their totals, one element for each level in order';
+COMMENT ON COLUMN snapshot.market_id IS 'the id under which that market is published; null: it is not';
 COMMENT ON CONSTRAINT snapshot_pkey ON snapshot IS 'a snapshot is called by its time';
 
 CREATE TABLE account_snapshot (
