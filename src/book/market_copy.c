@@ -82,6 +82,7 @@ typedef struct KeptVenue
 {
 	MarketNews	news;
 	bool		published;		/* its market stands in a row, of which no news comes */
+	RowReader	reader;			/* of that row */
 	MarketCopy *latest;			/* as it may be shared */
 	MarketCopy *aside;			/* for a snapshot that sees something else */
 	MarketCopy *spare;			/* nobody's, for its memory */
@@ -298,7 +299,7 @@ find_published(KeptVenue *venue, Snapshot snapshot)
 		return NULL;
 	if (!seen_already(copy, &key))
 	{
-		if (!same_row_is_published(&copy->row, venue->news.anchor, snapshot))
+		if (!same_row_is_published(&venue->reader, &copy->row, venue->news.anchor, snapshot))
 			return NULL;
 		copy->key = key;
 		copy->log_end = XactLastRecEnd;
@@ -402,7 +403,7 @@ read_published(MarketCopy *copy, Snapshot snapshot)
 	copy->own.some = false;
 	copy->shared = true;
 	copy->number = ++readings;
-	read_published_market(&copy->read, &copy->row, venue->news.anchor, snapshot, context);
+	read_published_market(&venue->reader, &copy->read, &copy->row, venue->news.anchor, snapshot, context);
 	copy->log_end = XactLastRecEnd;
 }
 

@@ -12,7 +12,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -20,11 +20,10 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-#include "base/rows.h"
 #include "book/acting.h"
 #include "book/market_source.h"
 
-/* Columns of what published_row() returns. */
+/* Columns of what is read of it: the last one when it is another row. */
 enum
 {
 	ROW_ID,
@@ -49,18 +48,80 @@ owner_of(Oid relation)
 	return owner;
 }
 
+static char *
+book_of(Oid anchor)
+{
+	return get_namespace_name(get_rel_namespace(anchor));
+}
+
+static SPIPlanPtr
+prepare_reading(const char *schema, bool whole)
+{
+	const char *sql = psprintf("SELECT id, at, valid_until%s FROM %s", whole ? ", market" : "", quote_qualified_identifier(schema, MARKET_SOURCE));
+	SPIPlanPtr	plan = SPI_prepare(sql, 0, NULL);
+
+	if (plan == NULL || SPI_keepplan(plan) != 0)
+		elog(ERROR, "cannot prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+	return plan;
+}
+
+/* Plans are made by name, so for another one again. */
+static SPIPlanPtr
+plan_of(RowReader *reader, Oid anchor, bool whole)
+{
+	const char *schema = book_of(anchor);
+
+	if (strcmp(NameStr(reader->schema), schema) != 0)
+	{
+		for (int i = 0; i < (int) lengthof(reader->plans); i++)
+		{
+			if (reader->plans[i] != NULL)
+				SPI_freeplan(reader->plans[i]);
+			reader->plans[i] = NULL;
+		}
+		namestrcpy(&reader->schema, schema);
+	}
+	if (reader->plans[whole] == NULL)
+		reader->plans[whole] = prepare_reading(schema, whole);
+	return reader->plans[whole];
+}
+
+/* The row that was found, in memory of that context; all null if there is none. */
+static void
+take_row(Datum *values, bool *nulls, int columns, Oid anchor, MemoryContext context)
+{
+	memset(nulls, true, ROW_COLUMNS * sizeof(bool));
+	if (SPI_processed > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_CARDINALITY_VIOLATION),
+				 errmsg("more than one market is published for book \"%s\"", book_of(anchor)),
+				 errdetail("Its view %s has to show one row.", MARKET_SOURCE)));
+	for (int i = 0; i < columns && SPI_processed > 0; i++)
+		values[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &nulls[i]);
+	if (!nulls[ROW_MARKET])
+	{
+		MemoryContext caller = MemoryContextSwitchTo(context);
+
+		values[ROW_MARKET] = PointerGetDatum(PG_DETOAST_DATUM_COPY(values[ROW_MARKET]));
+		MemoryContextSwitchTo(caller);
+	}
+}
+
 /* What the snapshot shows of the row; with the rights of the book's owner, who chose where it stands. */
 static void
-ask_for_row(Datum *values, bool *nulls, Oid anchor, Snapshot snapshot, bool whole)
+ask_for_row(Datum *values, bool *nulls, RowReader *reader, Oid anchor, Snapshot snapshot, bool whole)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	Identity	mine = act_for(owner_of(anchor), RESTRICTED);
-	Argument	extent = {BOOLOID, BoolGetDatum(whole), false};
-	NullableDatum row;
 
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "cannot connect to SPI");
 	PushActiveSnapshot(snapshot);
-	row = ask_home("published_row", anchor, &extent, 1);
-	row_columns(row.value, row.isnull, ROW_COLUMNS, values, nulls);
+	if (SPI_execute_plan(plan_of(reader, anchor, whole), NULL, NULL, true, 2) != SPI_OK_SELECT)
+		elog(ERROR, "cannot read the published market of book \"%s\"", book_of(anchor));
+	take_row(values, nulls, whole ? ROW_COLUMNS : ROW_MARKET, anchor, caller);
 	PopActiveSnapshot();
+	SPI_finish();
 	act_as_before(mine);
 }
 
@@ -74,34 +135,21 @@ row_from(const Datum *values)
 	};
 }
 
-static char *
-book_of(Oid anchor)
-{
-	return get_namespace_name(get_rel_namespace(anchor));
-}
-
 /* ---------- the row ---------- */
 
 /* Whether a snapshot still shows that row. */
 bool
-same_row_is_published(const PublishedRow *row, Oid anchor, Snapshot snapshot)
+same_row_is_published(RowReader *reader, const PublishedRow *row, Oid anchor, Snapshot snapshot)
 {
-	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "margin published market", ALLOCSET_SMALL_SIZES);
-	MemoryContext caller = MemoryContextSwitchTo(scratch);
 	Datum		values[ROW_COLUMNS];
 	bool		nulls[ROW_COLUMNS];
-	bool		same = false;
+	PublishedRow present;
 
-	ask_for_row(values, nulls, anchor, snapshot, false);
-	if (!nulls[ROW_ID] && !nulls[ROW_AT] && !nulls[ROW_VALID_UNTIL])
-	{
-		PublishedRow present = row_from(values);
-
-		same = present.id == row->id && present.at == row->at && present.valid_until == row->valid_until;
-	}
-	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(scratch);
-	return same;
+	ask_for_row(values, nulls, reader, anchor, snapshot, false);
+	if (nulls[ROW_ID] || nulls[ROW_AT] || nulls[ROW_VALID_UNTIL])
+		return false;
+	present = row_from(values);
+	return present.id == row->id && present.at == row->at && present.valid_until == row->valid_until;
 }
 
 static void
@@ -126,14 +174,14 @@ check_complete(const bool *nulls, Oid anchor)
 
 /* Reads the market, into memory of that context. */
 void
-read_published_market(MarketReading *reading, PublishedRow *row, Oid anchor, Snapshot snapshot, MemoryContext context)
+read_published_market(RowReader *reader, MarketReading *reading, PublishedRow *row, Oid anchor, Snapshot snapshot, MemoryContext context)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "margin published market", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(scratch);
 	Datum		values[ROW_COLUMNS];
 	bool		nulls[ROW_COLUMNS];
 
-	ask_for_row(values, nulls, anchor, snapshot, true);
+	ask_for_row(values, nulls, reader, anchor, snapshot, true);
 	check_complete(nulls, anchor);
 	*row = row_from(values);
 	keep_market(reading, market_from_datum(values[ROW_MARKET]), row->valid_until, context);

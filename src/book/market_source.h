@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "datatype/timestamp.h"
+#include "executor/spi.h"
 #include "utils/snapshot.h"
 
 #include "book/market_read.h"
@@ -23,8 +24,15 @@ typedef struct PublishedRow
 	TimestampTz valid_until;
 } PublishedRow;
 
-extern bool same_row_is_published(const PublishedRow *row, Oid anchor, Snapshot snapshot);
-extern void read_published_market(MarketReading *reading, PublishedRow *row, Oid anchor, Snapshot snapshot, MemoryContext context);
+/* The statements that read it, in a schema of that name; all zero at first. */
+typedef struct RowReader
+{
+	NameData	schema;
+	SPIPlanPtr	plans[2];		/* which row it is; the market, too */
+} RowReader;
+
+extern bool same_row_is_published(RowReader *reader, const PublishedRow *row, Oid anchor, Snapshot snapshot);
+extern void read_published_market(RowReader *reader, MarketReading *reading, PublishedRow *row, Oid anchor, Snapshot snapshot, MemoryContext context);
 extern void check_still_valid(const PublishedRow *row, Oid anchor, TimestampTz clock);
 
 #endif							/* MARGIN_MARKET_SOURCE_H */
