@@ -82,7 +82,7 @@ BEGIN
         SELECT r.relation, r.relation FROM read AS r
         UNION
         SELECT p.relid, r.relation FROM read AS r JOIN pg_class AS c ON c.oid = r.relation AND c.relkind = 'p', pg_partition_tree(r.relation::regclass) AS p
-    ), source AS (
+    ), source AS MATERIALIZED (
         SELECT c.oid,
                CASE c.relkind
                    WHEN 'p' THEN 'partitioned'
