@@ -1,0 +1,60 @@
+-- bybit: public answers of Bybit's version 5
+--
+-- After the V5 API documentation, "Market" and "Spot Margin Trade (UTA)".
+
+-- Sizes are in units of the underlying, so a contract is one.
+CREATE FUNCTION margin_internal."bybit.instruments-info"(document jsonb) RETURNS SETOF margin.answer_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN margin.answer_text(s, 'contractType', false) IS NULL THEN 'ignored' ELSE 'contract' END, margin.answer_text(s, 'symbol'), s.path,
+           CASE WHEN margin.answer_text(s, 'contractType', false) IS NULL THEN jsonb_build_object('why', 'no contract: it has no contractType')
+                ELSE jsonb_build_object('settle', margin.answer_text(s, 'settleCoin'), 'base', margin.answer_text(s, 'baseCoin'), 'contract_size', 1,
+                                        'payoff', CASE WHEN margin.answer_text(s, 'contractType') ~ '^Linear' THEN 'linear' ELSE 'inverse' END) END
+      FROM margin.answer_nodes(margin.answer_checked(document, 'retCode', '{0}', 'retMsg'), 'result.list[*]') AS s;
+END;
+COMMENT ON FUNCTION margin_internal."bybit.instruments-info"(jsonb) IS
+'Bybit, GET /v5/market/instruments-info: contracts of category linear; others are ignored';
+
+-- initialMargin is rounded; maxLeverage says the same exactly. The documentation shows
+-- the rates of an inverse contract in per cent (0.5); those of linear ones are
+-- fractions (0.005). A page may end within the tiers of a symbol.
+CREATE FUNCTION margin_internal."bybit.risk-limit"(document jsonb) RETURNS SETOF margin.answer_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT 'risk_tier', margin.answer_text(s, 'symbol'), s.path, jsonb_build_object(
+               'upper_bound', margin.answer_number(s, 'riskLimitValue'), 'maintenance_rate', margin.answer_number(s, 'maintenanceMargin'),
+               'max_leverage', margin.answer_number(s, 'maxLeverage'), 'deduction', margin.answer_number(s, 'mmDeduction', false),
+               'method', 'marginal', 'tier_unit', 'notional')
+      FROM margin.answer_nodes(margin.answer_whole(margin.answer_checked(document, 'retCode', '{0}', 'retMsg'), 'result.nextPageCursor'), 'result.list[*]') AS s;
+END;
+COMMENT ON FUNCTION margin_internal."bybit.risk-limit"(jsonb) IS
+'Bybit, GET /v5/market/risk-limit, category linear: maintenance rates by notional, marginal, checked against mmDeduction where it is told; initial rates from the leverage allowed';
+
+-- maxQty of the last tier is empty: it has no end.
+CREATE FUNCTION margin_internal."bybit.tier-collateral-ratio"(document jsonb) RETURNS SETOF margin.answer_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT 'collateral_tier', margin.answer_text(s, 'currency'), t.path, jsonb_build_object(
+               'lower_bound', margin.answer_number(t, 'minQty'), 'upper_bound', margin.answer_number(t, 'maxQty', false),
+               'ratio', margin.answer_number(t, 'collateralRatio'), 'tier_unit', 'quantity')
+      FROM margin.answer_nodes(margin.answer_checked(document, 'retCode', '{0}', 'retMsg'), 'result.list[*]') AS s,
+           margin.answer_nodes(s, 'collateralRatioList[*]') AS t;
+END;
+COMMENT ON FUNCTION margin_internal."bybit.tier-collateral-ratio"(jsonb) IS
+'Bybit, GET /v5/spot-margin-trade/collateral: collateral ratios by quantity';
+
+-- usdIndexPrice is there for coins that count as collateral. One time is for all.
+CREATE FUNCTION margin_internal."bybit.tickers"(document jsonb) RETURNS SETOF margin.answer_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT CASE margin.answer_text(r, 'category') WHEN 'linear' THEN 'mark_price' ELSE 'index_price' END,
+           CASE margin.answer_text(r, 'category') WHEN 'linear' THEN margin.answer_text(s, 'symbol') ELSE regexp_replace(margin.answer_text(s, 'symbol'), 'USDT$', '') END,
+           s.path, jsonb_build_object('price', margin.answer_number(s, CASE margin.answer_text(r, 'category') WHEN 'linear' THEN 'markPrice' ELSE 'usdIndexPrice' END),
+                                      'at', margin.answer_time(('', document)::margin.answer_node, 'time'))
+      FROM margin.answer_nodes(margin.answer_checked(document, 'retCode', '{0}', 'retMsg'), 'result') AS r,
+           margin.answer_nodes(r, 'list[*]') AS s
+     WHERE CASE margin.answer_text(r, 'category') WHEN 'linear' THEN true
+                WHEN 'spot' THEN margin.answer_text(s, 'symbol') ~ '.USDT$' AND margin.answer_text(s, 'usdIndexPrice', false) IS NOT NULL END;
+END;
+COMMENT ON FUNCTION margin_internal."bybit.tickers"(jsonb) IS
+'Bybit, GET /v5/market/tickers: mark prices of category linear; of category spot the index prices in USD of the coins paired with USDT';
