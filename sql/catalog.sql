@@ -46,7 +46,7 @@ SELECT pg_catalog.pg_read_file(
 CREATE TEMP TABLE declaration AS
 SELECT substring(chunk FROM '^[^\s(]+') AS name, (regexp_split_to_array(chunk, '\m(AS|BEGIN ATOMIC|RETURN)\M'))[1] AS rest
   FROM script, regexp_split_to_table(text, 'CREATE (OR REPLACE )?FUNCTION\s+(margin\.|margin_internal\.|%\d?\$?I\.)?') WITH ORDINALITY AS c (chunk, n)
- WHERE n > 1 AND chunk ~ '^[a-z_%]+\s*\(';
+ WHERE n > 1 AND chunk ~ '^("[^"]+"|[a-z_%]+)\s*\(';
 SELECT count(*) > 200 AS enough FROM declaration;
 SELECT name AS without_volatility FROM declaration WHERE rest !~ '\m(IMMUTABLE|STABLE|VOLATILE)\M' ORDER BY 1;
 SELECT name AS without_strictness FROM declaration WHERE rest !~ '\m(STRICT|CALLED ON NULL INPUT|RETURNS NULL ON NULL INPUT)\M' ORDER BY 1;

@@ -50,3 +50,64 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION margin_internal."binance.assetIndex"(jsonb) IS
 'Binance, GET /fapi/v1/assetIndex: index prices in USD of the assets of Multi-Assets mode';
+
+-- ---------------------------------------------------------------------------
+-- Accounts: "Account/Trade Endpoints"
+-- ---------------------------------------------------------------------------
+
+-- Version 3 lists only positions that are held, without entry prices: those are in
+-- positionRisk.
+CREATE FUNCTION margin_internal."binance.account"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    WITH account AS (SELECT n AS node FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{}', 'msg'), '') AS n)
+    SELECT 'balance', margin.answer_text(b, 'asset'), b.path, jsonb_build_object('quantity', margin.answer_number(b, 'crossWalletBalance'))
+      FROM account AS a, margin.answer_nodes(a.node, 'assets[*]') AS b
+    UNION ALL
+    SELECT 'complete', 'balance', '', '{}'
+    UNION ALL
+    SELECT CASE WHEN margin.answer_text(p, 'isolated', false) = 'true' THEN 'ignored' ELSE 'position' END, margin.answer_text(p, 'symbol'), p.path,
+           CASE WHEN margin.answer_text(p, 'isolated', false) = 'true' THEN jsonb_build_object('why', 'isolated: an account of its own')
+                ELSE jsonb_build_object('quantity', margin.answer_number(p, 'positionAmt'), 'entry_price', margin.answer_number(p, 'entryPrice'), 'leverage', margin.answer_number(p, 'leverage', false)) END
+      FROM account AS a, margin.answer_nodes(a.node, 'positions[*]', false) AS p
+     WHERE p.value ? 'entryPrice' AND margin.answer_number(p, 'positionAmt') <> 0::numeric
+    UNION ALL
+    SELECT 'complete', 'position', '', '{}' WHERE document #> '{positions,0}' ? 'entryPrice'
+    UNION ALL
+    SELECT f.kind, f.symbol, f.path, f.fields
+      FROM account AS a, margin.answer_figures(a.node, NULL, '{"equity": "totalMarginBalance", "unrealized_pnl": "totalUnrealizedProfit", "initial_margin": "totalInitialMargin", "maintenance_margin": "totalMaintMargin", "available_margin": "availableBalance"}') AS f;
+END;
+COMMENT ON FUNCTION margin_internal."binance.account"(jsonb) IS
+'Binance, GET /fapi/v2/account or v3: balances of the cross wallet, what is required and available; positions where the answer has their entry price (v2)';
+
+CREATE FUNCTION margin_internal."binance.positionRisk"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN (coalesce(margin.answer_text(p, 'marginType', false) = 'isolated', coalesce(margin.answer_number(p, 'isolatedMargin', false), 0::numeric) <> 0::numeric)) THEN 'ignored' ELSE 'position' END, margin.answer_text(p, 'symbol'), p.path,
+           CASE WHEN (coalesce(margin.answer_text(p, 'marginType', false) = 'isolated', coalesce(margin.answer_number(p, 'isolatedMargin', false), 0::numeric) <> 0::numeric)) THEN jsonb_build_object('why', 'isolated: an account of its own')
+                ELSE jsonb_build_object('quantity', margin.answer_number(p, 'positionAmt'), 'entry_price', margin.answer_number(p, 'entryPrice'), 'leverage', margin.answer_number(p, 'leverage', false)) END
+      FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{}', 'msg'), '[*]') AS p
+    UNION ALL
+    SELECT f.kind, f.symbol, f.path, f.fields
+      FROM margin.answer_nodes(document, '[*]') AS p,
+           margin.answer_figures(p, margin.answer_text(p, 'symbol'), '{"mark_price": "markPrice", "unrealized_pnl": "unRealizedProfit", "liquidation_price": "liquidationPrice", "maintenance_margin": "maintMargin", "position_initial_margin": "positionInitialMargin"}') AS f
+     WHERE NOT (coalesce(margin.answer_text(p, 'marginType', false) = 'isolated', coalesce(margin.answer_number(p, 'isolatedMargin', false), 0::numeric) <> 0::numeric)) AND margin.answer_number(p, 'positionAmt') <> 0::numeric
+    UNION ALL
+    SELECT 'complete', 'position', '', '{}';
+END;
+COMMENT ON FUNCTION margin_internal."binance.positionRisk"(jsonb) IS
+'Binance, GET /fapi/v2/positionRisk or v3: positions in cross margin, their marks, profits and liquidation prices';
+
+CREATE FUNCTION margin_internal."binance.openOrders"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN o.why IS NULL THEN 'order' ELSE 'ignored' END, margin.answer_text(p, 'symbol'), p.path,
+           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'orderId'), 'quantity', CASE margin.answer_text(p, 'side') WHEN 'SELL' THEN -1 ELSE 1 END * (margin.answer_number(p, 'origQty') - margin.answer_number(p, 'executedQty')), 'price', margin.answer_number(p, 'price'), 'leverage', NULL::numeric)
+                ELSE jsonb_build_object('why', format('order %s: %s', margin.answer_text(p, 'orderId'), o.why)) END
+      FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{}', 'msg'), '[*]') AS p,
+           LATERAL (SELECT CASE WHEN margin.answer_text(p, 'reduceOnly', false) = 'true' OR margin.answer_text(p, 'closePosition', false) = 'true' THEN 'only reduces' WHEN margin.answer_text(p, 'type') ~ 'STOP|TAKE_PROFIT|TRAILING' THEN 'waits for a trigger' END AS why) AS o
+    UNION ALL
+    SELECT 'complete', 'order', '', '{}';
+END;
+COMMENT ON FUNCTION margin_internal."binance.openOrders"(jsonb) IS
+'Binance, GET /fapi/v1/openOrders: open limit orders; what only reduces and what waits for a trigger is ignored';

@@ -35,3 +35,60 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION margin_internal."bitget.symbol-price"(jsonb) IS
 'Bitget, GET /api/v2/mix/market/symbol-price: mark prices';
+
+-- ---------------------------------------------------------------------------
+-- Accounts: "Futures", "Account", "Position", "Trade"
+-- ---------------------------------------------------------------------------
+
+-- crossedRiskRate is that of one margin coin.
+CREATE FUNCTION margin_internal."bitget.accounts"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT 'balance', margin.answer_text(b, 'marginCoin'), b.path, jsonb_build_object('quantity', margin.answer_number(b, 'accountEquity') - coalesce(margin.answer_number(b, 'unrealizedPL', false), 0::numeric))
+      FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{00000}', 'msg'), 'data[*]') AS b
+    UNION ALL
+    SELECT 'complete', 'balance', '', '{}'
+    UNION ALL
+    SELECT f.kind, f.symbol, f.path, f.fields
+      FROM margin.answer_nodes(document, 'data[*]') AS b, margin.answer_figures(b, margin.answer_text(b, 'marginCoin'), '{"asset_equity": "accountEquity"}') AS f
+    UNION ALL
+    SELECT f.kind, f.symbol, f.path, f.fields
+      FROM margin.answer_nodes(document, 'data[*]') AS b, margin.answer_figures(b, NULL, '{"margin_ratio": "crossedRiskRate"}') AS f
+     WHERE jsonb_array_length(document -> 'data') = 1;
+END;
+COMMENT ON FUNCTION margin_internal."bitget.accounts"(jsonb) IS
+'Bitget, GET /api/v2/mix/account/accounts: balances of futures accounts, without profit that is not realized';
+
+CREATE FUNCTION margin_internal."bitget.all-position"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN (margin.answer_text(p, 'marginMode') = 'isolated') THEN 'ignored' ELSE 'position' END, margin.answer_text(p, 'symbol'), p.path,
+           CASE WHEN (margin.answer_text(p, 'marginMode') = 'isolated') THEN jsonb_build_object('why', 'isolated: an account of its own')
+                ELSE jsonb_build_object('quantity', CASE margin.answer_text(p, 'holdSide') WHEN 'short' THEN -1 ELSE 1 END * margin.answer_number(p, 'total'), 'entry_price', margin.answer_number(p, 'openPriceAvg'), 'leverage', margin.answer_number(p, 'leverage', false)) END
+      FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{00000}', 'msg'), 'data[*]') AS p
+    UNION ALL
+    SELECT f.kind, f.symbol, f.path, f.fields
+      FROM margin.answer_nodes(document, 'data[*]') AS p,
+           margin.answer_figures(p, margin.answer_text(p, 'symbol'), '{"mark_price": "markPrice", "unrealized_pnl": "unrealizedPL", "liquidation_price": "liquidationPrice"}') AS f
+     WHERE NOT (margin.answer_text(p, 'marginMode') = 'isolated') AND CASE margin.answer_text(p, 'holdSide') WHEN 'short' THEN -1 ELSE 1 END * margin.answer_number(p, 'total') <> 0::numeric
+    UNION ALL
+    SELECT 'complete', 'position', '', '{}';
+END;
+COMMENT ON FUNCTION margin_internal."bitget.all-position"(jsonb) IS
+'Bitget, GET /api/v2/mix/position/all-position: positions in cross margin, their marks, profits and liquidation prices';
+
+-- entrustedList is null where there are none. One page holds 100; endId does not say
+-- whether there are more.
+CREATE FUNCTION margin_internal."bitget.orders-pending"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN o.why IS NULL THEN 'order' ELSE 'ignored' END, margin.answer_text(p, 'symbol'), p.path,
+           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'orderId'), 'quantity', CASE margin.answer_text(p, 'side') WHEN 'sell' THEN -1 ELSE 1 END * (margin.answer_number(p, 'size') - coalesce(margin.answer_number(p, 'baseVolume', false), 0)), 'price', margin.answer_number(p, 'price'), 'leverage', margin.answer_number(p, 'leverage', false))
+                ELSE jsonb_build_object('why', format('order %s: %s', margin.answer_text(p, 'orderId'), o.why)) END
+      FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{00000}', 'msg'), 'data.entrustedList[*]', false) AS p,
+           LATERAL (SELECT CASE WHEN lower(margin.answer_text(p, 'reduceOnly', false)) = 'yes' OR margin.answer_text(p, 'tradeSide', false) = 'close' THEN 'only reduces' WHEN margin.answer_text(p, 'marginMode', false) = 'isolated' THEN 'isolated: an account of its own' END AS why) AS o
+    UNION ALL
+    SELECT 'complete', 'order', '', '{}';
+END;
+COMMENT ON FUNCTION margin_internal."bitget.orders-pending"(jsonb) IS
+'Bitget, GET /api/v2/mix/order/orders-pending: open limit orders in cross margin; what only reduces is ignored';

@@ -58,3 +58,61 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION margin_internal."bybit.tickers"(jsonb) IS
 'Bybit, GET /v5/market/tickers: mark prices of category linear; of category spot the index prices in USD of the coins paired with USDT';
+
+-- ---------------------------------------------------------------------------
+-- Accounts: "Account", "Position", "Trade"
+-- ---------------------------------------------------------------------------
+
+-- walletBalance of a coin that is borrowed is negative. totalEquity is without
+-- collateral ratios, totalMarginBalance with.
+CREATE FUNCTION margin_internal."bybit.wallet-balance"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT 'balance', margin.answer_text(b, 'coin'), b.path, jsonb_build_object('quantity', margin.answer_number(b, 'walletBalance'))
+      FROM margin.answer_nodes(margin.answer_whole(margin.answer_checked(document, 'retCode', '{0}', 'retMsg'), 'result.nextPageCursor'), 'result.list[*]') AS a, margin.answer_nodes(a, 'coin[*]') AS b
+    UNION ALL
+    SELECT 'complete', 'balance', '', '{}'
+    UNION ALL
+    SELECT f.kind, f.symbol, f.path, f.fields
+      FROM margin.answer_nodes(document, 'result.list[*]') AS a,
+           margin.answer_figures(a, NULL, '{"net_asset_value": "totalEquity", "equity": "totalMarginBalance", "unrealized_pnl": "totalPerpUPL", "initial_margin": "totalInitialMargin", "maintenance_margin": "totalMaintenanceMargin", "available_margin": "totalAvailableBalance", "margin_ratio": "accountMMRate"}') AS f
+    UNION ALL
+    SELECT f.kind, f.symbol, f.path, f.fields
+      FROM margin.answer_nodes(document, 'result.list[*]') AS a, margin.answer_nodes(a, 'coin[*]') AS b, margin.answer_figures(b, margin.answer_text(b, 'coin'), '{"asset_equity": "equity"}') AS f;
+END;
+COMMENT ON FUNCTION margin_internal."bybit.wallet-balance"(jsonb) IS
+'Bybit, GET /v5/account/wallet-balance, accountType UNIFIED: balances, and equity, requirements and rates of the account';
+
+-- The answer is that of one settleCoin; those of several belong into one document. A
+-- slot without a position has size 0 and no side.
+CREATE FUNCTION margin_internal."bybit.position-list"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN (coalesce(margin.answer_text(p, 'tradeMode', false), '0') = '1') THEN 'ignored' ELSE 'position' END, margin.answer_text(p, 'symbol'), p.path,
+           CASE WHEN (coalesce(margin.answer_text(p, 'tradeMode', false), '0') = '1') THEN jsonb_build_object('why', 'isolated: an account of its own')
+                ELSE jsonb_build_object('quantity', CASE margin.answer_text(p, 'side', false) WHEN 'Sell' THEN -1 ELSE 1 END * margin.answer_number(p, 'size'), 'entry_price', margin.answer_number(p, 'avgPrice', false), 'leverage', margin.answer_number(p, 'leverage', false)) END
+      FROM margin.answer_nodes(margin.answer_whole(margin.answer_checked(document, 'retCode', '{0}', 'retMsg'), 'result.nextPageCursor'), 'result.list[*]') AS p
+    UNION ALL
+    SELECT f.kind, f.symbol, f.path, f.fields
+      FROM margin.answer_nodes(document, 'result.list[*]') AS p,
+           margin.answer_figures(p, margin.answer_text(p, 'symbol'), '{"mark_price": "markPrice", "unrealized_pnl": "unrealisedPnl", "liquidation_price": "liqPrice", "maintenance_margin": "positionMM", "position_initial_margin": "positionIM"}') AS f
+     WHERE NOT (coalesce(margin.answer_text(p, 'tradeMode', false), '0') = '1') AND CASE margin.answer_text(p, 'side', false) WHEN 'Sell' THEN -1 ELSE 1 END * margin.answer_number(p, 'size') <> 0::numeric
+    UNION ALL
+    SELECT 'complete', 'position', '', '{}';
+END;
+COMMENT ON FUNCTION margin_internal."bybit.position-list"(jsonb) IS
+'Bybit, GET /v5/position/list, category linear, with all settleCoins: positions in cross margin, their marks, profits, requirements and liquidation prices';
+
+CREATE FUNCTION margin_internal."bybit.order-realtime"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN o.why IS NULL THEN 'order' ELSE 'ignored' END, margin.answer_text(p, 'symbol'), p.path,
+           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'orderId'), 'quantity', CASE margin.answer_text(p, 'side') WHEN 'Sell' THEN -1 ELSE 1 END * margin.answer_number(p, 'leavesQty'), 'price', margin.answer_number(p, 'price'), 'leverage', NULL::numeric)
+                ELSE jsonb_build_object('why', format('order %s: %s', margin.answer_text(p, 'orderId'), o.why)) END
+      FROM margin.answer_nodes(margin.answer_whole(margin.answer_checked(document, 'retCode', '{0}', 'retMsg'), 'result.nextPageCursor'), 'result.list[*]') AS p,
+           LATERAL (SELECT CASE WHEN margin.answer_text(p, 'reduceOnly', false) = 'true' OR margin.answer_text(p, 'closeOnTrigger', false) = 'true' THEN 'only reduces' WHEN margin.answer_text(p, 'orderStatus') = 'Untriggered' THEN 'waits for a trigger' END AS why) AS o
+    UNION ALL
+    SELECT 'complete', 'order', '', '{}';
+END;
+COMMENT ON FUNCTION margin_internal."bybit.order-realtime"(jsonb) IS
+'Bybit, GET /v5/order/realtime, category linear: open limit orders; what only reduces and what waits for a trigger is ignored';

@@ -54,3 +54,57 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION margin_internal."gate.tickers"(jsonb) IS
 'Gate, GET /api/v4/futures/usdt/tickers: mark prices. The answer has no time: they count as of now';
+
+-- ---------------------------------------------------------------------------
+-- Accounts: "Futures"
+-- ---------------------------------------------------------------------------
+
+-- total is without profit that is not realized. The members of cross margin are there
+-- for accounts in that mode only.
+CREATE FUNCTION margin_internal."gate.accounts"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT 'balance', margin.answer_text(b, 'currency'), b.path, jsonb_build_object('quantity', margin.answer_number(b, 'total'))
+      FROM margin.answer_nodes(margin.answer_checked(document, 'label', '{}', 'message'), '[*]') AS b
+    UNION ALL
+    SELECT 'complete', 'balance', '', '{}'
+    UNION ALL
+    SELECT f.kind, f.symbol, f.path, f.fields
+      FROM margin.answer_nodes(document, '[*]') AS b,
+           margin.answer_figures(b, NULL, '{"unrealized_pnl": "unrealised_pnl", "maintenance_margin": "cross_maintenance_margin", "initial_margin": "cross_initial_margin", "available_margin": "cross_available"}') AS f;
+END;
+COMMENT ON FUNCTION margin_internal."gate.accounts"(jsonb) IS
+'Gate, GET /api/v4/futures/usdt/accounts: the balance of a futures account, and what is required where the answer tells it';
+
+-- A leverage of 0 means cross margin, at cross_leverage_limit.
+CREATE FUNCTION margin_internal."gate.positions"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN (margin.answer_number(p, 'leverage') <> 0::numeric) THEN 'ignored' ELSE 'position' END, margin.answer_text(p, 'contract'), p.path,
+           CASE WHEN (margin.answer_number(p, 'leverage') <> 0::numeric) THEN jsonb_build_object('why', 'isolated: an account of its own')
+                ELSE jsonb_build_object('quantity', margin.answer_number(p, 'size'), 'entry_price', margin.answer_number(p, 'entry_price'), 'leverage', nullif(margin.answer_number(p, 'cross_leverage_limit', false), 0::numeric)) END
+      FROM margin.answer_nodes(margin.answer_checked(document, 'label', '{}', 'message'), '[*]') AS p
+    UNION ALL
+    SELECT f.kind, f.symbol, f.path, f.fields
+      FROM margin.answer_nodes(document, '[*]') AS p,
+           margin.answer_figures(p, margin.answer_text(p, 'contract'), '{"mark_price": "mark_price", "unrealized_pnl": "unrealised_pnl", "liquidation_price": "liq_price", "maintenance_margin": "maintenance_margin", "position_initial_margin": "initial_margin"}') AS f
+     WHERE NOT (margin.answer_number(p, 'leverage') <> 0::numeric) AND margin.answer_number(p, 'size') <> 0::numeric
+    UNION ALL
+    SELECT 'complete', 'position', '', '{}';
+END;
+COMMENT ON FUNCTION margin_internal."gate.positions"(jsonb) IS
+'Gate, GET /api/v4/futures/usdt/positions: positions in cross margin, their marks, profits and liquidation prices';
+
+CREATE FUNCTION margin_internal."gate.orders"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN o.why IS NULL THEN 'order' ELSE 'ignored' END, margin.answer_text(p, 'contract'), p.path,
+           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'id'), 'quantity', margin.answer_number(p, 'left'), 'price', margin.answer_number(p, 'price'), 'leverage', NULL::numeric)
+                ELSE jsonb_build_object('why', format('order %s: %s', margin.answer_text(p, 'id'), o.why)) END
+      FROM margin.answer_nodes(margin.answer_checked(document, 'label', '{}', 'message'), '[*]') AS p,
+           LATERAL (SELECT CASE WHEN margin.answer_text(p, 'is_reduce_only', false) = 'true' OR margin.answer_text(p, 'is_close', false) = 'true' THEN 'only reduces' END AS why) AS o
+    UNION ALL
+    SELECT 'complete', 'order', '', '{}';
+END;
+COMMENT ON FUNCTION margin_internal."gate.orders"(jsonb) IS
+'Gate, GET /api/v4/futures/usdt/orders, status open: open limit orders; what only reduces is ignored';

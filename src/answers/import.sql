@@ -23,7 +23,7 @@ RETURN CASE kind
     WHEN 'balance' THEN '{quantity}'
     WHEN 'position' THEN '{quantity,entry_price,leverage}'
     WHEN 'order' THEN '{order_id,quantity,price,leverage}'
-    WHEN 'figure' THEN '{name,value,unit}'
+    WHEN 'figure' THEN '{name,value}'
     WHEN 'complete' THEN '{}'
 END;
 COMMENT ON FUNCTION margin_internal.answer_fields(text) IS 'the fields that a row of a source may have, by its kind; null for a kind that is not known';

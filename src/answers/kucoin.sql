@@ -36,3 +36,53 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION margin_internal."kucoin.mark-price"(jsonb) IS
 'KuCoin, GET /api/v1/mark-price/{symbol}/current: a mark price';
+
+-- ---------------------------------------------------------------------------
+-- Accounts: "Account Info", "Positions", "Orders"
+-- ---------------------------------------------------------------------------
+
+-- One currency is not all balances: none is removed.
+CREATE FUNCTION margin_internal."kucoin.account-overview"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT 'balance', margin.answer_text(b, 'currency'), b.path, jsonb_build_object('quantity', margin.answer_number(b, 'accountEquity') - margin.answer_number(b, 'unrealisedPNL'))
+      FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{200000}', 'msg'), 'data[*]') AS b
+    UNION ALL
+    SELECT f.kind, f.symbol, f.path, f.fields
+      FROM margin.answer_nodes(document, 'data[*]') AS b, margin.answer_figures(b, margin.answer_text(b, 'currency'), '{"asset_equity": "accountEquity"}') AS f;
+END;
+COMMENT ON FUNCTION margin_internal."kucoin.account-overview"(jsonb) IS
+'KuCoin, GET /api/v1/account-overview: the balance of a futures account in one currency';
+
+CREATE FUNCTION margin_internal."kucoin.positions"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN (margin.answer_text(p, 'marginMode') = 'ISOLATED') THEN 'ignored' ELSE 'position' END, margin.answer_text(p, 'symbol'), p.path,
+           CASE WHEN (margin.answer_text(p, 'marginMode') = 'ISOLATED') THEN jsonb_build_object('why', 'isolated: an account of its own')
+                ELSE jsonb_build_object('quantity', margin.answer_number(p, 'currentQty'), 'entry_price', margin.answer_number(p, 'avgEntryPrice'), 'leverage', margin.answer_number(p, 'leverage', false)) END
+      FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{200000}', 'msg'), 'data[*]') AS p
+    UNION ALL
+    SELECT f.kind, f.symbol, f.path, f.fields
+      FROM margin.answer_nodes(document, 'data[*]') AS p,
+           margin.answer_figures(p, margin.answer_text(p, 'symbol'), '{"mark_price": "markPrice", "unrealized_pnl": "unrealisedPnl", "liquidation_price": "liquidationPrice"}') AS f
+     WHERE NOT (margin.answer_text(p, 'marginMode') = 'ISOLATED') AND margin.answer_number(p, 'currentQty') <> 0::numeric
+    UNION ALL
+    SELECT 'complete', 'position', '', '{}';
+END;
+COMMENT ON FUNCTION margin_internal."kucoin.positions"(jsonb) IS
+'KuCoin, GET /api/v1/positions: positions in cross margin, their marks, profits and liquidation prices';
+
+-- Pages are numbered; a list of several has to be put into one.
+CREATE FUNCTION margin_internal."kucoin.orders"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN o.why IS NULL THEN 'order' ELSE 'ignored' END, margin.answer_text(p, 'symbol'), p.path,
+           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'id'), 'quantity', CASE margin.answer_text(p, 'side') WHEN 'sell' THEN -1 ELSE 1 END * (margin.answer_number(p, 'size') - coalesce(margin.answer_number(p, 'filledSize', false), margin.answer_number(p, 'dealSize', false), 0)), 'price', margin.answer_number(p, 'price'), 'leverage', margin.answer_number(p, 'leverage', false))
+                ELSE jsonb_build_object('why', format('order %s: %s', margin.answer_text(p, 'id'), o.why)) END
+      FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{200000}', 'msg'), 'data.items[*]') AS p,
+           LATERAL (SELECT CASE WHEN margin.answer_text(p, 'reduceOnly', false) = 'true' OR margin.answer_text(p, 'closeOrder', false) = 'true' THEN 'only reduces' WHEN margin.answer_text(p, 'marginMode', false) = 'ISOLATED' THEN 'isolated: an account of its own' END AS why) AS o
+    UNION ALL
+    SELECT 'complete', 'order', '', '{}';
+END;
+COMMENT ON FUNCTION margin_internal."kucoin.orders"(jsonb) IS
+'KuCoin, GET /api/v1/orders, status active: open limit orders in cross margin; what only reduces is ignored';

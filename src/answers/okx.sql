@@ -65,3 +65,61 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION margin_internal."okx.index-tickers"(jsonb) IS
 'OKX, GET /api/v5/market/index-tickers, quoteCcy USD: index prices in USD';
+
+-- ---------------------------------------------------------------------------
+-- Accounts: "Trading Account", "Trade"
+-- ---------------------------------------------------------------------------
+
+-- cashBal is taken for what the account has or, below 0, owes; the documentation of
+-- liab does not say whether it is in there. mgnRatio is adjEq by what is required,
+-- upside down from ours.
+CREATE FUNCTION margin_internal."okx.balance"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT 'balance', margin.answer_text(b, 'ccy'), b.path, jsonb_build_object('quantity', margin.answer_number(b, 'cashBal'))
+      FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{0}', 'msg'), 'data[*]') AS a, margin.answer_nodes(a, 'details[*]') AS b
+    UNION ALL
+    SELECT 'complete', 'balance', '', '{}'
+    UNION ALL
+    SELECT f.kind, f.symbol, f.path, f.fields
+      FROM margin.answer_nodes(document, 'data[*]') AS a,
+           margin.answer_figures(a, NULL, '{"net_asset_value": "totalEq", "equity": "adjEq", "unrealized_pnl": "upl", "initial_margin": "imr", "maintenance_margin": "mmr", "available_margin": "availEq", "equity_by_maintenance": "mgnRatio"}') AS f
+    UNION ALL
+    SELECT f.kind, f.symbol, f.path, f.fields
+      FROM margin.answer_nodes(document, 'data[*]') AS a, margin.answer_nodes(a, 'details[*]') AS b, margin.answer_figures(b, margin.answer_text(b, 'ccy'), '{"asset_equity": "eq"}') AS f;
+END;
+COMMENT ON FUNCTION margin_internal."okx.balance"(jsonb) IS
+'OKX, GET /api/v5/account/balance: balances, and equity, requirements and ratio of an account in multi-currency margin';
+
+-- pos is signed for posSide net, and positive for short.
+CREATE FUNCTION margin_internal."okx.positions"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN (margin.answer_text(p, 'mgnMode') = 'isolated') THEN 'ignored' ELSE 'position' END, margin.answer_text(p, 'instId'), p.path,
+           CASE WHEN (margin.answer_text(p, 'mgnMode') = 'isolated') THEN jsonb_build_object('why', 'isolated: an account of its own')
+                ELSE jsonb_build_object('quantity', CASE margin.answer_text(p, 'posSide', false) WHEN 'short' THEN -1 ELSE 1 END * margin.answer_number(p, 'pos'), 'entry_price', margin.answer_number(p, 'avgPx', false), 'leverage', margin.answer_number(p, 'lever', false)) END
+      FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{0}', 'msg'), 'data[*]') AS p
+    UNION ALL
+    SELECT f.kind, f.symbol, f.path, f.fields
+      FROM margin.answer_nodes(document, 'data[*]') AS p,
+           margin.answer_figures(p, margin.answer_text(p, 'instId'), '{"mark_price": "markPx", "unrealized_pnl": "upl", "liquidation_price": "liqPx", "maintenance_margin": "mmr", "position_initial_margin": "imr"}') AS f
+     WHERE NOT (margin.answer_text(p, 'mgnMode') = 'isolated') AND CASE margin.answer_text(p, 'posSide', false) WHEN 'short' THEN -1 ELSE 1 END * margin.answer_number(p, 'pos') <> 0::numeric
+    UNION ALL
+    SELECT 'complete', 'position', '', '{}';
+END;
+COMMENT ON FUNCTION margin_internal."okx.positions"(jsonb) IS
+'OKX, GET /api/v5/account/positions, instType SWAP and FUTURES: positions in cross margin, their marks, profits, requirements and liquidation prices';
+
+CREATE FUNCTION margin_internal."okx.orders-pending"(document jsonb) RETURNS SETOF margin.account_row
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN o.why IS NULL THEN 'order' ELSE 'ignored' END, margin.answer_text(p, 'instId'), p.path,
+           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'ordId'), 'quantity', CASE margin.answer_text(p, 'side') WHEN 'sell' THEN -1 ELSE 1 END * (margin.answer_number(p, 'sz') - coalesce(margin.answer_number(p, 'accFillSz', false), 0)), 'price', margin.answer_number(p, 'px'), 'leverage', margin.answer_number(p, 'lever', false))
+                ELSE jsonb_build_object('why', format('order %s: %s', margin.answer_text(p, 'ordId'), o.why)) END
+      FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{0}', 'msg'), 'data[*]') AS p,
+           LATERAL (SELECT CASE WHEN margin.answer_text(p, 'reduceOnly', false) = 'true' THEN 'only reduces' WHEN margin.answer_text(p, 'tdMode', false) = 'isolated' THEN 'isolated: an account of its own' WHEN margin.answer_text(p, 'instType') NOT IN ('SWAP', 'FUTURES') THEN 'in no contract' END AS why) AS o
+    UNION ALL
+    SELECT 'complete', 'order', '', '{}';
+END;
+COMMENT ON FUNCTION margin_internal."okx.orders-pending"(jsonb) IS
+'OKX, GET /api/v5/trade/orders-pending, instType SWAP and FUTURES: open orders in cross margin; what only reduces is ignored';

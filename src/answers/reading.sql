@@ -26,7 +26,7 @@ COMMENT ON TYPE margin.account_row IS 'what a venue''s answer says of an account
 COMMENT ON COLUMN margin.account_row.kind IS 'balance, position, order, figure, ignored, or complete: the document holds all that the account has of what symbol says, balance, position or order';
 COMMENT ON COLUMN margin.account_row.symbol IS 'of the asset or contract; of a figure of the whole account null';
 COMMENT ON COLUMN margin.account_row.path IS 'where in the document it stands, for messages';
-COMMENT ON COLUMN margin.account_row.fields IS 'by kind: quantity, entry_price, leverage, order_id, price; name and value of a figure, and unit settle where it is not in USD; why it is ignored';
+COMMENT ON COLUMN margin.account_row.fields IS 'by kind: quantity, entry_price, leverage, order_id, price; name and value of a figure, which is in USD, or of a contract in its settlement asset; why it is ignored';
 
 CREATE TYPE margin.answer_node AS (
     path text,
@@ -45,10 +45,13 @@ CREATE FUNCTION margin_internal.refuse_answer(path text, flaw text, hint text DE
 LANGUAGE plpgsql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    message CONSTANT text := format('answer refused: %s %s', CASE WHEN path = '' THEN 'the document' ELSE coalesce(path, 'a row') END, flaw);
 BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-        MESSAGE = format('answer refused: %s %s', CASE WHEN path = '' THEN 'the document' ELSE coalesce(path, 'a row') END, flaw),
-        HINT = coalesce(hint, '');
+    IF hint IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = message;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = message, HINT = hint;
 END
 $$;
 COMMENT ON FUNCTION margin_internal.refuse_answer(text, text, text) IS 'the error (22023) that a document cannot be taken for what it should be, by the place and what is wrong there';

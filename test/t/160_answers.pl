@@ -45,7 +45,7 @@ sub import_answer
 }
 
 SKIP: {
-	skip 'no table of Binance', 7 unless -r "$data/$table{binance}";
+	skip 'no table of Binance', 9 unless -r "$data/$table{binance}";
 	my (%contract, @symbols);
 	for my $row (load('binance'))
 	{
@@ -77,6 +77,42 @@ SKIP: {
 	                 LATERAL (SELECT margin.apply(c.s, p.notional) AS ours) AS v}),
 		'0 of true', 'initial requirements are the notional by the leverage of its tier, never less');
 	is(import_answer('binance', 'binance.leverageBracket', $brackets), 'risk_tier unchanged ' . @symbols, 'the same answer again changes nothing');
+
+	# Reconciled: an account of one long position within the first tier, by the
+	# formulas that the venue documents, computed here apart from margin:
+	#   requirement = notional * rate
+	#   liquidation price = (wallet - quantity * entry) / (quantity * rate - quantity)
+	my @first = grep { $contract{$_}{settle} eq 'USDT' } @symbols;
+	@first = @first[ 0 .. 39 ] if @first > 40;
+	sql(q{CREATE SCHEMA desk; SELECT margin.create_book('desk', 'binance', account_type => 'text');
+	      INSERT INTO binance.collateral_tier (asset, lower_bound, ratio) VALUES ('USDT', 0, 1);
+	      INSERT INTO binance.index_price (asset, price) VALUES ('USDT', 1)});
+	import_answer('binance', 'binance.premiumIndex', document([ map { { symbol => $_, markPrice => '100.00000000', time => '1790000000000' } } @first ]));
+	sql(q{CREATE TABLE figure AS
+	      SELECT t.symbol, a.*, a.wallet + a.quantity * (100 - a.entry) AS equity, a.quantity * 100 * t.mmr AS required,
+	             trunc((a.wallet - a.quantity * a.entry) / (a.quantity * t.mmr - a.quantity), 8) AS liquidation
+	        FROM public.binance AS t, LATERAL (SELECT t.notional_cap / 200 AS quantity, 101.25 AS entry, round(t.notional_cap * 0.05, 8) AS wallet) AS a
+	       WHERE t.tier = 1 AND t.symbol IN (} . join(',', map { "'$_'" } @first) . ')');
+	my $accounts = sql(q{SELECT symbol || '~' ||
+		jsonb_build_object('totalMarginBalance', trunc(equity, 8)::text, 'totalMaintMargin', trunc(required, 8)::text, 'totalUnrealizedProfit', (quantity * (100 - entry))::text,
+			'assets', jsonb_build_array(jsonb_build_object('asset', 'USDT', 'crossWalletBalance', wallet::text)),
+			'positions', jsonb_build_array(jsonb_build_object('symbol', symbol, 'positionSide', 'BOTH', 'positionAmt', quantity::text, 'entryPrice', entry::text, 'leverage', '20', 'isolated', false))) || '~' ||
+		jsonb_build_array(jsonb_build_object('symbol', symbol, 'positionAmt', quantity::text, 'entryPrice', entry::text, 'markPrice', '100.00000000', 'isolatedMargin', '0',
+			'unRealizedProfit', (quantity * (100 - entry))::text, 'maintMargin', trunc(required, 8)::text, 'liquidationPrice', liquidation::text)) FROM figure});
+	my ($rows, $apart) = (0, '');
+	for my $account (split /\n/, $accounts)
+	{
+		my ($symbol, $whole, $risk) = split /~/, $account;
+		$apart .= sql(qq{SELECT * FROM margin.import_account('desk', 'binance.account', '$symbol', '$whole') WHERE outcome <> 'entered'});
+		for ([ 'binance.account', $whole ], [ 'binance.positionRisk', $risk ])
+		{
+			my @got = split /\n/, sql(qq{SELECT figure, theirs, ours, coalesce(reason, 'equal') FROM margin.reconcile('desk', '$_->[0]', '$symbol', '$_->[1]')});
+			$rows += @got;
+			$apart .= join '', map { "$symbol $_\n" } grep { !/\|(?:equal|the venue gives 8 decimals)$/ } @got;
+		}
+	}
+	cmp_ok($rows, '>', 9 * @first, "$rows figures of " . @first . ' accounts are compared');
+	is($apart, '', 'and each is ours, but for decimals that the venue does not write');
 
 	# any sum that is wrong is found
 	my $spoilt = $contract{ $symbols[0] }{brackets}[-1];
