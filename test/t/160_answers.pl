@@ -83,7 +83,7 @@ SKIP: {
 	#   requirement = notional * rate
 	#   liquidation price = (wallet - quantity * entry) / (quantity * rate - quantity)
 	my @first = grep { $contract{$_}{settle} eq 'USDT' } @symbols;
-	@first = @first[ 0 .. 39 ] if @first > 40;
+	@first = @first[ 0 .. 11 ] if @first > 12;
 	sql(q{CREATE SCHEMA desk; SELECT margin.create_book('desk', 'binance', account_type => 'text');
 	      INSERT INTO binance.collateral_tier (asset, lower_bound, ratio) VALUES ('USDT', 0, 1);
 	      INSERT INTO binance.index_price (asset, price) VALUES ('USDT', 1)});
