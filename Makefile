@@ -10,7 +10,7 @@ OBJS = $(sort $(patsubst $(here)%.c,%.o,$(wildcard $(here)src/*.c $(here)src/*/*
 SQL_PARTS = $(addprefix src/,$(addsuffix .sql, margin \
 	value/schedule value/portfolio value/market value/comparison value/valuation \
 	question/explain question/trade question/solve question/plans question/stress question/safe_move question/liquidation_map \
-	book/schemas book/venues book/books book/upgrade book/market book/publish book/prices book/tiers book/published book/locks book/levels book/guard book/watch book/market_source book/repay book/accruals \
+	book/schemas book/venues book/books book/upgrade book/market book/publish book/prices book/tiers book/published book/locks book/levels book/guard book/watch book/market_source book/distributed book/repay book/accruals \
 	$(addprefix answers/,reading import account reconcile binance bybit okx bitget gate kucoin mexc) \
 	report/progress report/liquidation_map report/page_html report/snapshots report/page report/runs))
 # What create_venue() and create_book() run.
@@ -18,6 +18,8 @@ FACTS_PARTS = src/book/book/facts.sql
 VENUE_PARTS = $(addprefix src/book/venue/,$(addsuffix .sql, terms changes prices price_checks thresholds rules scenarios repayment_rules interest market published_market))
 # What create_book() runs for a book over a published market.
 SOURCE_PARTS = src/book/source/market.sql
+# What is another in a book over distributed tables.
+DISTRIBUTED_PARTS = src/book/distributed/book.sql
 BOOK_PARTS = $(addprefix src/book/book/,$(addsuffix .sql, accounts rules margin levels kept explain stress guard repay accruals)) \
 	$(addprefix src/report/book/,$(addsuffix .sql, snapshots reports))
 DATA_built = margin--1.0.sql
@@ -90,8 +92,8 @@ $(CURDIR)/src:
 	@mkdir -p $(addprefix $@/,base value question book report)
 .PHONY: FORCE
 
-$(DATA_built): $(addprefix $(here),$(SQL_PARTS) $(VENUE_PARTS) $(FACTS_PARTS) $(SOURCE_PARTS) $(BOOK_PARTS) src/assemble)
-	@$(here)src/assemble '$(here)' '$(SQL_PARTS)' venue '$(VENUE_PARTS)' facts '$(FACTS_PARTS)' source '$(SOURCE_PARTS)' book '$(BOOK_PARTS)' > $@.tmp
+$(DATA_built): $(addprefix $(here),$(SQL_PARTS) $(VENUE_PARTS) $(FACTS_PARTS) $(SOURCE_PARTS) $(DISTRIBUTED_PARTS) $(BOOK_PARTS) src/assemble)
+	@$(here)src/assemble '$(here)' '$(SQL_PARTS)' venue '$(VENUE_PARTS)' facts '$(FACTS_PARTS)' source '$(SOURCE_PARTS)' distributed '$(DISTRIBUTED_PARTS)' book '$(BOOK_PARTS)' > $@.tmp
 	@mv $@.tmp $@
 
 endif

@@ -152,6 +152,7 @@ DECLARE
     house text;
 BEGIN
     PERFORM margin_internal.enter(accrual_house_of.holding);
+    PERFORM margin_internal.refuse_distributed(current_schema(), 'nothing can be booked here');
     SELECT h.account_id::text INTO house FROM accrual_house AS h WHERE h.kind = accrual_house_of.kind;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',

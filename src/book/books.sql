@@ -242,6 +242,8 @@ AS $$
 DECLARE
     own CONSTANT boolean := balances IS NULL AND positions IS NULL AND orders IS NULL;
     parallel_safe boolean;
+    distributed boolean;
+    propagation text;
 BEGIN
     PERFORM margin_internal.check_schema(book);
     IF flawed_rows IS NULL OR flawed_rows NOT IN ('error', 'unpriced') THEN
@@ -279,6 +281,11 @@ BEGIN
         positions := format('%I.position', book)::regclass;
         orders := format('%I.open_order', book)::regclass;
     END IF;
+    distributed := margin_internal.is_distributed(balances) OR margin_internal.is_distributed(positions) OR margin_internal.is_distributed(orders);
+    IF distributed THEN
+        PERFORM margin_internal.check_shipped_market(book, market);
+        propagation := margin_internal.set_propagation('off');
+    END IF;
     parallel_safe := margin_internal.create_holding(book, search_path,
         balances, ARRAY[balance_account, balance_asset, balance_quantity],
         positions, ARRAY[position_account, position_contract, position_quantity, position_entry_price, position_leverage],
@@ -287,8 +294,8 @@ BEGIN
         parallel_safe := margin_internal.create_market_source(book, market) AND parallel_safe;
     END IF;
     PERFORM margin_internal.create_bridges(book, coalesce(venue, book));
-    PERFORM margin_internal.run_script(book, margin_internal.book_script());
-    IF NOT parallel_safe THEN
+    PERFORM margin_internal.run_script(book, margin_internal.book_script_of(distributed));
+    IF distributed OR NOT parallel_safe THEN
         PERFORM margin_internal.keep_out_of_workers(book);
     END IF;
     PERFORM margin_internal.comment_valuation_columns(book);
@@ -296,6 +303,7 @@ BEGIN
     IF own THEN
         PERFORM margin_internal.add_guard_triggers(book, t.source, 'account_id') FROM unnest(ARRAY[balances, positions, orders]) AS t (source);
     END IF;
+    PERFORM margin_internal.set_propagation(propagation);
 END
 $$;
 COMMENT ON FUNCTION margin.create_book(name, name, regclass, regclass, regclass, text, text, text, text, text, text, text, text, text, text, text, text, text, regtype, boolean, text, text, regclass) IS

@@ -144,6 +144,9 @@ LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF enabled THEN
+        PERFORM margin_internal.refuse_distributed(book, 'writes are not seen here');
+    END IF;
     IF margin_internal.set_feature(book, feature, enabled) = 0 THEN
         -- a book that is there, or an error that says so
         PERFORM margin_internal.enter_book(book);
@@ -174,14 +177,22 @@ END;
 COMMENT ON FUNCTION margin.disable_guard(name) IS
 'Switches the write guard of a book off, after which it costs nothing. For the owner of its tables; nothing for null.';
 
-CREATE FUNCTION margin.enable_levels(book name) RETURNS void
-LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
-BEGIN ATOMIC
-    SELECT margin_internal.switch_feature(book, 'levels', true);
-END;
-COMMENT ON FUNCTION margin.enable_levels(name) IS
+CREATE FUNCTION margin.enable_levels(book name, notify boolean DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM margin_internal.switch_feature(book, 'levels', true);
+    IF book IS NOT NULL AND notify IS NOT NULL THEN
+        PERFORM margin_internal.enter_book(book);
+        EXECUTE format('ALTER TABLE level_event %s TRIGGER level_event_notify', CASE WHEN notify THEN 'ENABLE' ELSE 'DISABLE' END);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION margin.enable_levels(name, boolean) IS
 'From now on writes to the tables of a book refresh the levels of the accounts that they touch, as refresh_levels() does for all. '
-'For the owner of the tables; survives dump and restore; nothing for null.';
+'notify: whether changes of levels are notified (channel margin_level); with false a transaction that changes levels can be prepared, as one that writes shards on several nodes is; null: as it was, at first they are. '
+'For the owner of the tables; survives dump and restore; nothing for a null book.';
 
 CREATE FUNCTION margin.disable_levels(book name) RETURNS void
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
@@ -274,6 +285,7 @@ AS $$
 DECLARE
     present record;
 BEGIN
+    PERFORM margin_internal.refuse_distributed(book, 'writes are not seen here');
     PERFORM margin_internal.check_guardable(target, account_column, book);
     SELECT bool_or(t.guard) AS guard, bool_or(t.levels) AS levels INTO present
       FROM margin.guarded_tables() AS t WHERE t.book = guard_table.book;

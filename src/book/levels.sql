@@ -285,6 +285,7 @@ LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM margin_internal.refuse_distributed(book, 'levels cannot be kept here');
     PERFORM margin.lock_accounts(book, accounts);
     RETURN margin_internal.write_account_levels(book, accounts, cause, market);
 END
@@ -603,6 +604,7 @@ DECLARE
     sources text;
 BEGIN
     PERFORM margin_internal.enter_book(book);
+    PERFORM margin_internal.refuse_distributed(book, 'levels cannot be kept here');
 
     -- One at a time: of two that each follow prices which the other does not
     -- see yet, the second sees both.  Not by account_level, which VACUUM locks alike.

@@ -82,7 +82,7 @@ AS $$
 DECLARE
     script CONSTANT text[] := margin_internal.source_script();
 BEGIN
-    IF margin_internal.market_is_local(market_source) THEN
+    IF margin_internal.market_is_local(market_source) AND NOT margin_internal.is_distributed(market_source) THEN
         RETURN script;
     END IF;
     RETURN ARRAY(SELECT CASE WHEN s.paragraph ~ 'kept_market' THEN replace(replace(s.paragraph, 'kept_market', 'foreign_market'), 'PARALLEL SAFE', 'PARALLEL RESTRICTED')

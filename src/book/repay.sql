@@ -36,6 +36,7 @@ BEGIN
             DETAIL = 'It is a book over other tables.',
             HINT = 'margin.repayment_plan() says what to book.';
     END IF;
+    PERFORM margin_internal.refuse_distributed(current_schema(), 'nothing can be booked here');
     IF account IS NULL OR house_account IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
             MESSAGE = CASE WHEN account IS NULL THEN 'account_id must not be null' ELSE 'house_account_id must not be null' END;

@@ -120,6 +120,8 @@ DECLARE
     present margin.about;
     judge name;
     source regclass;
+    distributed boolean;
+    propagation text;
     kept_out CONSTANT boolean := EXISTS (SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
                                          WHERE n.nspname = book AND p.proname = 'account_margin' AND p.proparallel = 'u');
 BEGIN
@@ -128,16 +130,22 @@ BEGIN
     SELECT a.* INTO present FROM about() AS a;
     source := to_regclass('market_source');
     judge := coalesce((SELECT n.nspname FROM pg_namespace AS n WHERE n.oid = present.venue), book);
+    distributed := margin_internal.is_distributed('holding'::regclass);
+    IF distributed THEN
+        PERFORM margin_internal.check_shipped_market(book, source);
+        propagation := margin_internal.set_propagation('off');
+    END IF;
     IF source IS NOT NULL THEN
         RETURN QUERY SELECT u.object, u.action FROM margin_internal.upgrade(book, margin_internal.source_script_of(source), coalesce(overwrite, false)) AS u;
     END IF;
     PERFORM margin_internal.create_bridges(book, judge);
-    RETURN QUERY SELECT u.object, u.action FROM margin_internal.upgrade(book, margin_internal.book_script(), coalesce(overwrite, false)) AS u;
-    IF kept_out THEN
+    RETURN QUERY SELECT u.object, u.action FROM margin_internal.upgrade(book, margin_internal.book_script_of(distributed), coalesce(overwrite, false)) AS u;
+    IF distributed OR kept_out THEN
         PERFORM margin_internal.keep_out_of_workers(book);
     END IF;
     PERFORM margin_internal.comment_valuation_columns(book);
     PERFORM margin_internal.describe(book, CASE WHEN source IS NULL THEN judge END, present.balances, present.positions, present.orders);
+    PERFORM margin_internal.set_propagation(propagation);
 END
 $$;
 COMMENT ON FUNCTION margin.upgrade_book(name, boolean) IS
@@ -222,7 +230,7 @@ BEGIN
         || ARRAY['CREATE VIEW holding', 'CREATE VIEW flawed_holding']
         || ARRAY(SELECT 'CREATE FUNCTION ' || p.proname FROM pg_proc AS p WHERE p.pronamespace = quote_ident(book)::regnamespace AND p.proname ~ '^venue_'
                   GROUP BY p.proname)
-        || margin_internal.book_script());
+        || margin_internal.book_script_of(margin_internal.is_distributed('holding'::regclass)));
     IF is_venue THEN
         PERFORM margin_internal.describe(book, book);
     END IF;

@@ -188,6 +188,8 @@ CREATE FUNCTION margin.create_venue(venue name) RETURNS void
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    propagation CONSTANT text := margin_internal.set_propagation('off');
 BEGIN
     PERFORM margin_internal.check_schema(venue);
     IF EXISTS (SELECT FROM margin_internal.schemas AS s WHERE s.name = venue) THEN
@@ -197,6 +199,7 @@ BEGIN
     END IF;
     PERFORM margin_internal.run_script(venue, margin_internal.venue_script());
     PERFORM margin_internal.describe(venue, venue);
+    PERFORM margin_internal.set_propagation(propagation);
 END
 $$;
 COMMENT ON FUNCTION margin.create_venue(name) IS

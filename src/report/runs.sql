@@ -75,7 +75,8 @@ BEGIN
         WHEN 'partitions' THEN
             PERFORM margin.prepare_snapshots(book);
         WHEN 'levels' THEN
-            changes := margin.refresh_levels(book, cause => 'report');
+            -- where they are kept on the shards, they are refreshed there
+            changes := CASE WHEN NOT margin_internal.is_distributed('holding'::regclass) THEN margin.refresh_levels(book, cause => 'report') END;
             UPDATE report_run AS r SET level_changes = changes WHERE r.id = run;
         WHEN 'snapshot' THEN
             taken := margin.take_snapshot(book, form);
