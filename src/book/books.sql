@@ -243,7 +243,7 @@ DECLARE
     own CONSTANT boolean := balances IS NULL AND positions IS NULL AND orders IS NULL;
     parallel_safe boolean;
     distributed boolean;
-    propagation text;
+    propagation CONSTANT text := margin_internal.set_propagation('off');
 BEGIN
     PERFORM margin_internal.check_schema(book);
     IF flawed_rows IS NULL OR flawed_rows NOT IN ('error', 'unpriced') THEN
@@ -284,7 +284,6 @@ BEGIN
     distributed := margin_internal.is_distributed(balances) OR margin_internal.is_distributed(positions) OR margin_internal.is_distributed(orders);
     IF distributed THEN
         PERFORM margin_internal.check_shipped_market(book, market);
-        propagation := margin_internal.set_propagation('off');
     END IF;
     parallel_safe := margin_internal.create_holding(book, search_path,
         balances, ARRAY[balance_account, balance_asset, balance_quantity],

@@ -62,8 +62,8 @@ END
 $$;
 COMMENT ON FUNCTION margin_internal.check_shipped_market(name, regclass) IS 'an error (0A000) unless the market of a book over distributed tables stands in a table that is on every worker';
 
--- The coordinator alone reads the views of a book; what it sends to the workers
--- names tables and functions of the extension.
+-- The coordinator alone reads what a venue or book is made of; what it sends to
+-- the workers names tables and functions of the extension.
 CREATE FUNCTION margin_internal.set_propagation(setting text) RETURNS text
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -71,13 +71,13 @@ AS $$
 DECLARE
     present CONSTANT text := current_setting('citus.enable_ddl_propagation', true);
 BEGIN
-    IF setting IS NOT NULL THEN
+    IF setting IS NOT NULL AND present IS NOT NULL THEN
         PERFORM set_config('citus.enable_ddl_propagation', setting, true);
     END IF;
     RETURN present;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.set_propagation(text) IS 'sets whether Citus makes on the workers what is made here, until the end of the transaction (null: leaves it), and returns what it was';
+COMMENT ON FUNCTION margin_internal.set_propagation(text) IS 'sets whether Citus makes on the workers what is made here, until the end of the transaction (null: leaves it), and returns what it was; null without Citus';
 
 -- The same errors as where a published market is read by the session.
 CREATE FUNCTION margin_internal.valid_market(markets margin.market[], id bigint, valid_until timestamptz) RETURNS margin.market
@@ -148,3 +148,26 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin_internal.book_script_of(boolean) IS 'the statements that make a book, over distributed tables or not';
+
+-- A shard that Citus moves arrives without the triggers that are its worker's own.
+CREATE FUNCTION margin.require_guard() RETURNS trigger
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted CONSTANT text[] := CASE WHEN TG_NARGS = 0 THEN '{guard}' ELSE TG_ARGV END;
+    missing text;
+BEGIN
+    SELECT w INTO missing FROM unnest(wanted) AS w
+     WHERE NOT EXISTS (SELECT FROM margin_internal.guard_triggers() AS t WHERE t.relation = TG_RELID AND t.part = w AND t.enabled AND t.trusted);
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
+            MESSAGE = format('no book has its %s on table "%s"', missing, TG_TABLE_NAME),
+            HINT = 'Make a book over it, with margin.guard_table() and margin.enable_levels(); of a shard that was moved, on the worker where it is now.';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION margin.require_guard() IS
+'Trigger, BEFORE for each statement: an error (55000) unless the guard of a book is on for the table. Arguments: guard, levels, those that have to be on; none: guard. For distributed tables (citus.enable_unsafe_triggers): it travels with their shards, whose own triggers do not.';

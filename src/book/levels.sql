@@ -570,6 +570,9 @@ BEGIN
             UPDATE level_basis AS b SET sources = NULL WHERE b.sources IS NOT NULL;
         END IF;
         present := coalesce(margin_internal.present_epoch(given, ratios), (SELECT max(e.epoch) + 1 FROM level_epoch AS e), 0);
+    ELSIF sources IS NULL THEN
+        -- the tables may become again what they were, and writes be missed till then
+        UPDATE level_basis AS b SET sources = NULL WHERE b.sources IS NOT NULL;
     END IF;
     judged := margin_internal.judge_everyone(book, progress, given, ratios, present);
     IF judged.fresh IS NOT NULL THEN

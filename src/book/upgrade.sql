@@ -100,6 +100,8 @@ CREATE FUNCTION margin.upgrade_venue(venue name, overwrite boolean DEFAULT false
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    propagation CONSTANT text := margin_internal.set_propagation('off');
 BEGIN
     PERFORM margin_internal.enter_venue(venue);
     PERFORM margin_internal.check_schema(venue);
@@ -107,6 +109,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM margin_internal.schemas AS s WHERE s.name = venue AND s.is_book) THEN
         PERFORM margin_internal.describe(venue, venue);
     END IF;
+    PERFORM margin_internal.set_propagation(propagation);
 END
 $$;
 COMMENT ON FUNCTION margin.upgrade_venue(name, boolean) IS
@@ -121,7 +124,7 @@ DECLARE
     judge name;
     source regclass;
     distributed boolean;
-    propagation text;
+    propagation CONSTANT text := margin_internal.set_propagation('off');
     kept_out CONSTANT boolean := EXISTS (SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
                                          WHERE n.nspname = book AND p.proname = 'account_margin' AND p.proparallel = 'u');
 BEGIN
@@ -133,7 +136,6 @@ BEGIN
     distributed := margin_internal.is_distributed('holding'::regclass);
     IF distributed THEN
         PERFORM margin_internal.check_shipped_market(book, source);
-        propagation := margin_internal.set_propagation('off');
     END IF;
     IF source IS NOT NULL THEN
         RETURN QUERY SELECT u.object, u.action FROM margin_internal.upgrade(book, margin_internal.source_script_of(source), coalesce(overwrite, false)) AS u;

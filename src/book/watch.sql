@@ -99,7 +99,9 @@ BEGIN
                                     FROM levels AS l
                                     JOIN pg_trigger AS g ON g.tgrelid = c.oid AND g.tgname = l.tgname AND g.tgenabled IN ('O', 'A')
                                     JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = l.account_column AND a.attnotnull AND NOT a.attisdropped
-                                   WHERE l.tgrelid = p.root AND c.relpersistence = 'p' AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid))
+                                   WHERE l.tgrelid = p.root AND c.relpersistence = 'p' AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid)
+                                     -- what a subscription applies fires none
+                                     AND NOT EXISTS (SELECT FROM pg_subscription_rel AS sr WHERE sr.srrelid IN (c.oid, p.root)))
                END AS state
           FROM part AS p JOIN pg_class AS c ON c.oid = p.relation
     )
@@ -108,7 +110,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin_internal.level_sources(regclass) IS
-'What tells whether writes to a book may have been missed: its views, its tables and their triggers of levels, as one text that changes with them. Null unless every table that the view holding reads is permanent and has such a trigger, enabled, on an account column that is NOT NULL, and no function in the view may read what has none.';
+'What tells whether writes to a book may have been missed: its views, its tables and their triggers of levels, as one text that changes with them. Null unless every table that the view holding reads is permanent, in no subscription, and has such a trigger, enabled, on an account column that is NOT NULL, and no function in the view may read what has none.';
 
 -- A second change in one transaction leaves no trace in the catalogs: what is
 -- younger than the transaction may change once more.
@@ -422,6 +424,7 @@ DECLARE
     watched boolean;
 BEGIN
     PERFORM margin_internal.enter_book(book);
+    PERFORM margin_internal.refuse_distributed(book, 'levels cannot be kept here');
     given := venue_market();
     ratios := venue_release_ratios();
     pausing := venue_pausing_prices();

@@ -41,6 +41,31 @@ sub rows_of
 	return join "\n", map { "-- $_\n" . join("\n", sort split /\n/, $node->safe_psql('postgres', "SELECT r FROM desk.$_ AS r")) } @tables;
 }
 
+# Everything that reads.
+my @reading = (
+	(map { "SELECT * FROM desk.$_ AS r ORDER BY r::text" } qw(holding flawed_holding account account_portfolio account_margin undercollateralized unpriced account_collateral account_position account_order
+		account_stress reported_portfolio reported_margin report_levels report_shortfalls report_losses report_concentration report_exposure report_stress report_unpriced report_impact report_liquidations report_movers
+		planned_change stale_price)),
+	(map { "SELECT * FROM desk.$_" } 'account_margin(1)', 'account_margin(1, desk.market())', 'explain(1)', 'explain_text(1)', 'level_totals()', 'level_totals(now())', 'report_history()', 'report_worst()',
+		'report_known_stress()', 'report_exposed_assets()', 'about()', (map { "report_$_(now())" } qw(levels unpriced shortfalls losses concentration exposure movers stress impact history worst liquidations))),
+	(map { "SELECT desk.$_" } q{account_key('1')}, 'market()', q{market(timestamptz '2991-01-01 UTC')}, 'present_market(now())', 'past_market(now())', 'planned_change()', 'release_ratios()', 'pausing_prices()', 'scenarios()',
+		'repayment_rules()', 'interest_rates(now(), now())', 'venue_market()', 'venue_present_market(now())', 'venue_market_at(now())', 'venue_past_market(now())', 'venue_planned_change()', 'venue_release_ratios()',
+		'venue_pausing_prices()', 'venue_scenarios()', 'venue_repayment_rules()', 'venue_interest_rates(now(), now())', 'snapshot_at(now())', 'snapshot_market(now())'),
+	'SELECT * FROM desk.portfolios(now()) ORDER BY account_id', 'SELECT * FROM desk.account_margin_at(now()) ORDER BY account_id', 'SELECT * FROM desk.revalue(now(), desk.market()) ORDER BY account_id',
+	'SELECT day FROM desk.snapshot_days()',
+	q{SELECT length(margin.report_html('desk', (SELECT max(taken_at) FROM desk.snapshot))) > 1000},
+	q{SELECT * FROM margin.report_csv('desk', 'levels')}, 'SELECT * FROM margin.books', 'SELECT * FROM margin.venues',
+	q{SELECT * FROM margin.liquidation_map('desk', 'BTC')},
+	q{SELECT p.account_id, margin.max_withdrawal(p.portfolio, desk.market(), 'USDT'), margin.liquidation_price(p.portfolio, desk.market(), 'BTC_USDT') FROM desk.account_portfolio AS p ORDER BY 1});
+
+# What a statement says, its error if that is what it says.
+sub answer
+{
+	my ($node, $query) = @_;
+	my (undef, $out, $err) = $node->psql('postgres', $query);
+	return $err =~ /ERROR:  (.*)/ ? "error: $1" : $out;
+}
+
 # What the publisher does arrives.
 sub arrives
 {
@@ -100,6 +125,8 @@ arrives('levels, guard, repayment, snapshots, run', q{
 	INSERT INTO desk.balance VALUES (2, 'USDC', -500);
 	SELECT margin.take_snapshot('desk'), margin.take_snapshot('desk', 'changes')});
 $publisher->safe_psql('postgres', "CALL margin.run_reports('desk')");
+$publisher->wait_for_catchup('copy');
+is(answer($subscriber, $_), answer($publisher, $_), "subscriber: $_") for @reading;
 arrives('deletes', q{
 	SELECT margin.disable_guard('desk'), margin.disable_levels('desk');
 	DELETE FROM desk.position WHERE account_id = 2;
@@ -191,6 +218,29 @@ is($subscriber->safe_psql('postgres', q{
 	SELECT count(*) FROM pg_trigger WHERE tgenabled = 'A' AND tgfoid <> 'margin_internal.market_changed'::regproc}), 0,
 	'nothing but that fires always');
 
+# Levels of one's own: all tables but those of levels come along, and every
+# refresh finds what was written, though no trigger saw it.
+my $own = PostgreSQL::Test::Cluster->new('own_levels');
+$own->init(allows_streaming => 'logical', extra => [ '--encoding=UTF8', '--locale=C' ]);
+$own->start;
+$own->safe_psql('postgres', $create);
+$own->safe_psql('postgres', "SELECT margin.prepare_snapshots('desk')");
+$publisher->safe_psql('postgres', 'CREATE PUBLICATION facts FOR TABLE ' . join ', ', map { "desk.$_" } grep { !/^(?:account_level|level_(?:basis|epoch|event))$/ } @tables);
+$own->safe_psql('postgres', q{CREATE SUBSCRIPTION facts CONNECTION '} . $publisher->connstr =~ s/'/''/gr . q{ dbname=postgres' PUBLICATION facts});
+$own->wait_for_subscription_sync($publisher, 'facts');
+$own->safe_psql('postgres', q{SELECT margin.enable_levels('desk')});
+for my $quantity (-5, 5, -6)
+{
+	$publisher->safe_psql('postgres', "UPDATE desk.balance SET quantity = $quantity WHERE account_id = 7");
+	$publisher->wait_for_catchup('facts');
+	$_->safe_psql('postgres', q{SELECT margin.refresh_levels('desk')}) for $publisher, $own;
+	my $levels = 'SELECT account_id, level FROM desk.account_level WHERE level <> $$healthy$$ ORDER BY 1';
+	is($own->safe_psql('postgres', $levels), $publisher->safe_psql('postgres', $levels), "levels of a subscriber's own, $quantity");
+	is($own->safe_psql('postgres', q{SELECT count(*) FROM margin.check_levels('desk')}), 0, 'which are right');
+}
+is($own->safe_psql('postgres', 'SELECT from_level, to_level FROM desk.level_event WHERE account_id = 7 ORDER BY id'), "healthy|bankrupt\nbankrupt|healthy\nhealthy|bankrupt", 'each change is an event');
+$own->safe_psql('postgres', 'DROP SUBSCRIPTION facts');
+
 # ---------------------------------------------------------------------------
 # Streaming
 # ---------------------------------------------------------------------------
@@ -202,24 +252,14 @@ $standby->init_from_backup($publisher, 'base', has_streaming => 1);
 $standby->start;
 $publisher->safe_psql('postgres', q{INSERT INTO desk.position (account_id, contract, quantity, entry_price) VALUES (1, 'BTC_USDT', 100, 60000); INSERT INTO desk.open_order VALUES (1, 'c', 'BTC_USDT', 5, 59000)});
 $publisher->wait_for_catchup($standby);
-for my $query (
-	(map { "SELECT * FROM desk.$_ AS r ORDER BY r::text" } qw(holding account account_portfolio account_margin undercollateralized unpriced account_collateral account_position account_order
-		account_stress report_levels report_shortfalls report_losses report_concentration report_exposure report_stress report_unpriced report_impact planned_change)),
-	'SELECT * FROM desk.account_margin(1)', 'SELECT * FROM desk.account_margin(1, desk.market())',
-	'SELECT * FROM desk.explain(1)', 'SELECT * FROM desk.explain_text(1)',
-	'SELECT desk.market()', q{SELECT desk.market(timestamptz '2991-01-01 UTC')}, 'SELECT desk.past_market(now())',
-	'SELECT desk.release_ratios(), desk.scenarios(), desk.repayment_rules(), desk.interest_rates(now(), now())',
-	'SELECT * FROM desk.portfolios(now()) ORDER BY account_id', 'SELECT * FROM desk.account_margin_at(now()) ORDER BY account_id', 'SELECT desk.snapshot_market(now())',
-	'SELECT * FROM desk.report_history()', 'SELECT * FROM desk.report_worst()',
-	q{SELECT length(margin.report_html('desk', (SELECT max(taken_at) FROM desk.snapshot))) > 1000},
-	q{SELECT * FROM margin.report_csv('desk', 'levels')}, 'SELECT * FROM margin.books', 'SELECT * FROM margin.venues', 'SELECT * FROM margin.guarded_tables() ORDER BY 1::text',
-	q{SELECT p.account_id, margin.max_withdrawal(p.portfolio, desk.market(), 'USDT'), margin.liquidation_price(p.portfolio, desk.market(), 'BTC_USDT') FROM desk.account_portfolio AS p ORDER BY 1})
-{
-	my $expected = $publisher->safe_psql('postgres', $query);
-	is($standby->safe_psql('postgres', $query), $expected, "standby: $query");
-}
+my @asked = (@reading, (map { "SELECT * FROM desk.$_ AS r ORDER BY r::text" } qw(kept_portfolio kept_margin)), 'SELECT * FROM margin.guarded_tables() ORDER BY 1::text');
+is(answer($standby, $_), answer($publisher, $_), "standby: $_") for @asked;
+my %asked = map { $_ => 1 } map { /\bdesk\.(\w+)/g } @asked;
+is(join(' ', grep { !$asked{$_} } split /\n/, $publisher->safe_psql('postgres', q{
+	SELECT relname FROM pg_class WHERE relnamespace = 'desk'::regnamespace AND relkind = 'v'
+	UNION SELECT proname FROM pg_proc WHERE pronamespace = 'desk'::regnamespace AND prorettype <> 'trigger'::regtype AND provolatile <> 'v' ORDER BY 1})), '', 'nothing was left out');
 (undef, undef, $err) = $standby->psql('postgres', q{SELECT margin.refresh_levels('desk')});
 like($err, qr/cannot execute .* (?:during recovery|in a read-only transaction)/, 'what writes says that it cannot');
 
-$_->stop for $standby, $subscriber, $publisher;
+$_->stop for $standby, $own, $subscriber, $publisher;
 done_testing();
