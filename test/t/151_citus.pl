@@ -159,7 +159,7 @@ both($rows =~ s/FACTS/facts/gr);
 same("SELECT * FROM desk.$_") for qw(holding flawed_holding account account_portfolio account_margin undercollateralized unpriced account_collateral account_position account_order
 	account_stress reported_portfolio reported_margin kept_portfolio kept_margin report_levels report_unpriced report_shortfalls report_losses report_concentration report_exposure
 	report_stress report_impact report_liquidations);
-same('SELECT release, venue, balances, positions, orders, market FROM desk.about()');
+same('SELECT * FROM desk.about()');
 same(q{SELECT to_jsonb(s) - 'at' FROM desk.market_source AS s});
 is($citus->safe_psql('postgres', 'SELECT market FROM desk.current_market'), $plain->safe_psql('postgres', 'SELECT desk.market()'), 'the market as a row');
 $asked{current_market} = 1;
