@@ -12,7 +12,8 @@ SQL_PARTS = $(addprefix src/,$(addsuffix .sql, margin \
 	question/explain question/trade question/solve question/plans question/stress question/safe_move question/liquidation_map \
 	book/schemas book/venues book/books book/upgrade book/market book/publish book/prices book/tiers book/published book/locks book/levels book/guard book/watch book/market_source book/distributed book/repay book/accruals \
 	$(addprefix answers/,reading import account reconcile binance bybit okx bitget gate kucoin mexc) \
-	report/progress report/liquidation_map report/page_html report/snapshots report/page report/runs))
+	report/progress report/liquidation_map report/page_html report/snapshots report/page report/runs \
+	cluster/shards cluster/cluster))
 # What create_venue() and create_book() run.
 FACTS_PARTS = src/book/book/facts.sql
 VENUE_PARTS = $(addprefix src/book/venue/,$(addsuffix .sql, terms changes prices price_checks thresholds rules scenarios repayment_rules interest market published_market))
@@ -22,6 +23,10 @@ SOURCE_PARTS = src/book/source/market.sql
 DISTRIBUTED_PARTS = src/book/distributed/book.sql
 BOOK_PARTS = $(addprefix src/book/book/,$(addsuffix .sql, accounts rules margin levels kept explain stress guard repay accruals)) \
 	$(addprefix src/report/book/,$(addsuffix .sql, snapshots reports))
+# What create_shard() and create_cluster() run besides.
+INCOMING_PARTS = src/cluster/incoming/market.sql
+SHARD_PARTS = src/cluster/shard/surface.sql
+CLUSTER_PARTS = $(addprefix src/cluster/book/,$(addsuffix .sql, shards valuation reports))
 DATA_built = margin--1.0.sql
 
 # Scripts of earlier releases and the steps between releases.
@@ -92,8 +97,9 @@ $(CURDIR)/src:
 	@mkdir -p $(addprefix $@/,base value question book report)
 .PHONY: FORCE
 
-$(DATA_built): $(addprefix $(here),$(SQL_PARTS) $(VENUE_PARTS) $(FACTS_PARTS) $(SOURCE_PARTS) $(DISTRIBUTED_PARTS) $(BOOK_PARTS) src/assemble)
-	@$(here)src/assemble '$(here)' '$(SQL_PARTS)' venue '$(VENUE_PARTS)' facts '$(FACTS_PARTS)' source '$(SOURCE_PARTS)' distributed '$(DISTRIBUTED_PARTS)' book '$(BOOK_PARTS)' > $@.tmp
+$(DATA_built): $(addprefix $(here),$(SQL_PARTS) $(VENUE_PARTS) $(FACTS_PARTS) $(SOURCE_PARTS) $(DISTRIBUTED_PARTS) $(BOOK_PARTS) $(INCOMING_PARTS) $(SHARD_PARTS) $(CLUSTER_PARTS) src/assemble)
+	@$(here)src/assemble '$(here)' '$(SQL_PARTS)' venue '$(VENUE_PARTS)' facts '$(FACTS_PARTS)' source '$(SOURCE_PARTS)' distributed '$(DISTRIBUTED_PARTS)' book '$(BOOK_PARTS)' \
+		incoming '$(INCOMING_PARTS)' shard '$(SHARD_PARTS)' cluster '$(CLUSTER_PARTS)' > $@.tmp
 	@mv $@.tmp $@
 
 endif

@@ -94,6 +94,11 @@ book_learn(Book *book, Oid holding, const char *name)
 	forget_plan(&book->keeping);
 	forget_plan(&book->gains);
 	forget_plan(&book->market);
+	if (get_rel_relkind(holding) == RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the accounts of book \"%s\" live on shards", name),
+				 errhint("Call this on each shard.")));
 	if (get_rel_relkind(holding) != RELKIND_VIEW || column == InvalidAttrNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),

@@ -607,6 +607,10 @@ DECLARE
     sources text;
 BEGIN
     PERFORM margin_internal.enter_book(book);
+    IF margin_internal.is_cluster(book) THEN
+        RETURN (SELECT sum((a.result #>> '{}')::integer)
+                  FROM margin_internal.ask_shards(book, 'refresh_levels', jsonb_build_object('everyone', everyone, 'cause', cause)) AS a);
+    END IF;
     PERFORM margin_internal.refuse_distributed(book, 'levels cannot be kept here');
 
     -- One at a time: of two that each follow prices which the other does not

@@ -129,6 +129,7 @@ DECLARE
                                          WHERE n.nspname = book AND p.proname = 'account_margin' AND p.proparallel = 'u');
 BEGIN
     PERFORM margin_internal.enter_book(book);
+    PERFORM margin_internal.refuse_cluster(book);
     PERFORM margin_internal.check_schema(book);
     SELECT a.* INTO present FROM about() AS a;
     source := to_regclass('market_source');
@@ -217,6 +218,7 @@ DECLARE
     is_venue boolean;
 BEGIN
     PERFORM margin_internal.enter_book(book);
+    PERFORM margin_internal.refuse_cluster(book);
     PERFORM margin_internal.check_schema(book);
     SELECT a.* INTO present FROM about() AS a;
     -- What create_book() makes bears its trigger: tables of the same names may

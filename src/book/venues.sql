@@ -58,7 +58,7 @@ SELECT b.name AS book, v.nspname AS venue, b.owner, b.release, s.market
                        JOIN pg_catalog.pg_depend AS d
                          ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> c.oid
                       WHERE c.relnamespace = b.oid AND c.relname = 'market_source') AS s ON true
-  LEFT JOIN pg_catalog.pg_namespace AS v ON v.oid = b.venue_id AND s.market IS NULL
+  LEFT JOIN pg_catalog.pg_namespace AS v ON v.oid = b.venue_id AND (s.market IS NULL OR v.oid <> b.oid)
  WHERE b.is_book;
 COMMENT ON VIEW margin.books IS 'the books of this database';
 COMMENT ON COLUMN margin.books.book IS 'the schema';

@@ -424,6 +424,7 @@ DECLARE
     watched boolean;
 BEGIN
     PERFORM margin_internal.enter_book(book);
+    PERFORM margin_internal.refuse_cluster(book);
     PERFORM margin_internal.refuse_distributed(book, 'levels cannot be kept here');
     given := venue_market();
     ratios := venue_release_ratios();

@@ -139,6 +139,7 @@ AS $$
 DECLARE
     made integer := 0;
     wanted date;
+    clustered CONSTANT boolean := margin_internal.is_cluster(book);
 BEGIN
     PERFORM margin_internal.enter_book(book);
     IF days NOT BETWEEN 0 AND 366 THEN
@@ -147,13 +148,18 @@ BEGIN
     END IF;
     -- One at a time; nobody who may not write here can keep others from it.
     LOCK TABLE account_snapshot IN SHARE UPDATE EXCLUSIVE MODE;
+    IF clustered THEN
+        PERFORM margin_internal.ask_shards(book, 'prepare_snapshots', jsonb_build_object('days', days));
+    END IF;
     FOR wanted IN
         SELECT d::date FROM generate_series(current_date::timestamp, current_date + days, interval '1 day') AS d
         EXCEPT SELECT s.day FROM snapshot_days() AS s
         ORDER BY 1
     LOOP
         PERFORM margin_internal.make_partition(book, 'snapshot', wanted);
-        PERFORM margin_internal.make_partition(book, 'account_snapshot', wanted);
+        IF NOT clustered THEN
+            PERFORM margin_internal.make_partition(book, 'account_snapshot', wanted);
+        END IF;
         made := made + 1;
     END LOOP;
     RETURN made;
@@ -173,6 +179,9 @@ DECLARE
     patience CONSTANT interval := nullif(current_setting('lock_timeout')::interval, interval '0');
 BEGIN
     PERFORM margin_internal.enter_book(book);
+    IF margin_internal.is_cluster(book) THEN
+        PERFORM margin_internal.ask_shards(book, 'drop_snapshots', jsonb_build_object('before', before));
+    END IF;
     IF NOT EXISTS (SELECT FROM snapshot_days() AS d WHERE (d.day + 1)::timestamp AT TIME ZONE 'UTC' <= before) THEN
         RETURN 0;
     END IF;
@@ -223,8 +232,8 @@ COMMENT ON FUNCTION margin.prune_snapshots(name, interval) IS
 -- Taking one
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION margin.take_snapshot(book name, form margin.snapshot_form DEFAULT 'full') RETURNS timestamptz
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+CREATE FUNCTION margin_internal.take_snapshot(book name, form margin.snapshot_form, named timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
 SET application_name = 'margin: snapshot'
@@ -248,7 +257,7 @@ BEGIN
     -- nobody takes who may not write here.
     LOCK TABLE snapshot_retention IN SHARE UPDATE EXCLUSIVE MODE;
 
-    taken := CASE WHEN frozen THEN now() ELSE clock_timestamp() END;
+    taken := coalesce(named, CASE WHEN frozen THEN now() ELSE clock_timestamp() END);
     today := (taken AT TIME ZONE 'UTC')::date;
     IF NOT EXISTS (SELECT FROM snapshot_days() AS d WHERE d.day = today) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -302,6 +311,20 @@ BEGIN
       FROM (SELECT array_agg(l ORDER BY l.level) AS levels, sum(l.accounts) AS accounts FROM level_totals(taken) AS l) AS t
      WHERE s.taken_at = taken;
     RETURN taken;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.take_snapshot(name, margin.snapshot_form, timestamptz) IS
+'take_snapshot() of a book that is no cluster; the time that names the snapshot may be given, as it is to the shards of a cluster';
+
+CREATE FUNCTION margin.take_snapshot(book name, form margin.snapshot_form DEFAULT 'full') RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF margin_internal.is_cluster(book) THEN
+        RETURN margin_internal.take_cluster_snapshot(book, form);
+    END IF;
+    RETURN margin_internal.take_snapshot(book, form, NULL);
 END
 $$;
 COMMENT ON FUNCTION margin.take_snapshot(name, margin.snapshot_form) IS

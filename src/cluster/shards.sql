@@ -1,0 +1,57 @@
+-- shards: a database that holds a part of a book, and what a coordinator may ask of it
+
+CREATE FUNCTION margin_internal.hold_market(market regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM margin_internal.enter(market);
+    LOCK TABLE published_market IN SHARE MODE;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.hold_market(regclass) IS 'keeps others from writing published_market of the schema of the relation until the transaction ends';
+
+CREATE FUNCTION margin_internal.answer_request() RETURNS trigger
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    book CONSTANT name := TG_TABLE_SCHEMA;
+BEGIN
+    PERFORM margin_internal.enter(TG_RELID);
+    CASE NEW.command
+        WHEN 'hold_market' THEN
+            PERFORM hold_market();
+        WHEN 'judge' THEN
+            SET CONSTRAINTS ALL IMMEDIATE;
+            NEW.result := to_jsonb((SELECT m.id FROM published_market AS m));
+        WHEN 'refresh_levels' THEN
+            NEW.result := to_jsonb(margin.refresh_levels(book, (NEW.argument ->> 'everyone')::boolean, NEW.argument ->> 'cause'));
+        WHEN 'prepare_snapshots' THEN
+            NEW.result := to_jsonb(margin.prepare_snapshots(book, (NEW.argument ->> 'days')::integer));
+        WHEN 'drop_snapshots' THEN
+            NEW.result := to_jsonb(margin.drop_snapshots(book, (NEW.argument ->> 'before')::timestamptz));
+        WHEN 'take_snapshot' THEN
+            NEW.result := margin_internal.take_part(book, (NEW.argument ->> 'form')::margin.snapshot_form, (NEW.argument ->> 'taken')::timestamptz);
+        ELSE
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+                MESSAGE = format('a shard knows no command %s', coalesce('"' || NEW.command || '"', 'null'));
+    END CASE;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.answer_request() IS 'trigger: carries out what a coordinator asks of the shard, with the rights of whoever asks, and puts the answer into result';
+
+CREATE FUNCTION margin.create_shard(book name, account_type regtype DEFAULT 'bigint') RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM margin_internal.check_schema(book);
+    PERFORM margin_internal.run_script(book, margin_internal.incoming_script());
+    PERFORM margin.create_book(book, account_type => account_type, market => format('%I.published_market', book)::regclass);
+    PERFORM margin_internal.run_script(book, margin_internal.shard_script());
+END
+$$;
+COMMENT ON FUNCTION margin.create_shard(name, regtype) IS
+'makes a book in a schema of the caller that holds a part of the accounts of a cluster: a book with tables of its own, keyed by account_type, over a table published_market into which the coordinator writes the market, and the views through which the coordinator reads and asks. Errors as of create_book()';
