@@ -303,7 +303,8 @@ COMMENT ON FUNCTION margin_internal.epoch_for(bigint, bigint, double precision) 
 -- What is written is the version that was judged, by its level, epoch and
 -- holdings: so the lock on its row has nothing new to show, and the judgement
 -- stands.  It is of the market as this refresh sees it; whoever sets another
--- refreshes after this one.
+-- refreshes after this one.  Its row is found by its key, not by its place: that
+-- scan marks what is dead in the index of keys, where it would gather.
 CREATE FUNCTION margin_internal.judge_moved(given margin.market, ratios numeric[], pausing jsonb, present bigint, cause text, writes boolean,
                                             OUT changes integer, OUT anchored bigint, OUT waiting text[])
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -328,7 +329,12 @@ BEGIN
         SELECT e.epoch, margin_internal.price_moves(b.terms_now, e.prices, here.present_prices) AS moves
           FROM level_epoch AS e JOIN basis AS b ON b.basis = e.basis
     ), near AS (
-        SELECT l.* FROM account_level AS l WHERE l.epoch < 0
+        SELECT l.*
+          FROM account_level AS l
+         WHERE l.epoch < 0
+           -- of those that every tick judges hardly one has another level
+           AND (l.paused IS NOT NULL OR margin_internal.room_wanted(l.epoch, l.mask, judge_moved.present, here.largest) < 'Infinity'
+                OR margin_internal.kept_level(l.portfolio, judge_moved.given, l.level, judge_moved.ratios) <> l.level)
         UNION ALL
         SELECT l.*
           FROM moved AS m
@@ -339,7 +345,7 @@ BEGIN
     ), judged AS MATERIALIZED (
         SELECT n.account_id, n.level, n.epoch, n.portfolio, n.paused AS was_paused, b.held AS held_by,
                CASE WHEN b.held IS NULL THEN w.level ELSE n.level END AS held, CASE WHEN b.held IS NOT NULL THEN w.level END AS paused,
-               w.mask, CASE WHEN b.held IS NULL THEN coalesce(w.room, 0) ELSE 0 END AS room,
+               w.mask, w.room,
                CASE WHEN b.held IS NULL THEN margin_internal.epoch_for(judge_moved.present, n.epoch, w.room) ELSE -1 END AS epoch_now
           FROM near AS n
          CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(n.portfolio, judge_moved.given, n.level, judge_moved.ratios,
@@ -353,8 +359,9 @@ BEGIN
            FOR NO KEY UPDATE OF l SKIP LOCKED
     ), written AS (
         UPDATE account_level AS l
-           SET level = f.held, since = CASE WHEN f.held = f.level THEN l.since ELSE now() END, epoch = f.epoch_now, room = f.room, mask = f.mask,
-               paused = f.paused
+           SET level = f.held, since = CASE WHEN f.held = f.level THEN l.since ELSE now() END, epoch = f.epoch_now,
+               -- whom every tick judges has no room: so his entry in the index stays
+               room = CASE WHEN f.epoch_now = -1 THEN 0 ELSE f.room END, mask = f.mask, paused = f.paused
           FROM free AS f
          WHERE l.account_id = f.account_id
         RETURNING l.account_id, f.level AS from_level, l.level AS to_level, l.portfolio, l.epoch, f.was_paused, f.paused, f.held_by

@@ -362,17 +362,12 @@ void
 watch_account(Watched *watched, Datum portfolio, const Market *market, int kept, const ReleaseRatios *ratios, double least)
 {
 	Valuation	v;
+	bool		wanted = !isinf(least);
 
-	if (isinf(least))
-	{
-		value_portfolio(&v, portfolio, market, VALUE_MAINTENANCE);
-		*watched = (Watched) {.level = kept_level(&v, kept, ratios)};
-		return;
-	}
-	value_portfolio(&v, portfolio, market, VALUE_MAINTENANCE | VALUE_LINES);
+	value_portfolio(&v, portfolio, market, wanted ? VALUE_MAINTENANCE | VALUE_LINES : VALUE_MAINTENANCE);
 	watched->level = kept_level(&v, kept, ratios);
 	watched->mask = symbol_mask(&v, market);
-	watched->room = v.level != LEVEL_UNPRICED ? room_of_level(&v, market, watched->level, ratios, least) : 0;
+	watched->room = wanted && v.level != LEVEL_UNPRICED ? room_of_level(&v, market, watched->level, ratios, least) : 0;
 }
 
 /* ---------- SQL ---------- */
