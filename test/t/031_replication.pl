@@ -209,7 +209,7 @@ SKIP:
 		SELECT margin.create_book('piece', market => 'remote.published_market')});
 	$subscriber->safe_psql('piece', $holdings =~ s/SCHEMA/piece/gr);
 	piece_agrees('foreign table', q{SELECT margin.set_prices('desk', '{"assets": {"XBT": 57000}, "contracts": {"BTC_USDT": 58500}}')}, 1);
-	$subscriber->safe_psql('piece', q{SELECT margin.enable_levels('piece'), margin.refresh_levels('piece'), margin.enable_guard('piece')});
+	$subscriber->safe_psql('piece', q{SELECT margin.enable_levels('piece'), margin.enable_guard('piece'); SELECT margin.refresh_levels('piece')});
 	# in a session of its own each: the judgement may be the first to ask for the market
 	$subscriber->safe_psql('piece', q{UPDATE piece.balance SET quantity = quantity + 1 WHERE account_id = 41 AND asset = 'USDT'});
 	my (undef, undef, $refusal) = $subscriber->psql('piece', q{UPDATE piece.balance SET quantity = -1000000 WHERE account_id = 41 AND asset = 'USDT'});
