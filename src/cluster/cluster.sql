@@ -22,6 +22,20 @@ END
 $$;
 COMMENT ON FUNCTION margin_internal.refuse_cluster(name) IS 'an error for a cluster, from what has to run where the accounts are';
 
+CREATE FUNCTION margin_internal.require_cluster(book name) RETURNS void
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT margin_internal.is_cluster(book) THEN
+        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+            MESSAGE = format('book "%s" has no shards', book),
+            HINT = 'margin.create_cluster() makes a book that has.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.require_cluster(name) IS 'an error for a book that is no cluster';
+
 -- ---------------------------------------------------------------------------
 -- Foreign tables
 -- ---------------------------------------------------------------------------
@@ -269,7 +283,7 @@ BEGIN
 
     PERFORM margin_internal.run_script(book, ARRAY[
         format('CREATE TABLE account_key (account_id %s)', account_type),
-        format($body$CREATE FUNCTION cluster_book(OUT remote name, OUT modulus integer) LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN ROW(%L::name, %s)$body$, coalesce(shard_book, book), count),
+        format($body$CREATE FUNCTION cluster_book(OUT remote name, OUT modulus integer) LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE RETURN ROW(%L::name, %s)$body$, coalesce(shard_book, book), count),
         'COMMENT ON FUNCTION cluster_book() IS ''the schema that the book is in on each shard, and how many shards there were at first'''::text]);
     PERFORM margin_internal.create_cluster_bridges(book, venue);
     PERFORM margin_internal.run_cluster_script(book);
@@ -297,6 +311,7 @@ DECLARE
     part text;
 BEGIN
     PERFORM margin_internal.enter_book(book);
+    PERFORM margin_internal.require_cluster(book);
     -- of nothing the planner would learn that there is nothing to be saved
     IF NOT EXISTS (SELECT FROM holding) THEN
         RETURN;
@@ -335,10 +350,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM margin_internal.enter_book(book);
-    IF NOT margin_internal.is_cluster(book) THEN
-        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('book "%s" has no shards', book),
-            HINT = 'SET CONSTRAINTS ALL IMMEDIATE judges what the transaction wrote.';
-    END IF;
+    PERFORM margin_internal.require_cluster(book);
     SET CONSTRAINTS ALL IMMEDIATE;
     PERFORM margin_internal.ask_shards(book, 'hold_market');
     PERFORM margin_internal.ask_shards(book, 'judge');
@@ -406,6 +418,7 @@ DECLARE
     found record;
 BEGIN
     PERFORM margin_internal.enter_book(book);
+    PERFORM margin_internal.require_cluster(book);
     SELECT m.id, m.at INTO present FROM market_source AS m;
     FOR shard, server IN SELECT s.shard, s.server FROM shard AS s ORDER BY s.shard LOOP
         error := NULL;

@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -267,7 +268,7 @@ sub transfer
 
 sub money
 {
-	return on('coordinator', q{SELECT sum(quantity) FROM desk.balance WHERE account_id > 10000});
+	return on('coordinator', q{SELECT sum(quantity) FROM desk.balance WHERE account_id BETWEEN 10000 AND 20000});
 }
 
 my $money = money();
@@ -286,6 +287,71 @@ like(failure('coordinator', transfer($poor{ $_->[0] }, $rich{ $_->[1] }, '')), q
 is(money(), $money + 700, 'without judge() a transfer is written by half');
 on('coordinator', "UPDATE desk.balance SET quantity = quantity - 700 WHERE account_id = (SELECT account_id FROM desk.balance WHERE account_id IN ($rich{1}, $rich{2}) ORDER BY quantity DESC LIMIT 1) AND asset = 'USDT'");
 is(money(), $money, 'put right by hand');
+
+# What was judged stays judged: until the end no shard takes another market.
+my $held = IPC::Run::start([ 'psql', '-X', '-q', '-d', $node{coordinator}->connstr('postgres'), '-c', q{SELECT margin.judge('desk'), pg_sleep(8)} ],
+	'<', \'', '>', \my $held_out, '2>', \my $held_err);
+ok($node{shard2}->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE relation = 'desk.published_market'::regclass AND mode = 'ShareLock' AND granted}), 'a judgement holds the market');
+$node{shard2}->psql('postgres', q{SET lock_timeout = '50ms'; UPDATE desk.published_market SET id = id}, stderr => \my $waits);
+like($waits, qr/lock timeout/, 'whoever publishes waits');
+$held->finish;
+is($held_err, '', 'then it commits');
+
+# ---------------------------------------------------------------------------
+# A clearing account: each step writes one shard, and a crash between two of
+# them loses nothing
+# ---------------------------------------------------------------------------
+
+my $payer = $rich{1};
+my $payee = $poor{2};
+for my $shard (1, 2)
+{
+	on("shard$shard", qq{
+		CREATE TABLE transfer_out (id bigint PRIMARY KEY, account_id bigint, amount numeric);
+		CREATE TABLE transfer_in (LIKE transfer_out INCLUDING ALL);
+		INSERT INTO desk.balance VALUES (-$shard, 'USDT', 100000)});
+}
+my $pays = qq{
+	INSERT INTO transfer_out VALUES (1, $payee, 250);
+	UPDATE desk.balance SET quantity = quantity - 250 WHERE account_id = $payer AND asset = 'USDT';
+	UPDATE desk.balance SET quantity = quantity + 250 WHERE account_id = -1 AND asset = 'USDT';};
+my $comes = qq{
+	WITH come AS (INSERT INTO transfer_in VALUES (1, $payee, 250) ON CONFLICT DO NOTHING RETURNING account_id, amount),
+	     paid AS (UPDATE desk.balance AS b SET quantity = b.quantity + c.amount FROM come AS c WHERE b.account_id = c.account_id AND b.asset = 'USDT')
+	UPDATE desk.balance AS b SET quantity = b.quantity - c.amount FROM come AS c WHERE b.account_id = -2 AND b.asset = 'USDT'};
+
+# What the payer, both clearing accounts and the payee have.
+sub balances
+{
+	return join ' ', map { my ($node, $account) = @$_; on($node, "SELECT quantity FROM desk.balance WHERE account_id = $account AND asset = 'USDT'") }
+	  [ 'shard1', $payer ], [ 'shard1', -1 ], [ 'shard2', -2 ], [ 'shard2', $payee ];
+}
+
+sub crash
+{
+	my ($name) = @_;
+	$node{$name}->stop('immediate');
+	$node{$name}->start;
+	return;
+}
+
+my ($has, $gets) = (split / /, balances())[ 0, 3 ];
+my $before = balances();
+$node{shard1}->psql('postgres', "BEGIN; $pays ROLLBACK");
+crash('shard1');
+is(balances(), $before, 'a crash in the first step: nothing has happened');
+on('shard1', "BEGIN; $pays COMMIT");
+crash($_) for 'shard1', 'shard2';
+is(balances(), join(' ', $has - 250, 100250, 100000, $gets), 'a crash after it: the clearing account has the money');
+$node{shard2}->psql('postgres', "BEGIN; $comes; ROLLBACK");
+crash('shard2');
+is(balances(), join(' ', $has - 250, 100250, 100000, $gets), 'a crash in the second step: it still has');
+on('shard2', $comes);
+crash('shard2');
+my $after = join ' ', $has - 250, 100250, 99750, $gets + 250;
+is(balances(), $after, 'a crash after that: the money has come');
+on('shard2', $comes);
+is(balances(), $after, 'the second step is done once, however often');
 
 # ---------------------------------------------------------------------------
 # A shard that is down
