@@ -197,7 +197,7 @@ my @now = ('portfolios()', 'revalue(NULL, desk.market())', 'level_totals()', 're
 	'report_concentration()', 'report_exposure()', 'report_stress()', 'report_impact()', 'report_worst()', 'report_known_stress()', 'report_exposed_assets()', 'report_liquidations()');
 same("SELECT * FROM desk.$_", ordered => /^report/) for @now;
 same(q{SELECT to_jsonb(a) - 'taken_at' FROM desk.account_margin_at() AS a});
-same("SELECT desk.$_") for q{account_key('5')}, q{account_key('x')}, 'market()', 'present_market(now())', 'market(now())', 'past_market(now())', 'planned_change()', 'interest_rates(now(), now())',
+same("SELECT desk.$_") for q{account_key('5')}, q{account_key('x')}, 'market()', 'market_id()', 'present_market(now())', 'market(now())', 'past_market(now())', 'planned_change()', 'interest_rates(now(), now())',
 	'release_ratios()', 'pausing_prices() IS NULL', 'scenarios()', 'repayment_rules() IS NOT NULL', 'venue_market()', 'venue_present_market(now())', 'venue_market_at(now())', 'venue_release_ratios()',
 	'venue_pausing_prices() IS NULL', 'venue_scenarios()', 'venue_repayment_rules() IS NOT NULL', 'venue_past_market(now())', 'venue_interest_rates(now(), now())', 'venue_planned_change()', 'snapshot_market()';
 same(q{SELECT * FROM margin.liquidation_map('desk', 'BTC')}, ordered => 1);
