@@ -143,7 +143,7 @@ ROLLBACK;
 SELECT c.relname AS not_journaled FROM pg_catalog.pg_class AS c
  WHERE c.relnamespace = 'desk'::regnamespace AND c.relkind = 'r'
    AND c.relname NOT IN ('balance', 'position', 'open_order', 'book_rule', 'account_level', 'level_epoch', 'level_basis', 'account_snapshot', 'snapshot',  -- facts
-                         'index_price', 'mark_price', 'report_run', 'price_retention', 'snapshot_retention', 'admitted_owner', 'reference_price', 'held_price', 'accrual_house', 'interest_hour', 'funding_settlement')
+                         'index_price', 'mark_price', 'report_run', 'price_retention', 'snapshot_retention', 'admitted_owner', 'reference_price', 'held_price', 'accrual_house', 'interest_hour', 'funding_settlement', 'published_market', 'pending_publication')
    AND c.relname !~ '_(event|entry|exception|history)$'
    AND (SELECT count(*) FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgfoid = 'desk.record_parameter_event'::regproc) <> 2;
 -- which the editor can neither see nor touch, nor switch off
