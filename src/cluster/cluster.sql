@@ -521,8 +521,8 @@ BEGIN
     INSERT INTO snapshot_part (taken_at, shard, seen_at, market_id, accounts)
     SELECT taken, a.shard, (a.result ->> 'seen_at')::timestamptz, (a.result ->> 'market_id')::bigint, (a.result ->> 'accounts')::bigint
       FROM margin_internal.ask_shards(book, 'take_snapshot', jsonb_build_object('form', form, 'taken', taken)) AS a;
-    INSERT INTO snapshot (taken_at, form, base, market, accounts, levels)
-    SELECT taken, take_cluster_snapshot.form, taken, venue_market(),
+    INSERT INTO snapshot (taken_at, form, base, market, market_id, accounts, levels)
+    SELECT taken, take_cluster_snapshot.form, taken, venue_market(), market_id(),
            (SELECT sum(p.accounts) FROM snapshot_part AS p WHERE p.taken_at = taken),
            ARRAY(SELECT t FROM margin_internal.add_level_totals(ARRAY(SELECT l FROM shard_snapshot AS s, unnest(s.levels) AS l WHERE s.taken_at = taken)) AS t);
     RETURN taken;
