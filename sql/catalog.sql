@@ -67,7 +67,7 @@ SELECT p.oid::regprocedure AS c_function_not_pure
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
  WHERE p.pronamespace::regnamespace::text IN ('margin', 'margin_internal', 'desk') AND l.lanname = 'c' AND (p.provolatile <> 'i' OR p.proparallel <> 's')
    AND p.prorettype <> 'trigger'::regtype
-   AND p.proname NOT IN ('lock_accounts', 'check_guardable', 'holds_otherwise', 'source_column', 'enter', 'enter_own', 'enter_book', 'enter_venue', 'kept_market', 'foreign_market', 'market_until', 'market_id', 'view_reads', 'balance_columns')
+   AND p.proname NOT IN ('lock_accounts', 'check_guardable', 'holds_otherwise', 'source_column', 'enter', 'enter_own', 'enter_book', 'enter_venue', 'kept_market', 'foreign_market', 'market_until', 'market_id', 'judge_first', 'view_reads', 'balance_columns')
  ORDER BY 1;
 
 -- The extension's functions run with the rights of whoever calls them: it is

@@ -323,6 +323,19 @@ REVOKE ALL ON other FROM regress_margin_shard;
 SELECT account_id, equity FROM theirs.account_margin;
 \set VERBOSITY default
 
+-- views that others call so are held to the types
+\set VERBOSITY terse
+CREATE FUNCTION pg_temp.market() RETURNS int LANGUAGE sql RETURN 1;
+CREATE TEMP VIEW market_source AS SELECT 1::bigint AS id, now() AS at, timestamptz 'infinity' AS valid_until, 12345::bigint AS market;
+SELECT margin_internal.kept_market(NULL::pg_temp.market_source, now());
+DROP VIEW market_source;
+CREATE TEMP VIEW market_source AS SELECT 1::bigint AS id, now() AS at, timestamptz 'infinity' AS valid_until, 'not a market'::bytea AS market;
+SELECT margin_internal.kept_market(NULL::pg_temp.market_source, now());
+DROP VIEW market_source;
+CREATE TEMP VIEW market_source AS SELECT 'one'::text AS id, now() AS at, timestamptz 'infinity' AS valid_until, NULL::margin.market AS market;
+SELECT margin_internal.kept_market(NULL::pg_temp.market_source, now());
+\set VERBOSITY default
+
 -- renamed, brought up to date, dropped
 ALTER SCHEMA shard RENAME TO piece;
 ALTER SCHEMA desk RENAME TO house;

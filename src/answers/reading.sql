@@ -85,7 +85,7 @@ DECLARE
     reached margin.answer_node[] := ARRAY[node];
     there margin.answer_node[];
 BEGIN
-    FOR step IN SELECT m[1] FROM regexp_matches(steps, '[^.\[\]]+|\[\*\]', 'g') AS m LOOP
+    FOR step IN SELECT m[1] FROM regexp_matches(steps, '[^].[]+|[[][*][]]', 'g') AS m LOOP
         SELECT array_agg(n) INTO there FROM unnest(reached) AS r, margin_internal.answer_step((r.path, r.value)::margin.answer_node, step) AS n;
         IF there IS NULL AND required
            AND (step <> '[*]' OR EXISTS (SELECT FROM unnest(reached) AS r WHERE jsonb_typeof(r.value) NOT IN ('array', 'object'))) THEN

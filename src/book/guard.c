@@ -228,26 +228,47 @@ margin_check_guardable(PG_FUNCTION_ARGS)
 
 static void judge_first(XactEvent event, void *arg);
 
-/*
- * A market may stand in a foreign table, as may what a view shows.  Whoever brings it
- * ends its transaction there when this one ends, in a callback that it registers
- * with its first connection, and does not expect to be asked after that.  Callbacks
- * are called the last registered first: so it is asked once now, and then the
- * judgement is registered anew.
- */
+/* Callbacks are called the last registered first; while they are, they stay as they are. */
 static void
-get_ready(void)
+register_judgement(void)
 {
 	static bool registered = false;
 
-	if (ready)
+	if (closing)
 		return;
-	ask_for_markets(&touched->pending);
 	if (registered)
 		UnregisterXactCallback(judge_first, NULL);
 	RegisterXactCallback(judge_first, NULL);
 	registered = true;
+}
+
+/*
+ * A market may stand in a foreign table, as may what a view shows.  Whoever brings it
+ * ends its transaction there when this one ends, in a callback that it registers
+ * with its first connection, and does not expect to be asked after that: so it is
+ * asked once now, and then the judgement is registered anew.
+ */
+static void
+get_ready(void)
+{
+	if (ready)
+		return;
+	ask_for_markets(&touched->pending);
+	register_judgement();
 	ready = ActivePortal == NULL;
+}
+
+PG_FUNCTION_INFO_V1(margin_judge_first);
+
+/*
+ * judge_first() returns void: what has just connected to other servers ends its
+ * transactions there after the judgement
+ */
+Datum
+margin_judge_first(PG_FUNCTION_ARGS)
+{
+	register_judgement();
+	PG_RETURN_VOID();
 }
 
 PG_FUNCTION_INFO_V1(margin_check_accounts);

@@ -32,6 +32,11 @@ COMMENT ON FUNCTION margin_internal.check_accounts() IS
 'Constraint trigger for each row: judges every account noted since the last judgement, once, in the market of this moment, or leaves that to the end of the transaction where that has come. '
 'SQLSTATE MG001 for insufficient margin, MG002 for an account that cannot be valued. margin.guard_table() sets it up.';
 
+CREATE FUNCTION margin_internal.judge_first() RETURNS void
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'margin_judge_first';
+COMMENT ON FUNCTION margin_internal.judge_first() IS
+'for whoever has just written through foreign tables: what is written there is committed after the guard here has judged, not before';
+
 CREATE FUNCTION margin_internal.refuse_truncate() RETURNS trigger
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp

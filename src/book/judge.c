@@ -151,6 +151,8 @@ open_court(Court *court, const AccountList *accounts)
 static void
 ask_for_market(Book *book)
 {
+	int			settings = pin_settings();
+
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "cannot connect to SPI");
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -158,6 +160,7 @@ ask_for_market(Book *book)
 	(void) present_market(book, GetActiveSnapshot(), GetCurrentTimestamp(), CurrentMemoryContext);
 	PopActiveSnapshot();
 	SPI_finish();
+	unpin_settings(settings);
 }
 
 /* Asks for markets that may stand elsewhere, so that whoever has to bring them is there. */

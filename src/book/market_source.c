@@ -57,7 +57,9 @@ book_of(Oid anchor)
 static SPIPlanPtr
 prepare_reading(const char *schema, bool whole)
 {
-	const char *sql = psprintf("SELECT id, at, valid_until%s FROM %s", whole ? ", market" : "", quote_qualified_identifier(schema, MARKET_SOURCE));
+	/* the casts hold whoever wrote the view to the types */
+	const char *sql = psprintf("SELECT id::pg_catalog.int8, at::pg_catalog.timestamptz, valid_until::pg_catalog.timestamptz%s FROM %s",
+							   whole ? ", market::margin.market" : "", quote_qualified_identifier(schema, MARKET_SOURCE));
 	SPIPlanPtr	plan = SPI_prepare(sql, 0, NULL);
 
 	if (plan == NULL || SPI_keepplan(plan) != 0)
@@ -113,6 +115,7 @@ ask_for_row(Datum *values, bool *nulls, RowReader *reader, Oid anchor, Snapshot 
 {
 	MemoryContext caller = CurrentMemoryContext;
 	Identity	mine = act_for(owner_of(anchor), RESTRICTED);
+	int			settings = pin_settings();
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "cannot connect to SPI");
@@ -122,6 +125,7 @@ ask_for_row(Datum *values, bool *nulls, RowReader *reader, Oid anchor, Snapshot 
 	take_row(values, nulls, whole ? ROW_COLUMNS : ROW_MARKET, anchor, caller);
 	PopActiveSnapshot();
 	SPI_finish();
+	unpin_settings(settings);
 	act_as_before(mine);
 }
 

@@ -78,7 +78,7 @@ COMMENT ON FUNCTION margin_internal.published_id(anyelement, margin.market) IS
 'the id under which a venue publishes that very market, null: another one, or none; the first argument is of the row type of its view planned_change';
 
 CREATE FUNCTION margin_internal.market_id(market margin.market) RETURNS bigint
-    LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_market_id';
+    LANGUAGE C STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'margin_market_id';
 COMMENT ON FUNCTION margin_internal.market_id(margin.market) IS
 'the id of a market that market() of a venue or book returned in this session: of the publication that the book reads, or of the one by which the venue publishes that very market; null where it is not published';
 

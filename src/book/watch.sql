@@ -101,7 +101,7 @@ BEGIN
                                     JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = l.account_column AND a.attnotnull AND NOT a.attisdropped
                                    WHERE l.tgrelid = p.root AND c.relpersistence = 'p' AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid)
                                      -- what a subscription applies fires none
-                                     AND NOT EXISTS (SELECT FROM pg_subscription_rel AS sr WHERE sr.srrelid IN (c.oid, p.root)))
+                                     AND NOT EXISTS (SELECT FROM pg_subscription_rel AS sr WHERE sr.srrelid = c.oid OR sr.srrelid IN (SELECT a.relid FROM pg_partition_ancestors(c.oid) AS a)))
                END AS state
           FROM part AS p JOIN pg_class AS c ON c.oid = p.relation
     )

@@ -128,7 +128,7 @@ BEGIN
             HINT = format('CREATE SERVER %I FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host ..., dbname ..., extensions ''margin'');', server);
     ELSIF present.wrapper <> 'postgres_fdw' THEN
         RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('server "%s" is one of %s, not of postgres_fdw', server, present.wrapper);
-    ELSIF NOT 'margin' = ANY (regexp_split_to_array(coalesce(present.extensions, ''), '\s*,\s*')) THEN
+    ELSIF NOT 'margin' = ANY (regexp_split_to_array(coalesce(present.extensions, ''), ' *, *')) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('server "%s" does not say that it has the extension margin', server),
             DETAIL = 'Without that no valuation would be computed there.',
@@ -340,6 +340,7 @@ BEGIN
            INTO result USING command, argument;
         RETURN NEXT;
     END LOOP;
+    PERFORM margin_internal.judge_first();
 END
 $$;
 COMMENT ON FUNCTION margin_internal.ask_shards(name, text, jsonb) IS 'has each shard carry out a command, in the transaction of the caller, and returns the answers; an error of one is an error';
@@ -401,6 +402,7 @@ BEGIN
               USING id, "at", valid_until, market, release_ratios, pausing_prices, scenarios, repayment_rules;
         END IF;
     END LOOP;
+    PERFORM margin_internal.judge_first();
 END
 $$;
 COMMENT ON FUNCTION margin_internal.send_market(regclass, bigint, timestamptz, timestamptz, margin.market, numeric[], jsonb, margin.price_move[], margin.repayment_rule[]) IS
@@ -503,6 +505,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     taken timestamptz;
+    stood record;
 BEGIN
     PERFORM margin_internal.enter_book(book);
     IF form = 'changes' THEN
@@ -510,8 +513,8 @@ BEGIN
             HINT = 'Take one of form portfolios or full, or snapshots of changes on each shard.';
     END IF;
     LOCK TABLE snapshot_retention IN SHARE UPDATE EXCLUSIVE MODE;
-    -- this is when all shards look, one right after the other
-    PERFORM same_market();
+    -- this is when all shards look, one right after the other; in one statement, which sees one market
+    SELECT same_market(), venue_market() AS market, market_id() AS id INTO stood;
     taken := clock_timestamp();
     IF NOT EXISTS (SELECT FROM snapshot_days() AS d WHERE d.day = (taken AT TIME ZONE 'UTC')::date) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -521,8 +524,11 @@ BEGIN
     INSERT INTO snapshot_part (taken_at, shard, seen_at, market_id, accounts)
     SELECT taken, a.shard, (a.result ->> 'seen_at')::timestamptz, (a.result ->> 'market_id')::bigint, (a.result ->> 'accounts')::bigint
       FROM margin_internal.ask_shards(book, 'take_snapshot', jsonb_build_object('form', form, 'taken', taken)) AS a;
+    IF EXISTS (SELECT FROM snapshot_part AS p WHERE p.taken_at = taken AND p.market_id IS DISTINCT FROM stood.id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'serialization_failure', MESSAGE = format('shards did not all look in market %s', stood.id), HINT = 'Take the snapshot again.';
+    END IF;
     INSERT INTO snapshot (taken_at, form, base, market, market_id, accounts, levels)
-    SELECT taken, take_cluster_snapshot.form, taken, venue_market(), market_id(),
+    SELECT taken, take_cluster_snapshot.form, taken, stood.market, stood.id,
            (SELECT sum(p.accounts) FROM snapshot_part AS p WHERE p.taken_at = taken),
            ARRAY(SELECT t FROM margin_internal.add_level_totals(ARRAY(SELECT l FROM shard_snapshot AS s, unnest(s.levels) AS l WHERE s.taken_at = taken)) AS t);
     RETURN taken;

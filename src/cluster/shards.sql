@@ -26,6 +26,8 @@ BEGIN
             SET CONSTRAINTS ALL IMMEDIATE;
             NEW.result := to_jsonb((SELECT m.id FROM published_market AS m));
         WHEN 'refresh_levels' THEN
+            -- postgres_fdw reads at REPEATABLE READ: a market older than the one that is there by now is an error (40001)
+            PERFORM FROM published_market FOR SHARE;
             NEW.result := to_jsonb(margin.refresh_levels(book, (NEW.argument ->> 'everyone')::boolean, NEW.argument ->> 'cause'));
         WHEN 'prepare_snapshots' THEN
             NEW.result := to_jsonb(margin.prepare_snapshots(book, (NEW.argument ->> 'days')::integer));

@@ -48,7 +48,7 @@ my @reading = (
 		planned_change stale_price)),
 	(map { "SELECT * FROM desk.$_" } 'account_margin(1)', 'account_margin(1, desk.market())', 'explain(1)', 'explain_text(1)', 'level_totals()', 'level_totals(now())', 'report_history()', 'report_worst()',
 		'report_known_stress()', 'report_exposed_assets()', 'about()', (map { "report_$_(now())" } qw(levels unpriced shortfalls losses concentration exposure movers stress impact history worst liquidations))),
-	(map { "SELECT desk.$_" } q{account_key('1')}, 'market()', q{market(timestamptz '2991-01-01 UTC')}, 'present_market(now())', 'past_market(now())', 'planned_change()', 'release_ratios()', 'pausing_prices()', 'scenarios()',
+	(map { "SELECT desk.$_" } q{account_key('1')}, 'market()', q{market(timestamptz '2991-01-01 UTC')}, 'present_market(now())', 'past_market(now())', 'planned_change()', 'market_id()', 'release_ratios()', 'pausing_prices()', 'scenarios()',
 		'repayment_rules()', 'interest_rates(now(), now())', 'venue_market()', 'venue_present_market(now())', 'venue_market_at(now())', 'venue_past_market(now())', 'venue_planned_change()', 'venue_release_ratios()',
 		'venue_pausing_prices()', 'venue_scenarios()', 'venue_repayment_rules()', 'venue_interest_rates(now(), now())', 'snapshot_at(now())', 'snapshot_market(now())'),
 	'SELECT * FROM desk.portfolios(now()) ORDER BY account_id', 'SELECT * FROM desk.account_margin_at(now()) ORDER BY account_id', 'SELECT * FROM desk.revalue(now(), desk.market()) ORDER BY account_id',
