@@ -116,6 +116,44 @@ SELECT margin.import_account('desk', 'bybit.position-list', 'ann', replace(:'pos
 SELECT margin.import_account('desk', 'bybit.position-list', 'ann', replace(:'positions', '"avgPrice": "2900"', '"avgPrice": ""')::jsonb);
 SELECT margin.import_account('desk', 'bybit.order-realtime', 'ann', replace(:'orders', 'a-4', 'a-1')::jsonb);
 SELECT margin.import_account('desk', 'bybit.order-realtime', 'ann', replace(:'orders', '"price": "2950"', '"price": "0"')::jsonb);
+-- another category, an unknown side, a page before the last, no list at all: nothing is taken for what it is not
+SELECT margin.import_account('desk', 'bybit.position-list', 'ann', replace(:'positions', '"category": "linear"', '"category": "inverse"')::jsonb);
+SELECT margin.import_account('desk', 'bybit.order-realtime', 'ann', replace(:'orders', '"category": "linear"', '"category": "spot"')::jsonb);
+SELECT margin.import_account('desk', 'bybit.position-list', 'ann', replace(:'positions', '"side": "Buy"', '"side": "buy"')::jsonb);
+SELECT margin.import_account('desk', 'bybit.position-list', 'ann', replace(:'positions', '"side": "Buy"', '"side": ""')::jsonb);
+SELECT margin.import_account('desk', 'bybit.order-realtime', 'ann', replace(:'orders', '"side": "Buy"', '"side": "Both"')::jsonb);
+SELECT margin.import_account('desk', 'bitget.orders-pending', 'ann', '{}');
+SELECT margin.import_account('desk', 'bitget.orders-pending', 'ann', '{"code": "00000", "data": {"endId": null}}');
+SELECT margin.import_account('desk', 'kucoin.orders', 'ann', '{"code": "200000", "data": {"currentPage": 1, "totalPage": 2, "items": []}}');
+SELECT margin.import_account('desk', 'kucoin.orders', 'ann', '{"code": "200000", "data": {"currentPage": 2, "totalPage": 2, "totalNum": 51, "items": [{"id": "1"}]}}');
+-- full pages may have a next, and an answer of one currency, or without an account, tells no others: none is removed
+SELECT s.source, s.page, s.rows, r.kind, r.fields ->> 'why' AS why
+  FROM (VALUES ('okx.orders-pending', 100, '{"instId": "E", "instType": "SWAP", "side": "buy", "px": "1", "sz": "1"}'::jsonb), ('gate.orders', 100, '{"contract": "E", "left": 1, "price": "1"}'),
+               ('mexc.open_orders', 20, '{"symbol": "E", "side": 1, "price": 1, "vol": 1}'), ('bitget.orders-pending', 100, '{"symbol": "E", "side": "buy", "price": "1", "size": "1"}')) AS t (source, page, one),
+       LATERAL unnest(ARRAY[0, 1, t.page - 1, t.page, t.page + 1, 2 * t.page]) AS n (rows),
+       LATERAL (SELECT t.source, t.page, n.rows, coalesce(jsonb_agg(t.one || jsonb_build_object('ordId', i, 'id', i, 'orderId', i)), '[]') AS list FROM generate_series(1, n.rows) AS i) AS s,
+       LATERAL margin_internal.read_account(s.source, CASE s.source WHEN 'gate.orders' THEN s.list WHEN 'bitget.orders-pending' THEN jsonb_build_object('data', jsonb_build_object('entrustedList', s.list))
+                                                                    ELSE jsonb_build_object('data', s.list) END) AS r
+ WHERE r.symbol = 'order' ORDER BY s.source, s.rows;
+SELECT s AS source, count(r) AS rows FROM unnest('{bybit.wallet-balance,okx.balance,mexc.assets,bitget.accounts,gate.accounts}'::text[]) AS s
+  LEFT JOIN LATERAL margin_internal.read_account(s, CASE s WHEN 'bybit.wallet-balance' THEN '{"result": {"list": []}}' WHEN 'gate.accounts' THEN '[]' ELSE '{"data": []}' END::jsonb) AS r ON true GROUP BY s ORDER BY s;
+-- what is borrowed, and what is collateral of isolated positions, is no balance; orders that are over are no orders
+SELECT * FROM pg_temp.read('bybit.wallet-balance', '{"retCode": 0, "result": {"list": [{"coin": [{"coin": "USDT", "walletBalance": "100", "spotBorrow": "40.5", "equity": "59.5"}]}]}}');
+SELECT * FROM pg_temp.read('bitget.accounts', '{"code": "00000", "data": [{"marginCoin": "USDT", "accountEquity": "1050.5", "unrealizedPL": "50.5", "isolatedMargin": "200"}]}');
+SELECT * FROM pg_temp.read('kucoin.orders', '{"code": "200000", "data": {"currentPage": 2, "totalPage": 2, "items": [{"id": "5e", "symbol": "ETHUSDTM", "side": "sell", "price": "3200", "size": 10, "isActive": false}]}}');
+SELECT * FROM pg_temp.read('gate.orders', '[{"id": 1, "contract": "ETH_USDT", "left": 25, "price": "2900", "status": "finished"}, {"id": 2, "contract": "ETH_USDT", "left": 25, "price": "2900", "status": "open"}]');
+-- what only the book holds, and the sides of a contract apart; leverage that is not told stays, and the lower of both sides is that of orders
+BEGIN;
+INSERT INTO desk.balance VALUES ('eve', 'USDT', 100000);
+INSERT INTO desk.position (account_id, contract, side, quantity, entry_price, leverage) VALUES ('eve', 'SOLUSDT', 'long', 10, 150, NULL), ('eve', 'ETHUSDT', 'long', 3, 2900, 10), ('eve', 'ETHUSDT', 'short', -1, 2950, 4);
+INSERT INTO desk.open_order (account_id, order_id, contract, quantity, price, leverage) VALUES ('eve', 'b', 'ETHUSDT', 2, 2900, 4), ('eve', 's', 'ETHUSDT', -1, 3100, 4);
+SELECT figure, symbol, theirs, ours, reason FROM margin.reconcile('desk', 'bybit.position-list', 'eve', '{"retCode": 0, "result": {"list": []}}');
+SELECT figure, symbol, theirs, ours, reason FROM margin.reconcile('desk', 'bybit.position-list', 'eve', '{"retCode": 0, "result": {"list": [{"symbol": "ETHUSDT", "side": "Buy", "size": "2", "avgPrice": "2900", "markPrice": "3300"}]}}') WHERE figure IN ('long', 'short', 'mark_price');
+SELECT figure, symbol, theirs, ours, reason FROM margin.reconcile('desk', 'bybit.order-realtime', 'eve', '{"retCode": 0, "result": {"list": [{"orderId": "s", "symbol": "ETHUSDT", "side": "Sell", "price": "3100", "leavesQty": "3", "orderStatus": "New"}]}}');
+SELECT * FROM margin.import_account('desk', 'bybit.position-list', 'eve', '{"retCode": 0, "result": {"list": [{"symbol": "ETHUSDT", "side": "Buy", "size": "2", "avgPrice": "2900"}, {"symbol": "ETHUSDT", "side": "Sell", "size": "1", "avgPrice": "2950"}]}}');
+SELECT * FROM margin.import_account('desk', 'bybit.order-realtime', 'eve', '{"retCode": 0, "result": {"list": [{"orderId": "n", "symbol": "ETHUSDT", "side": "Sell", "price": "3100", "leavesQty": "1", "orderStatus": "New"}]}}');
+SELECT contract, side, leverage FROM desk.position WHERE account_id = 'eve' UNION ALL SELECT contract, 'order', leverage FROM desk.open_order WHERE account_id = 'eve' ORDER BY 2;
+ROLLBACK;
 -- a book over other tables is compared, not written
 CREATE TABLE wallets (owner text, coin text, amount numeric);
 INSERT INTO wallets VALUES ('ann', 'USDT', 10000.5);

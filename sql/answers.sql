@@ -196,6 +196,12 @@ SELECT pg_temp.refused('mexc', 'ours.tiers', '{"tiers": [{"what": "collateral_ti
 SELECT pg_temp.refused('mexc', 'ours.tiers', '{"tiers": [{"what": "risk_tier", "of": "SUI_USDT", "fields": {"upper_bound": 1, "maintenance_rate": 0, "initial_rate": 1}}, {"what": "risk_tier", "of": "SUI_USDT", "fields": {"upper_bound": 2, "maintenance_rate": 0}}]}') AS some_initial;
 SELECT pg_temp.refused('mexc', 'ours.tiers', '{"tiers": [{"what": "risk_tier", "of": "SUI_USDT", "fields": {"upper_bound": 1, "maintenance_rate": 0, "method": "whole"}}, {"what": "risk_tier", "of": "SUI_USDT", "fields": {"upper_bound": 2, "maintenance_rate": 0, "method": "marginal"}}]}') AS methods;
 
+-- per cent, other categories, pages, two things said of one
+SELECT pg_temp.refused('bybit', 'bybit.risk-limit', '{"retCode": 0, "result": {"list": [{"symbol": "ETHUSDT", "riskLimitValue": "900000", "maintenanceMargin": "0.5", "maxLeverage": "0.8"}]}}') AS initial_above_1;
+SELECT pg_temp.refused('bybit', 'bybit.tickers', '{"retCode": 0, "time": 1790000000500, "result": {"category": "inverse", "list": [{"symbol": "ETHUSDT", "markPrice": "1"}]}}') AS category;
+SELECT pg_temp.refused('bybit', 'bybit.instruments-info', '{"retCode": 0, "result": {"list": [], "nextPageCursor": "abc"}}') AS page;
+SELECT pg_temp.refused('mexc', 'mexc.fair_price', '{"success": true, "code": 0, "data": [{"symbol": "DOGE_USDT", "fairPrice": 0.21, "timestamp": 1790000000000}, {"symbol": "DOGE_USDT", "fairPrice": 0.22, "timestamp": 1790000000000}]}') AS twice;
+
 -- 1 / leverage is never less than that, and exact where it can be
 SELECT l AS leverage, margin_internal.rate_of_leverage(l) AS rate FROM unnest('{1,3,75,125,0.5,12.5,1e19}'::numeric[]) AS l;
 

@@ -41,14 +41,15 @@ CREATE FUNCTION margin_internal.facts_of(kind text, rows margin.account_row[]) R
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT r.path, r.symbol,
-           CASE facts_of.kind
+           -- what a document does not tell stays as it is
+           jsonb_strip_nulls(CASE facts_of.kind
                WHEN 'balance' THEN jsonb_build_object('asset', r.symbol, 'quantity', q.quantity)
                WHEN 'position' THEN jsonb_build_object('contract', r.symbol, 'side', CASE WHEN q.quantity < 0::numeric THEN 'short' ELSE 'long' END, 'quantity', q.quantity,
                         'entry_price', margin_internal.field_number(r.path, r.fields, 'entry_price', q.quantity <> 0::numeric),
                         'leverage', margin_internal.field_number(r.path, r.fields, 'leverage', false))
                ELSE jsonb_build_object('order_id', margin.answer_text((r.path, r.fields)::margin.answer_node, 'order_id'), 'contract', r.symbol, 'quantity', q.quantity,
                         'price', margin_internal.field_number(r.path, r.fields, 'price'), 'leverage', margin_internal.field_number(r.path, r.fields, 'leverage', false))
-           END
+           END)
       FROM unnest(rows) AS r (kind, symbol, path, fields), LATERAL (SELECT margin_internal.field_number(r.path, r.fields, 'quantity') AS quantity) AS q
      WHERE r.kind = facts_of.kind;
 END;
@@ -158,6 +159,7 @@ $$;
 COMMENT ON FUNCTION margin_internal.wanted_facts(text, text[], margin.account_row[]) IS 'facts_of() as an array, one for each key; an error (22023) for what could not be held, and where a document holds two of a key';
 
 -- Leverage is chosen for a contract, and most venues tell it with the position only.
+-- Where both sides have one, the lower requires more.
 CREATE FUNCTION margin_internal.with_leverage(book name, account text, orders jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -168,13 +170,13 @@ DECLARE
 BEGIN
     PERFORM margin_internal.enter_book(book);
     SELECT jsonb_object_agg(p.contract, p.leverage) INTO chosen
-      FROM (SELECT h.contract, max(h.leverage) AS leverage FROM position AS h WHERE h.account_id = (SELECT account_key(account)) GROUP BY h.contract) AS p;
-    SELECT jsonb_agg(CASE WHEN o ->> 'leverage' IS NULL THEN o || jsonb_build_object('leverage', chosen -> (o ->> 'contract')) ELSE o END) INTO levered
+      FROM (SELECT h.contract, min(h.leverage) AS leverage FROM position AS h WHERE h.account_id = (SELECT account_key(account)) GROUP BY h.contract) AS p;
+    SELECT jsonb_agg(CASE WHEN o ->> 'leverage' IS NULL THEN jsonb_strip_nulls(o || jsonb_build_object('leverage', chosen -> (o ->> 'contract'))) ELSE o END) INTO levered
       FROM jsonb_array_elements(orders) AS o;
     RETURN coalesce(levered, '[]');
 END
 $$;
-COMMENT ON FUNCTION margin_internal.with_leverage(name, text, jsonb) IS 'orders, where they tell no leverage with that of the account''s position in their contract, if it has one';
+COMMENT ON FUNCTION margin_internal.with_leverage(name, text, jsonb) IS 'orders, where they tell no leverage with that of the account''s position in their contract, if it has one; the lower of both sides';
 
 CREATE FUNCTION margin_internal.check_own_tables(book name) RETURNS void
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE

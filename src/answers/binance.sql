@@ -102,7 +102,7 @@ CREATE FUNCTION margin_internal."binance.openOrders"(document jsonb) RETURNS SET
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT CASE WHEN o.why IS NULL THEN 'order' ELSE 'ignored' END, margin.answer_text(p, 'symbol'), p.path,
-           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'orderId'), 'quantity', CASE margin.answer_text(p, 'side') WHEN 'SELL' THEN -1 ELSE 1 END * (margin.answer_number(p, 'origQty') - margin.answer_number(p, 'executedQty')), 'price', margin.answer_number(p, 'price'), 'leverage', NULL::numeric)
+           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'orderId'), 'quantity', margin_internal.answer_sign(p, 'side', '{BUY}', '{SELL}') * (margin.answer_number(p, 'origQty') - margin.answer_number(p, 'executedQty')), 'price', margin.answer_number(p, 'price'), 'leverage', NULL::numeric)
                 ELSE jsonb_build_object('why', format('order %s: %s', margin.answer_text(p, 'orderId'), o.why)) END
       FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{}', 'msg'), '[*]') AS p,
            LATERAL (SELECT CASE WHEN margin.answer_text(p, 'reduceOnly', false) = 'true' OR margin.answer_text(p, 'closePosition', false) = 'true' THEN 'only reduces' WHEN margin.answer_text(p, 'type') ~ 'STOP|TAKE_PROFIT|TRAILING' THEN 'waits for a trigger' END AS why) AS o

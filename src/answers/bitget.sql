@@ -40,17 +40,19 @@ COMMENT ON FUNCTION margin_internal."bitget.symbol-price"(jsonb) IS
 -- Accounts: "Futures", "Account", "Position", "Trade"
 -- ---------------------------------------------------------------------------
 
--- crossedRiskRate is that of one margin coin.
+-- Collateral of isolated positions is in accountEquity. crossedRiskRate is that of one
+-- margin coin.
 CREATE FUNCTION margin_internal."bitget.accounts"(document jsonb) RETURNS SETOF margin.account_row
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT 'balance', margin.answer_text(b, 'marginCoin'), b.path, jsonb_build_object('quantity', margin.answer_number(b, 'accountEquity') - coalesce(margin.answer_number(b, 'unrealizedPL', false), 0::numeric))
+    SELECT 'balance', margin.answer_text(b, 'marginCoin'), b.path, jsonb_build_object('quantity', margin.answer_number(b, 'accountEquity') - coalesce(margin.answer_number(b, 'unrealizedPL', false), 0::numeric) - coalesce(margin.answer_number(b, 'isolatedMargin', false), 0::numeric))
       FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{00000}', 'msg'), 'data[*]') AS b
     UNION ALL
-    SELECT 'complete', 'balance', '', '{}'
+    SELECT 'complete', 'balance', '', '{}' WHERE EXISTS (SELECT FROM margin.answer_nodes(document, 'data[*]') AS a)
     UNION ALL
     SELECT f.kind, f.symbol, f.path, f.fields
       FROM margin.answer_nodes(document, 'data[*]') AS b, margin.answer_figures(b, margin.answer_text(b, 'marginCoin'), '{"asset_equity": "accountEquity"}') AS f
+     WHERE coalesce(margin.answer_number(b, 'isolatedMargin', false), 0::numeric) = 0::numeric
     UNION ALL
     SELECT f.kind, f.symbol, f.path, f.fields
       FROM margin.answer_nodes(document, 'data[*]') AS b, margin.answer_figures(b, NULL, '{"margin_ratio": "crossedRiskRate"}') AS f
@@ -64,13 +66,13 @@ LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT CASE WHEN (margin.answer_text(p, 'marginMode') = 'isolated') THEN 'ignored' ELSE 'position' END, margin.answer_text(p, 'symbol'), p.path,
            CASE WHEN (margin.answer_text(p, 'marginMode') = 'isolated') THEN jsonb_build_object('why', 'isolated: an account of its own')
-                ELSE jsonb_build_object('quantity', CASE margin.answer_text(p, 'holdSide') WHEN 'short' THEN -1 ELSE 1 END * margin.answer_number(p, 'total'), 'entry_price', margin.answer_number(p, 'openPriceAvg'), 'leverage', margin.answer_number(p, 'leverage', false)) END
+                ELSE jsonb_build_object('quantity', margin_internal.answer_sign(p, 'holdSide', '{long}', '{short}', margin.answer_number(p, 'total')) * margin.answer_number(p, 'total'), 'entry_price', margin.answer_number(p, 'openPriceAvg'), 'leverage', margin.answer_number(p, 'leverage', false)) END
       FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{00000}', 'msg'), 'data[*]') AS p
     UNION ALL
     SELECT f.kind, f.symbol, f.path, f.fields
       FROM margin.answer_nodes(document, 'data[*]') AS p,
            margin.answer_figures(p, margin.answer_text(p, 'symbol'), '{"mark_price": "markPrice", "unrealized_pnl": "unrealizedPL", "liquidation_price": "liquidationPrice"}') AS f
-     WHERE NOT (margin.answer_text(p, 'marginMode') = 'isolated') AND CASE margin.answer_text(p, 'holdSide') WHEN 'short' THEN -1 ELSE 1 END * margin.answer_number(p, 'total') <> 0::numeric
+     WHERE NOT (margin.answer_text(p, 'marginMode') = 'isolated') AND margin.answer_number(p, 'total') <> 0::numeric
     UNION ALL
     SELECT 'complete', 'position', '', '{}';
 END;
@@ -83,12 +85,12 @@ CREATE FUNCTION margin_internal."bitget.orders-pending"(document jsonb) RETURNS 
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT CASE WHEN o.why IS NULL THEN 'order' ELSE 'ignored' END, margin.answer_text(p, 'symbol'), p.path,
-           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'orderId'), 'quantity', CASE margin.answer_text(p, 'side') WHEN 'sell' THEN -1 ELSE 1 END * (margin.answer_number(p, 'size') - coalesce(margin.answer_number(p, 'baseVolume', false), 0)), 'price', margin.answer_number(p, 'price'), 'leverage', margin.answer_number(p, 'leverage', false))
+           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'orderId'), 'quantity', margin_internal.answer_sign(p, 'side', '{buy}', '{sell}') * (margin.answer_number(p, 'size') - coalesce(margin.answer_number(p, 'baseVolume', false), 0)), 'price', margin.answer_number(p, 'price'), 'leverage', margin.answer_number(p, 'leverage', false))
                 ELSE jsonb_build_object('why', format('order %s: %s', margin.answer_text(p, 'orderId'), o.why)) END
-      FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{00000}', 'msg'), 'data.entrustedList[*]', false) AS p,
+      FROM margin.answer_nodes(margin_internal.answer_having(margin.answer_checked(document, 'code', '{00000}', 'msg'), 'data.entrustedList'), 'data.entrustedList[*]', jsonb_typeof(document #> '{data,entrustedList}') <> 'null') AS p,
            LATERAL (SELECT CASE WHEN lower(margin.answer_text(p, 'reduceOnly', false)) = 'yes' OR margin.answer_text(p, 'tradeSide', false) = 'close' THEN 'only reduces' WHEN margin.answer_text(p, 'marginMode', false) = 'isolated' THEN 'isolated: an account of its own' END AS why) AS o
     UNION ALL
-    SELECT 'complete', 'order', '', '{}';
+    SELECT r.kind, r.symbol, r.path, r.fields FROM margin_internal.all_orders(document #> '{data,entrustedList}', 100) AS r;
 END;
 COMMENT ON FUNCTION margin_internal."bitget.orders-pending"(jsonb) IS
 'Bitget, GET /api/v2/mix/order/orders-pending: open limit orders in cross margin; what only reduces is ignored';

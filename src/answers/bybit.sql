@@ -2,6 +2,22 @@
 --
 -- After the V5 API documentation, "Market" and "Spot Margin Trade (UTA)".
 
+CREATE FUNCTION margin_internal.bybit_checked(document jsonb, categories text[] DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    checked CONSTANT jsonb := margin.answer_whole(margin.answer_checked(document, 'retCode', '{0}', 'retMsg'), 'result.nextPageCursor');
+    category CONSTANT text := nullif(checked #>> '{result,category}', '');
+BEGIN
+    IF category <> ALL (categories) THEN
+        PERFORM margin_internal.refuse_answer('result.category', format('is "%s", not %s', category, array_to_string(categories, ' or ')), 'Another category has other contracts, by names that may be the same.');
+    END IF;
+    RETURN checked;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.bybit_checked(jsonb, text[]) IS 'the document, or an error (22023): of the venue, for a page that has a next, or for a category that is told and none of those given (null: any)';
+
 -- Sizes are in units of the underlying, so a contract is one.
 CREATE FUNCTION margin_internal."bybit.instruments-info"(document jsonb) RETURNS SETOF margin.answer_row
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -10,7 +26,7 @@ BEGIN ATOMIC
            CASE WHEN margin.answer_text(s, 'contractType', false) IS NULL THEN jsonb_build_object('why', 'no contract: it has no contractType')
                 ELSE jsonb_build_object('settle', margin.answer_text(s, 'settleCoin'), 'base', margin.answer_text(s, 'baseCoin'), 'contract_size', 1,
                                         'payoff', CASE WHEN margin.answer_text(s, 'contractType') ~ '^Linear' THEN 'linear' ELSE 'inverse' END) END
-      FROM margin.answer_nodes(margin.answer_checked(document, 'retCode', '{0}', 'retMsg'), 'result.list[*]') AS s;
+      FROM margin.answer_nodes(margin_internal.bybit_checked(document), 'result.list[*]') AS s;
 END;
 COMMENT ON FUNCTION margin_internal."bybit.instruments-info"(jsonb) IS
 'Bybit, GET /v5/market/instruments-info: contracts of category linear; others are ignored';
@@ -25,7 +41,7 @@ BEGIN ATOMIC
                'upper_bound', margin.answer_number(s, 'riskLimitValue'), 'maintenance_rate', margin.answer_number(s, 'maintenanceMargin'),
                'max_leverage', margin.answer_number(s, 'maxLeverage'), 'deduction', margin.answer_number(s, 'mmDeduction', false),
                'method', 'marginal', 'tier_unit', 'notional')
-      FROM margin.answer_nodes(margin.answer_whole(margin.answer_checked(document, 'retCode', '{0}', 'retMsg'), 'result.nextPageCursor'), 'result.list[*]') AS s;
+      FROM margin.answer_nodes(margin_internal.bybit_checked(document), 'result.list[*]') AS s;
 END;
 COMMENT ON FUNCTION margin_internal."bybit.risk-limit"(jsonb) IS
 'Bybit, GET /v5/market/risk-limit, category linear: maintenance rates by notional, marginal, checked against mmDeduction where it is told; initial rates from the leverage allowed';
@@ -51,7 +67,7 @@ BEGIN ATOMIC
            CASE margin.answer_text(r, 'category') WHEN 'linear' THEN margin.answer_text(s, 'symbol') ELSE regexp_replace(margin.answer_text(s, 'symbol'), 'USDT$', '') END,
            s.path, jsonb_build_object('price', margin.answer_number(s, CASE margin.answer_text(r, 'category') WHEN 'linear' THEN 'markPrice' ELSE 'usdIndexPrice' END),
                                       'at', margin.answer_time(('', document)::margin.answer_node, 'time'))
-      FROM margin.answer_nodes(margin.answer_checked(document, 'retCode', '{0}', 'retMsg'), 'result') AS r,
+      FROM margin.answer_nodes(margin_internal.bybit_checked(document, '{linear,spot}'), 'result') AS r,
            margin.answer_nodes(r, 'list[*]') AS s
      WHERE CASE margin.answer_text(r, 'category') WHEN 'linear' THEN true
                 WHEN 'spot' THEN margin.answer_text(s, 'symbol') ~ '.USDT$' AND margin.answer_text(s, 'usdIndexPrice', false) IS NOT NULL END;
@@ -63,15 +79,15 @@ COMMENT ON FUNCTION margin_internal."bybit.tickers"(jsonb) IS
 -- Accounts: "Account", "Position", "Trade"
 -- ---------------------------------------------------------------------------
 
--- walletBalance of a coin that is borrowed is negative. totalEquity is without
--- collateral ratios, totalMarginBalance with.
+-- walletBalance is negative where derivatives have made it so; what is borrowed for
+-- spot is still in it. totalEquity is without collateral ratios, totalMarginBalance with.
 CREATE FUNCTION margin_internal."bybit.wallet-balance"(document jsonb) RETURNS SETOF margin.account_row
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT 'balance', margin.answer_text(b, 'coin'), b.path, jsonb_build_object('quantity', margin.answer_number(b, 'walletBalance'))
-      FROM margin.answer_nodes(margin.answer_whole(margin.answer_checked(document, 'retCode', '{0}', 'retMsg'), 'result.nextPageCursor'), 'result.list[*]') AS a, margin.answer_nodes(a, 'coin[*]') AS b
+    SELECT 'balance', margin.answer_text(b, 'coin'), b.path, jsonb_build_object('quantity', margin.answer_number(b, 'walletBalance') - coalesce(margin.answer_number(b, 'spotBorrow', false), 0::numeric))
+      FROM margin.answer_nodes(margin_internal.bybit_checked(document), 'result.list[*]') AS a, margin.answer_nodes(a, 'coin[*]') AS b
     UNION ALL
-    SELECT 'complete', 'balance', '', '{}'
+    SELECT 'complete', 'balance', '', '{}' WHERE EXISTS (SELECT FROM margin.answer_nodes(document, 'result.list[*]') AS a)
     UNION ALL
     SELECT f.kind, f.symbol, f.path, f.fields
       FROM margin.answer_nodes(document, 'result.list[*]') AS a,
@@ -90,13 +106,13 @@ LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT CASE WHEN (coalesce(margin.answer_text(p, 'tradeMode', false), '0') = '1') THEN 'ignored' ELSE 'position' END, margin.answer_text(p, 'symbol'), p.path,
            CASE WHEN (coalesce(margin.answer_text(p, 'tradeMode', false), '0') = '1') THEN jsonb_build_object('why', 'isolated: an account of its own')
-                ELSE jsonb_build_object('quantity', CASE margin.answer_text(p, 'side', false) WHEN 'Sell' THEN -1 ELSE 1 END * margin.answer_number(p, 'size'), 'entry_price', margin.answer_number(p, 'avgPrice', false), 'leverage', margin.answer_number(p, 'leverage', false)) END
-      FROM margin.answer_nodes(margin.answer_whole(margin.answer_checked(document, 'retCode', '{0}', 'retMsg'), 'result.nextPageCursor'), 'result.list[*]') AS p
+                ELSE jsonb_build_object('quantity', margin_internal.answer_sign(p, 'side', '{Buy}', '{Sell}', margin.answer_number(p, 'size')) * margin.answer_number(p, 'size'), 'entry_price', margin.answer_number(p, 'avgPrice', false), 'leverage', margin.answer_number(p, 'leverage', false)) END
+      FROM margin.answer_nodes(margin_internal.bybit_checked(document, '{linear}'), 'result.list[*]') AS p
     UNION ALL
     SELECT f.kind, f.symbol, f.path, f.fields
       FROM margin.answer_nodes(document, 'result.list[*]') AS p,
            margin.answer_figures(p, margin.answer_text(p, 'symbol'), '{"mark_price": "markPrice", "unrealized_pnl": "unrealisedPnl", "liquidation_price": "liqPrice", "maintenance_margin": "positionMM", "position_initial_margin": "positionIM"}') AS f
-     WHERE NOT (coalesce(margin.answer_text(p, 'tradeMode', false), '0') = '1') AND CASE margin.answer_text(p, 'side', false) WHEN 'Sell' THEN -1 ELSE 1 END * margin.answer_number(p, 'size') <> 0::numeric
+     WHERE NOT (coalesce(margin.answer_text(p, 'tradeMode', false), '0') = '1') AND margin.answer_number(p, 'size') <> 0::numeric
     UNION ALL
     SELECT 'complete', 'position', '', '{}';
 END;
@@ -107,9 +123,9 @@ CREATE FUNCTION margin_internal."bybit.order-realtime"(document jsonb) RETURNS S
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT CASE WHEN o.why IS NULL THEN 'order' ELSE 'ignored' END, margin.answer_text(p, 'symbol'), p.path,
-           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'orderId'), 'quantity', CASE margin.answer_text(p, 'side') WHEN 'Sell' THEN -1 ELSE 1 END * margin.answer_number(p, 'leavesQty'), 'price', margin.answer_number(p, 'price'), 'leverage', NULL::numeric)
+           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'orderId'), 'quantity', margin_internal.answer_sign(p, 'side', '{Buy}', '{Sell}') * margin.answer_number(p, 'leavesQty'), 'price', margin.answer_number(p, 'price'), 'leverage', NULL::numeric)
                 ELSE jsonb_build_object('why', format('order %s: %s', margin.answer_text(p, 'orderId'), o.why)) END
-      FROM margin.answer_nodes(margin.answer_whole(margin.answer_checked(document, 'retCode', '{0}', 'retMsg'), 'result.nextPageCursor'), 'result.list[*]') AS p,
+      FROM margin.answer_nodes(margin_internal.bybit_checked(document, '{linear}'), 'result.list[*]') AS p,
            LATERAL (SELECT CASE WHEN margin.answer_text(p, 'reduceOnly', false) = 'true' OR margin.answer_text(p, 'closeOnTrigger', false) = 'true' THEN 'only reduces' WHEN margin.answer_text(p, 'orderStatus') = 'Untriggered' THEN 'waits for a trigger' END AS why) AS o
     UNION ALL
     SELECT 'complete', 'order', '', '{}';

@@ -59,6 +59,7 @@ COMMENT ON FUNCTION margin_internal."gate.tickers"(jsonb) IS
 -- Accounts: "Futures"
 -- ---------------------------------------------------------------------------
 
+-- An answer is that of one settlement currency, so that no other balance is removed.
 -- total is without profit that is not realized. The members of cross margin are there
 -- for accounts in that mode only.
 CREATE FUNCTION margin_internal."gate.accounts"(document jsonb) RETURNS SETOF margin.account_row
@@ -66,8 +67,6 @@ LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT 'balance', margin.answer_text(b, 'currency'), b.path, jsonb_build_object('quantity', margin.answer_number(b, 'total'))
       FROM margin.answer_nodes(margin.answer_checked(document, 'label', '{}', 'message'), '[*]') AS b
-    UNION ALL
-    SELECT 'complete', 'balance', '', '{}'
     UNION ALL
     SELECT f.kind, f.symbol, f.path, f.fields
       FROM margin.answer_nodes(document, '[*]') AS b,
@@ -102,9 +101,9 @@ BEGIN ATOMIC
            CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'id'), 'quantity', margin.answer_number(p, 'left'), 'price', margin.answer_number(p, 'price'), 'leverage', NULL::numeric)
                 ELSE jsonb_build_object('why', format('order %s: %s', margin.answer_text(p, 'id'), o.why)) END
       FROM margin.answer_nodes(margin.answer_checked(document, 'label', '{}', 'message'), '[*]') AS p,
-           LATERAL (SELECT CASE WHEN margin.answer_text(p, 'is_reduce_only', false) = 'true' OR margin.answer_text(p, 'is_close', false) = 'true' THEN 'only reduces' END AS why) AS o
+           LATERAL (SELECT CASE WHEN margin.answer_text(p, 'is_reduce_only', false) = 'true' OR margin.answer_text(p, 'is_close', false) = 'true' THEN 'only reduces' WHEN margin.answer_text(p, 'status', false) <> 'open' THEN 'no longer open' END AS why) AS o
     UNION ALL
-    SELECT 'complete', 'order', '', '{}';
+    SELECT r.kind, r.symbol, r.path, r.fields FROM margin_internal.all_orders(document, 100) AS r;
 END;
 COMMENT ON FUNCTION margin_internal."gate.orders"(jsonb) IS
 'Gate, GET /api/v4/futures/usdt/orders, status open: open limit orders; what only reduces is ignored';

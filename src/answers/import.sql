@@ -266,14 +266,16 @@ BEGIN
         PERFORM margin_internal.refuse_answer(path, format('has a max_leverage of %s', leverage));
     END IF;
     rate := trim_scale(coalesce(rate, margin_internal.rate_of_leverage(leverage)));
-    IF rate < maintenance_rate THEN
+    IF rate > 1 THEN
+        PERFORM margin_internal.refuse_answer(path, format('asks %s to open', rate), 'Is it in per cent? More than the position itself is never asked.');
+    ELSIF rate < maintenance_rate THEN
         PERFORM margin_internal.refuse_answer(path, format('asks %s to open and %s to keep', rate, maintenance_rate), 'Is one of them in per cent?');
     END IF;
     RETURN rate;
 END
 $$;
 COMMENT ON FUNCTION margin_internal.initial_rate(text, jsonb, numeric) IS
-'the initial rate of a tier: initial_rate, or 1 / max_leverage rounded up at the 18th decimal; null where it tells neither. An error (22023) where it is below the maintenance rate';
+'the initial rate of a tier: initial_rate, or 1 / max_leverage rounded up at the 18th decimal; null where it tells neither. An error (22023) where it is above 1 or below the maintenance rate';
 
 CREATE FUNCTION margin_internal.ladder_of(target text, owner text, rows margin.answer_row[]) RETURNS margin_internal.ladder
 LANGUAGE plpgsql IMMUTABLE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -452,6 +454,24 @@ COMMENT ON FUNCTION margin_internal.import_prices(name, margin.answer_row[], tim
 
 -- ---------------------------------------------------------------------------
 
+-- Of two that differ the one that comes later would win, by chance.
+CREATE FUNCTION margin_internal.check_told_once(rows margin.answer_row[]) RETURNS void
+LANGUAGE plpgsql IMMUTABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    twice record;
+BEGIN
+    SELECT max(r.path) AS path, r.kind, r.symbol INTO twice
+      FROM unnest(rows) AS r WHERE r.kind IN ('asset', 'contract', 'index_price', 'mark_price')
+     GROUP BY r.kind, r.symbol HAVING count(DISTINCT r.fields) > 1 LIMIT 1;
+    IF FOUND THEN
+        PERFORM margin_internal.refuse_answer(twice.path, format('is a second %s of "%s", and says something else', twice.kind, twice.symbol));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.check_told_once(margin.answer_row[]) IS 'an error (22023) where a document says two different things of an asset, a contract or a price';
+
 CREATE FUNCTION margin_internal.import_rows(venue name, source text, rows margin.answer_row[], valid_from timestamptz)
 RETURNS TABLE (kind text, symbol text, outcome text, why text)
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -461,6 +481,7 @@ AS $$
 DECLARE
     part record;
 BEGIN
+    PERFORM margin_internal.check_told_once(rows);
     -- rows are locked in one order, which is everybody's
     FOR part IN SELECT r.symbol, r.fields FROM unnest(rows) AS r WHERE r.kind = 'asset' ORDER BY r.symbol COLLATE "C" LOOP
         RETURN QUERY SELECT 'asset', part.symbol, e.outcome, e.why FROM margin_internal.enter_terms(venue, 'asset', part.symbol, part.fields, valid_from, source) AS e;

@@ -72,15 +72,35 @@ END;
 COMMENT ON FUNCTION margin_internal."kucoin.positions"(jsonb) IS
 'KuCoin, GET /api/v1/positions: positions in cross margin, their marks, profits and liquidation prices';
 
+CREATE FUNCTION margin_internal.kucoin_all_pages(document jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    data CONSTANT margin.answer_node := ('data', document -> 'data');
+BEGIN
+    IF margin.answer_number(data, 'totalPage', false) > margin.answer_number(data, 'currentPage') THEN
+        PERFORM margin_internal.refuse_answer('data.totalPage', format('is %s and currentPage %s: there are more pages', data.value ->> 'totalPage', data.value ->> 'currentPage'),
+                                              'Put the items of all pages into one document, that of the last page.');
+    END IF;
+    IF jsonb_typeof(data.value -> 'items') = 'array' AND margin.answer_number(data, 'totalNum', false) > jsonb_array_length(data.value -> 'items') THEN
+        PERFORM margin_internal.refuse_answer('data.items', format('holds %s of %s orders', jsonb_array_length(data.value -> 'items'), data.value ->> 'totalNum'),
+                                              'Put the items of all pages into one document, that of the last page.');
+    END IF;
+    RETURN document;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.kucoin_all_pages(jsonb) IS 'the document, or an error (22023) where it is a page before the last, or holds fewer items than it says that there are';
+
 -- Pages are numbered; a list of several has to be put into one.
 CREATE FUNCTION margin_internal."kucoin.orders"(document jsonb) RETURNS SETOF margin.account_row
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT CASE WHEN o.why IS NULL THEN 'order' ELSE 'ignored' END, margin.answer_text(p, 'symbol'), p.path,
-           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'id'), 'quantity', CASE margin.answer_text(p, 'side') WHEN 'sell' THEN -1 ELSE 1 END * (margin.answer_number(p, 'size') - coalesce(margin.answer_number(p, 'filledSize', false), margin.answer_number(p, 'dealSize', false), 0)), 'price', margin.answer_number(p, 'price'), 'leverage', margin.answer_number(p, 'leverage', false))
+           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'id'), 'quantity', margin_internal.answer_sign(p, 'side', '{buy}', '{sell}') * (margin.answer_number(p, 'size') - coalesce(margin.answer_number(p, 'filledSize', false), margin.answer_number(p, 'dealSize', false), 0)), 'price', margin.answer_number(p, 'price'), 'leverage', margin.answer_number(p, 'leverage', false))
                 ELSE jsonb_build_object('why', format('order %s: %s', margin.answer_text(p, 'id'), o.why)) END
-      FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{200000}', 'msg'), 'data.items[*]') AS p,
-           LATERAL (SELECT CASE WHEN margin.answer_text(p, 'reduceOnly', false) = 'true' OR margin.answer_text(p, 'closeOrder', false) = 'true' THEN 'only reduces' WHEN margin.answer_text(p, 'marginMode', false) = 'ISOLATED' THEN 'isolated: an account of its own' END AS why) AS o
+      FROM margin.answer_nodes(margin_internal.kucoin_all_pages(margin.answer_checked(document, 'code', '{200000}', 'msg')), 'data.items[*]') AS p,
+           LATERAL (SELECT CASE WHEN margin.answer_text(p, 'reduceOnly', false) = 'true' OR margin.answer_text(p, 'closeOrder', false) = 'true' THEN 'only reduces' WHEN margin.answer_text(p, 'isActive', false) = 'false' THEN 'no longer open' WHEN margin.answer_text(p, 'marginMode', false) = 'ISOLATED' THEN 'isolated: an account of its own' END AS why) AS o
     UNION ALL
     SELECT 'complete', 'order', '', '{}';
 END;

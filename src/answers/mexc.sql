@@ -57,7 +57,7 @@ BEGIN ATOMIC
     SELECT 'balance', margin.answer_text(b, 'currency'), b.path, jsonb_build_object('quantity', margin.answer_number(b, 'equity') - coalesce(margin.answer_number(b, 'unrealized', false), 0::numeric))
       FROM margin.answer_nodes(margin.answer_checked(margin.answer_checked(document, 'success', '{true}', 'message'), 'code', '{0}', 'message'), 'data[*]') AS b
     UNION ALL
-    SELECT 'complete', 'balance', '', '{}'
+    SELECT 'complete', 'balance', '', '{}' WHERE EXISTS (SELECT FROM margin.answer_nodes(document, 'data[*]') AS a)
     UNION ALL
     SELECT f.kind, f.symbol, f.path, f.fields
       FROM margin.answer_nodes(document, 'data[*]') AS b, margin.answer_figures(b, margin.answer_text(b, 'currency'), '{"asset_equity": "equity"}') AS f;
@@ -71,13 +71,13 @@ LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT CASE WHEN (margin.answer_text(p, 'openType') = '1') THEN 'ignored' ELSE 'position' END, margin.answer_text(p, 'symbol'), p.path,
            CASE WHEN (margin.answer_text(p, 'openType') = '1') THEN jsonb_build_object('why', 'isolated: an account of its own')
-                ELSE jsonb_build_object('quantity', CASE margin.answer_text(p, 'positionType') WHEN '2' THEN -1 ELSE 1 END * margin.answer_number(p, 'holdVol'), 'entry_price', margin.answer_number(p, 'holdAvgPrice'), 'leverage', margin.answer_number(p, 'leverage', false)) END
+                ELSE jsonb_build_object('quantity', margin_internal.answer_sign(p, 'positionType', '{1}', '{2}') * margin.answer_number(p, 'holdVol'), 'entry_price', margin.answer_number(p, 'holdAvgPrice'), 'leverage', margin.answer_number(p, 'leverage', false)) END
       FROM margin.answer_nodes(margin.answer_checked(margin.answer_checked(document, 'success', '{true}', 'message'), 'code', '{0}', 'message'), 'data[*]') AS p
     UNION ALL
     SELECT f.kind, f.symbol, f.path, f.fields
       FROM margin.answer_nodes(document, 'data[*]') AS p,
            margin.answer_figures(p, margin.answer_text(p, 'symbol'), '{"liquidation_price": "liquidatePrice"}') AS f
-     WHERE NOT (margin.answer_text(p, 'openType') = '1') AND CASE margin.answer_text(p, 'positionType') WHEN '2' THEN -1 ELSE 1 END * margin.answer_number(p, 'holdVol') <> 0::numeric
+     WHERE NOT (margin.answer_text(p, 'openType') = '1') AND margin.answer_number(p, 'holdVol') <> 0::numeric
     UNION ALL
     SELECT 'complete', 'position', '', '{}';
 END;
@@ -89,12 +89,12 @@ CREATE FUNCTION margin_internal."mexc.open_orders"(document jsonb) RETURNS SETOF
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT CASE WHEN o.why IS NULL THEN 'order' ELSE 'ignored' END, margin.answer_text(p, 'symbol'), p.path,
-           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'orderId'), 'quantity', CASE margin.answer_text(p, 'side') WHEN '3' THEN -1 ELSE 1 END * (margin.answer_number(p, 'vol') - coalesce(margin.answer_number(p, 'dealVol', false), 0)), 'price', margin.answer_number(p, 'price'), 'leverage', margin.answer_number(p, 'leverage', false))
+           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'orderId'), 'quantity', margin_internal.answer_sign(p, 'side', '{1}', '{3}') * (margin.answer_number(p, 'vol') - coalesce(margin.answer_number(p, 'dealVol', false), 0)), 'price', margin.answer_number(p, 'price'), 'leverage', margin.answer_number(p, 'leverage', false))
                 ELSE jsonb_build_object('why', format('order %s: %s', margin.answer_text(p, 'orderId'), o.why)) END
       FROM margin.answer_nodes(margin.answer_checked(margin.answer_checked(document, 'success', '{true}', 'message'), 'code', '{0}', 'message'), 'data[*]') AS p,
            LATERAL (SELECT CASE WHEN margin.answer_text(p, 'side') IN ('2', '4') THEN 'only reduces' WHEN margin.answer_text(p, 'openType', false) = '1' THEN 'isolated: an account of its own' END AS why) AS o
     UNION ALL
-    SELECT 'complete', 'order', '', '{}';
+    SELECT r.kind, r.symbol, r.path, r.fields FROM margin_internal.all_orders(document -> 'data', 20) AS r;
 END;
 COMMENT ON FUNCTION margin_internal."mexc.open_orders"(jsonb) IS
 'MEXC, GET /api/v1/private/order/list/open_orders: open limit orders in cross margin; what closes is ignored';

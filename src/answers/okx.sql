@@ -79,7 +79,7 @@ BEGIN ATOMIC
     SELECT 'balance', margin.answer_text(b, 'ccy'), b.path, jsonb_build_object('quantity', margin.answer_number(b, 'cashBal'))
       FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{0}', 'msg'), 'data[*]') AS a, margin.answer_nodes(a, 'details[*]') AS b
     UNION ALL
-    SELECT 'complete', 'balance', '', '{}'
+    SELECT 'complete', 'balance', '', '{}' WHERE EXISTS (SELECT FROM margin.answer_nodes(document, 'data[*]') AS a)
     UNION ALL
     SELECT f.kind, f.symbol, f.path, f.fields
       FROM margin.answer_nodes(document, 'data[*]') AS a,
@@ -97,13 +97,13 @@ LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT CASE WHEN (margin.answer_text(p, 'mgnMode') = 'isolated') THEN 'ignored' ELSE 'position' END, margin.answer_text(p, 'instId'), p.path,
            CASE WHEN (margin.answer_text(p, 'mgnMode') = 'isolated') THEN jsonb_build_object('why', 'isolated: an account of its own')
-                ELSE jsonb_build_object('quantity', CASE margin.answer_text(p, 'posSide', false) WHEN 'short' THEN -1 ELSE 1 END * margin.answer_number(p, 'pos'), 'entry_price', margin.answer_number(p, 'avgPx', false), 'leverage', margin.answer_number(p, 'lever', false)) END
+                ELSE jsonb_build_object('quantity', margin_internal.answer_sign(p, 'posSide', '{long,net}', '{short}', margin.answer_number(p, 'pos')) * margin.answer_number(p, 'pos'), 'entry_price', margin.answer_number(p, 'avgPx', false), 'leverage', margin.answer_number(p, 'lever', false)) END
       FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{0}', 'msg'), 'data[*]') AS p
     UNION ALL
     SELECT f.kind, f.symbol, f.path, f.fields
       FROM margin.answer_nodes(document, 'data[*]') AS p,
            margin.answer_figures(p, margin.answer_text(p, 'instId'), '{"mark_price": "markPx", "unrealized_pnl": "upl", "liquidation_price": "liqPx", "maintenance_margin": "mmr", "position_initial_margin": "imr"}') AS f
-     WHERE NOT (margin.answer_text(p, 'mgnMode') = 'isolated') AND CASE margin.answer_text(p, 'posSide', false) WHEN 'short' THEN -1 ELSE 1 END * margin.answer_number(p, 'pos') <> 0::numeric
+     WHERE NOT (margin.answer_text(p, 'mgnMode') = 'isolated') AND margin.answer_number(p, 'pos') <> 0::numeric
     UNION ALL
     SELECT 'complete', 'position', '', '{}';
 END;
@@ -114,12 +114,12 @@ CREATE FUNCTION margin_internal."okx.orders-pending"(document jsonb) RETURNS SET
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT CASE WHEN o.why IS NULL THEN 'order' ELSE 'ignored' END, margin.answer_text(p, 'instId'), p.path,
-           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'ordId'), 'quantity', CASE margin.answer_text(p, 'side') WHEN 'sell' THEN -1 ELSE 1 END * (margin.answer_number(p, 'sz') - coalesce(margin.answer_number(p, 'accFillSz', false), 0)), 'price', margin.answer_number(p, 'px'), 'leverage', margin.answer_number(p, 'lever', false))
+           CASE WHEN o.why IS NULL THEN jsonb_build_object('order_id', margin.answer_text(p, 'ordId'), 'quantity', margin_internal.answer_sign(p, 'side', '{buy}', '{sell}') * (margin.answer_number(p, 'sz') - coalesce(margin.answer_number(p, 'accFillSz', false), 0)), 'price', margin.answer_number(p, 'px'), 'leverage', margin.answer_number(p, 'lever', false))
                 ELSE jsonb_build_object('why', format('order %s: %s', margin.answer_text(p, 'ordId'), o.why)) END
       FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{0}', 'msg'), 'data[*]') AS p,
            LATERAL (SELECT CASE WHEN margin.answer_text(p, 'reduceOnly', false) = 'true' THEN 'only reduces' WHEN margin.answer_text(p, 'tdMode', false) = 'isolated' THEN 'isolated: an account of its own' WHEN margin.answer_text(p, 'instType') NOT IN ('SWAP', 'FUTURES') THEN 'in no contract' END AS why) AS o
     UNION ALL
-    SELECT 'complete', 'order', '', '{}';
+    SELECT r.kind, r.symbol, r.path, r.fields FROM margin_internal.all_orders(document -> 'data', 100) AS r;
 END;
 COMMENT ON FUNCTION margin_internal."okx.orders-pending"(jsonb) IS
 'OKX, GET /api/v5/trade/orders-pending, instType SWAP and FUTURES: open orders in cross margin; what only reduces is ignored';

@@ -188,6 +188,48 @@ END
 $$;
 COMMENT ON FUNCTION margin.answer_whole(jsonb, text) IS 'the document, or an error (22023) where the member that points to the next page is there and not empty: what is missing must not pass for what is not held';
 
+-- null is there: some interfaces answer it for an empty list.
+CREATE FUNCTION margin_internal.answer_having(document jsonb, member text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF document #> string_to_array(member, '.') IS NULL THEN
+        PERFORM margin_internal.refuse_answer('', format('has no "%s": %s', member, margin_internal.shown(document)), 'Give the document as the interface answers it, wrapper included.');
+    END IF;
+    RETURN document;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.answer_having(jsonb, text) IS 'the document, or an error (22023) where it has no such member; one that is null counts as there';
+
+-- Interfaces in pages that say nothing of further ones: full pages may have a next.
+CREATE FUNCTION margin_internal.all_orders(list jsonb, page integer) RETURNS margin.account_row
+LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+RETURN CASE WHEN jsonb_typeof(list) = 'array' AND list <> '[]' AND jsonb_array_length(list) % page = 0
+            THEN ROW('ignored', 'order', '', jsonb_build_object('why', format('a full page of %s: there may be more orders, and none is removed', page)))::margin.account_row
+            ELSE ROW('complete', 'order', '', '{}')::margin.account_row END;
+COMMENT ON FUNCTION margin_internal.all_orders(jsonb, integer) IS 'the row that says that a list holds all orders of an account; where it fills pages of a size exactly one is cut or not, and the row says that instead';
+
+-- An unknown word must not pass for a purchase.
+CREATE FUNCTION margin_internal.answer_sign(node margin.answer_node, key text, plus text[], minus text[], size numeric DEFAULT NULL) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    side CONSTANT text := margin.answer_text(node, key, false);
+BEGIN
+    IF side = ANY (plus) OR side IS NULL AND size = 0 THEN
+        RETURN 1;
+    ELSIF side = ANY (minus) THEN
+        RETURN -1;
+    END IF;
+    PERFORM margin_internal.refuse_answer(margin_internal.path_to(node, key), format('is %s, none of %s', margin_internal.shown(to_jsonb(side)), array_to_string(plus || minus, ', ')));
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.answer_sign(margin.answer_node, text, text[], text[], numeric) IS
+'1 or -1 by the side that a part of a document tells, one of those of plus or minus: an error (22023) for any other. Where size is 0 it may be missing, and counts as 1';
+
 CREATE FUNCTION margin_internal.answer_reader(source text, row_type regtype) RETURNS regprocedure
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp

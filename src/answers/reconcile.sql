@@ -42,14 +42,14 @@ BEGIN ATOMIC
     SELECT f.name, p.contract, f.value
       FROM margin.positions(portfolio, market) AS p,
            LATERAL (SELECT (market::text::jsonb #>> ARRAY['assets', p.settle, 'price'])::numeric * coalesce((market::text::jsonb #>> ARRAY['assets', p.settle, 'requirement_weight'])::numeric, 1) AS price) AS s,
-           LATERAL (VALUES ('position', p.long - p.short), ('mark_price', p.mark), ('unrealized_pnl', p.pnl),
+           LATERAL (VALUES ('long', p.long), ('short', p.short), ('mark_price', p.mark), ('unrealized_pnl', p.pnl),
                            ('maintenance_margin', CASE WHEN s.price = 1 THEN p.maintenance_margin ELSE trim_scale(round(p.maintenance_margin / s.price, 18)) END),
                            ('position_initial_margin', CASE WHEN s.price = 1 THEN p.initial_margin ELSE trim_scale(round(p.initial_margin / s.price, 18)) END),
                            ('liquidation_price', CASE WHEN p.missing IS NULL AND p.contract = ANY (contracts) THEN margin.liquidation_price(portfolio, market, p.contract, 0.00000001) END)) AS f (name, value)
-     WHERE p.contract = ANY (contracts);
+     WHERE p.contract = ANY (contracts) OR f.name IN ('long', 'short');
 END;
 COMMENT ON FUNCTION margin_internal.contract_figures(margin.portfolio, margin.market, text[]) IS
-'our figures of some contracts: net position, mark, profit and margins in the settlement asset (where its price is not 1, rounded to 18 decimals), the liquidation price to 8 decimals';
+'our figures of some contracts, and of all what is held of either side: mark, profit and margins in the settlement asset (where its price is not 1, rounded to 18 decimals), the liquidation price to 8 decimals';
 
 CREATE FUNCTION margin_internal.own_figures(portfolio margin.portfolio, market margin.market, contracts text[]) RETURNS TABLE (name text, symbol text, value numeric)
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
@@ -67,9 +67,9 @@ BEGIN ATOMIC
     UNION ALL
     SELECT f.name, f.symbol, f.value FROM margin_internal.contract_figures(portfolio, market, contracts) AS f
     UNION ALL
-    SELECT 'order', o.contract, sum(o.quantity) FROM margin.orders(portfolio, market) AS o GROUP BY o.contract;
+    SELECT o.side::text || '_orders', o.contract, sum(o.quantity) FROM margin.orders(portfolio, market) AS o GROUP BY o.side, o.contract;
 END;
-COMMENT ON FUNCTION margin_internal.own_figures(margin.portfolio, margin.market, text[]) IS 'our figures of an account, by the names that sources give those of a venue; of contracts those given';
+COMMENT ON FUNCTION margin_internal.own_figures(margin.portfolio, margin.market, text[]) IS 'our figures of an account, by the names that sources give those of a venue; of contracts those given, holdings of all';
 
 CREATE FUNCTION margin_internal.supposed_figures(portfolio margin.portfolio, market margin.market, marks jsonb, contracts text[])
 RETURNS TABLE (n integer, reason text, name text, symbol text, value numeric)
@@ -104,25 +104,34 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION margin_internal.other_meanings() IS 'what a figure of a venue may be of ours instead, and how to say so';
 
--- The last decimal that a venue writes may be rounded or cut.
+-- The last decimal that a venue writes may be rounded or cut. A figure of few digits
+-- would be anything so.
 CREATE FUNCTION margin_internal.is_told(theirs numeric, ours numeric) RETURNS boolean
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-RETURN ours = theirs OR scale(theirs) > 0 AND abs(ours - theirs) < power(10::numeric, -scale(theirs));
-COMMENT ON FUNCTION margin_internal.is_told(numeric, numeric) IS 'whether a figure is the one that a venue writes, but for less than 1 in its last decimal; null for null';
+RETURN ours = theirs OR scale(theirs) > 0 AND abs(ours - theirs) < power(10::numeric, -scale(theirs)) AND abs(ours - theirs) <= 0.05 * abs(theirs);
+COMMENT ON FUNCTION margin_internal.is_told(numeric, numeric) IS 'whether a figure is the one that a venue writes, but for less than 1 in its last decimal and at most 5 %; null for null';
+
+CREATE FUNCTION margin_internal.holding_of(name text) RETURNS text
+LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+RETURN CASE WHEN name = 'balance' THEN 'balance' WHEN name IN ('long', 'short') THEN 'position' WHEN name IN ('buy_orders', 'sell_orders') THEN 'order' END;
+COMMENT ON FUNCTION margin_internal.holding_of(text) IS 'of what kind the holdings are that a figure is the quantity of; null for other figures';
 
 CREATE FUNCTION margin_internal.their_figures(rows margin.account_row[]) RETURNS TABLE (name text, symbol text, value numeric)
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 BEGIN ATOMIC
-    -- both sides of a contract are one figure of ours; a price of either is that of both
+    -- figures of both sides of a contract are one of ours; a price of either is that of both
     SELECT f.name, f.symbol, CASE WHEN f.name ~ 'price$' THEN max(f.value) ELSE sum(f.value) END
-      FROM (SELECT CASE r.kind WHEN 'figure' THEN r.fields ->> 'name' ELSE r.kind END, r.symbol,
-                   CASE r.kind WHEN 'order' THEN abs(q.value) ELSE q.value END
+      FROM (SELECT CASE r.kind WHEN 'figure' THEN r.fields ->> 'name'
+                               WHEN 'position' THEN CASE WHEN q.value < 0::numeric THEN 'short' ELSE 'long' END
+                               WHEN 'order' THEN CASE WHEN q.value < 0::numeric THEN 'sell_orders' ELSE 'buy_orders' END
+                               ELSE r.kind END, r.symbol,
+                   CASE WHEN r.kind IN ('position', 'order') THEN abs(q.value) ELSE q.value END
               FROM unnest(rows) AS r (kind, symbol, path, fields),
                    LATERAL (SELECT margin_internal.field_number(r.path, r.fields, CASE r.kind WHEN 'figure' THEN 'value' ELSE 'quantity' END) AS value) AS q
              WHERE r.kind IN ('figure', 'balance', 'position', 'order')) AS f (name, symbol, value)
      GROUP BY f.name, f.symbol;
 END;
-COMMENT ON FUNCTION margin_internal.their_figures(margin.account_row[]) IS 'figures, balances, net positions and quantities of orders that a document holds, one for each symbol';
+COMMENT ON FUNCTION margin_internal.their_figures(margin.account_row[]) IS 'figures, balances, and by side positions and quantities of orders that a document holds, one for each symbol';
 
 CREATE FUNCTION margin_internal.reconcile_figures(portfolio margin.portfolio, market margin.market, rows margin.account_row[])
 RETURNS TABLE (figure text, symbol text, theirs numeric, ours numeric, difference numeric, reason text)
@@ -132,7 +141,7 @@ BEGIN ATOMIC
         SELECT * FROM margin_internal.their_figures(rows)
     ), parts AS MATERIALIZED (
         SELECT coalesce(jsonb_object_agg(t.symbol, t.value) FILTER (WHERE t.name = 'mark_price'), '{}') AS marks,
-               coalesce(array_agg(DISTINCT t.symbol) FILTER (WHERE t.name IN ('position', 'mark_price', 'liquidation_price', 'unrealized_pnl', 'maintenance_margin', 'position_initial_margin')
+               coalesce(array_agg(DISTINCT t.symbol) FILTER (WHERE t.name IN ('long', 'short', 'mark_price', 'liquidation_price', 'unrealized_pnl', 'maintenance_margin', 'position_initial_margin')
                                                                AND t.symbol IS NOT NULL), '{}') AS contracts,
                margin.missing(portfolio, market) AS missing
           FROM told AS t
@@ -141,11 +150,11 @@ BEGIN ATOMIC
     ), beside AS MATERIALIZED (
         -- holdings that we have and the document does not, where it holds others of their kind
         SELECT coalesce(t.name, o.name) AS name, coalesce(t.symbol, o.symbol) AS symbol, coalesce(t.value, 0) AS theirs,
-               CASE WHEN o.name IS NULL AND t.name IN ('balance', 'asset_equity', 'position', 'order') THEN 0 ELSE o.value END AS ours
+               CASE WHEN o.name IS NULL AND t.name IN ('balance', 'asset_equity', 'long', 'short', 'buy_orders', 'sell_orders') THEN 0 ELSE o.value END AS ours
           FROM told AS t
           FULL JOIN own AS o ON o.name = t.name AND o.symbol IS NOT DISTINCT FROM t.symbol
          WHERE t.name IS NOT NULL
-            OR o.value <> 0::numeric AND EXISTS (SELECT FROM unnest(rows) AS r (kind, symbol, path, fields) WHERE r.kind = 'complete' AND r.symbol = o.name)
+            OR o.value <> 0::numeric AND EXISTS (SELECT FROM unnest(rows) AS r (kind, symbol, path, fields) WHERE r.kind = 'complete' AND r.symbol = margin_internal.holding_of(o.name))
     ), derived AS MATERIALIZED (
         SELECT d.name, d.value
           FROM (SELECT max(t.value) FILTER (WHERE t.name = 'equity') AS equity, max(t.value) FILTER (WHERE t.name = 'maintenance_margin') AS maintenance,
@@ -159,11 +168,11 @@ BEGIN ATOMIC
     )
     SELECT b.name, b.symbol, b.theirs, b.ours, b.ours - b.theirs,
            CASE WHEN b.ours = b.theirs THEN NULL
-                WHEN b.name IN ('balance', 'position', 'order') THEN 'the book holds another quantity'
+                WHEN margin_internal.holding_of(b.name) IS NOT NULL THEN 'the book holds another quantity'
                 WHEN b.ours IS NULL AND p.missing IS NOT NULL THEN 'not valued: no price or parameters for ' || array_to_string(p.missing, ', ')
                 WHEN b.ours IS NULL THEN 'there is none here'
                 WHEN margin_internal.is_told(b.theirs, b.ours) THEN format('the venue gives %s decimals', scale(b.theirs))
-                WHEN b.name = 'mark_price' THEN 'another mark: prices of another moment'
+                WHEN b.name = 'mark_price' THEN CASE WHEN abs(b.ours - b.theirs) <= 0.05 * abs(b.theirs) THEN 'another mark: prices of another moment' ELSE 'not explained' END
                 ELSE coalesce(
                     (SELECT 'equal ' || s.reason FROM supposed AS s
                       WHERE s.name = b.name AND s.symbol IS NOT DISTINCT FROM b.symbol AND margin_internal.is_told(b.theirs, s.value) ORDER BY s.n LIMIT 1),
@@ -172,14 +181,14 @@ BEGIN ATOMIC
                     (SELECT m.reason || ', at its own marks' FROM margin_internal.other_meanings() AS m JOIN supposed AS s ON s.n = 1 AND s.name = m.other AND s.symbol IS NULL
                       WHERE m.name = b.name AND b.symbol IS NULL AND margin_internal.is_told(b.theirs, s.value) LIMIT 1),
                     (SELECT 'follows from the venue''s own other figures' FROM derived AS d WHERE d.name = b.name AND b.symbol IS NULL AND margin_internal.is_told(b.theirs, d.value)),
-                    (SELECT 'within the closing fee, which many venues charge at the bankruptcy price' FROM supposed AS s
+                    (SELECT 'may be the closing fee, which many venues charge at the bankruptcy price' FROM supposed AS s
                       WHERE s.n = 2 AND b.name = 'maintenance_margin' AND s.name = b.name AND s.symbol IS NOT DISTINCT FROM b.symbol
                         AND s.value < b.ours AND abs(b.ours - b.theirs) < b.ours - s.value),
-                    (SELECT 'the book holds other quantities' FROM beside AS h WHERE h.name IN ('balance', 'position', 'order') AND h.ours <> h.theirs LIMIT 1),
+                    (SELECT 'the book holds other quantities' FROM beside AS h WHERE margin_internal.holding_of(h.name) IS NOT NULL AND h.ours <> h.theirs LIMIT 1),
                     'not explained')
            END
       FROM beside AS b, parts AS p
-     ORDER BY CASE WHEN b.name IN ('balance', 'position', 'order') THEN 2 WHEN b.symbol IS NULL THEN 1 ELSE 3 END,
+     ORDER BY CASE WHEN margin_internal.holding_of(b.name) IS NOT NULL THEN 2 WHEN b.symbol IS NULL THEN 1 ELSE 3 END,
               array_position('{equity,net_asset_value,maintenance_margin,initial_margin,available_margin,margin_ratio}'::text[], b.name), b.symbol COLLATE "C", b.name COLLATE "C";
 END;
 COMMENT ON FUNCTION margin_internal.reconcile_figures(margin.portfolio, margin.market, margin.account_row[]) IS 'reconcile() of a portfolio in a market and the rows that a source says';
