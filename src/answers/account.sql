@@ -230,4 +230,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin.import_account(name, text, text, jsonb) IS
-'reads what a trading venue has answered of an account, as it came, into an account of a book (its key as text) with tables of its own: a row for each balance, position and order: entered, changed, unchanged, removed (the document holds all of its kind, and not this one) or ignored, and why. Quantities of 0 are none, and an order that tells no leverage takes that of the position in its contract. The guard judges it, as any write. Errors: 22023 as import_answer(), 0A000 for a book over other tables';
+'reads what a trading venue has answered of an account, as it came, into an account of a book (its key as text) with tables of its own: a row for each balance, position and order: entered, changed, unchanged, removed (the document holds all of its kind, and not this one) or ignored, and why. Quantities of 0 are none. Leverage that is not told stays, but an order takes that of the position in its contract, the lower one of both sides. The guard judges it, as any write. Errors: 22023 as import_answer(), 0A000 for a book over other tables';

@@ -59,7 +59,7 @@ BEGIN ATOMIC
      WHERE jsonb_array_length(document -> 'data') = 1;
 END;
 COMMENT ON FUNCTION margin_internal."bitget.accounts"(jsonb) IS
-'Bitget, GET /api/v2/mix/account/accounts: balances of futures accounts, without profit that is not realized';
+'Bitget, GET /api/v2/mix/account/accounts: balances of futures accounts, without profit that is not realized and collateral of isolated positions';
 
 CREATE FUNCTION margin_internal."bitget.all-position"(document jsonb) RETURNS SETOF margin.account_row
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE

@@ -97,7 +97,7 @@ BEGIN ATOMIC
       FROM margin.answer_nodes(document, 'result.list[*]') AS a, margin.answer_nodes(a, 'coin[*]') AS b, margin.answer_figures(b, margin.answer_text(b, 'coin'), '{"asset_equity": "equity"}') AS f;
 END;
 COMMENT ON FUNCTION margin_internal."bybit.wallet-balance"(jsonb) IS
-'Bybit, GET /v5/account/wallet-balance, accountType UNIFIED: balances, and equity, requirements and rates of the account';
+'Bybit, GET /v5/account/wallet-balance, accountType UNIFIED: balances less what is borrowed for spot, and equity, requirements and rates of the account';
 
 -- The answer is that of one settleCoin; those of several belong into one document. A
 -- slot without a position has size 0 and no side.

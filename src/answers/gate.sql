@@ -73,7 +73,7 @@ BEGIN ATOMIC
            margin.answer_figures(b, NULL, '{"unrealized_pnl": "unrealised_pnl", "maintenance_margin": "cross_maintenance_margin", "initial_margin": "cross_initial_margin", "available_margin": "cross_available"}') AS f;
 END;
 COMMENT ON FUNCTION margin_internal."gate.accounts"(jsonb) IS
-'Gate, GET /api/v4/futures/usdt/accounts: the balance of a futures account, and what is required where the answer tells it';
+'Gate, GET /api/v4/futures/usdt/accounts: the balance of a futures account in one settlement currency, and what is required where the answer tells it';
 
 -- A leverage of 0 means cross margin, at cross_leverage_limit.
 CREATE FUNCTION margin_internal."gate.positions"(document jsonb) RETURNS SETOF margin.account_row
