@@ -29,24 +29,27 @@ AS $$
 DECLARE
     anchor CONSTANT regclass := (SELECT t.typrelid FROM pg_type AS t WHERE t.oid = pg_typeof(venue));
     clock timestamptz;
+    ids regclass;
     last bigint;
     published bigint;
 BEGIN
     PERFORM margin_internal.enter(anchor);
+    -- of what was rolled back here, another server may have seen the id
+    ids := pg_get_serial_sequence('published_market', 'id');
     DELETE FROM pending_publication AS p WHERE p.transaction = pg_current_xact_id();
     LOOP
         SELECT p.id INTO last FROM published_market AS p FOR NO KEY UPDATE;
         clock := clock_timestamp();
         IF FOUND THEN
             UPDATE published_market AS p
-               SET id = p.id + 1, at = clock, market = margin_internal.kept_market(venue, clock),
+               SET id = greatest(nextval(ids), p.id + 1), at = clock, market = margin_internal.kept_market(venue, clock),
                    valid_until = least(margin_internal.checked_until(margin_internal.market_until(venue, clock), anchor),
                                        clock + (SELECT r.value::interval FROM venue_rule AS r WHERE r.rule = 'publish_for')),
                    release_ratios = release_ratios(), pausing_prices = pausing_prices(), scenarios = scenarios(), repayment_rules = repayment_rules()
             RETURNING p.id INTO published;
         ELSE
             INSERT INTO published_market AS p (id, at, market, valid_until, release_ratios, pausing_prices, scenarios, repayment_rules)
-            VALUES (1 + coalesce((SELECT max(h.id) FROM published_market_history AS h), 0), clock, margin_internal.kept_market(venue, clock),
+            VALUES (greatest(nextval(ids), (SELECT max(h.id) + 1 FROM published_market_history AS h)), clock, margin_internal.kept_market(venue, clock),
                     least(margin_internal.checked_until(margin_internal.market_until(venue, clock), anchor),
                           clock + (SELECT r.value::interval FROM venue_rule AS r WHERE r.rule = 'publish_for')),
                     release_ratios(), pausing_prices(), scenarios(), repayment_rules())
