@@ -312,7 +312,6 @@ DECLARE
     charged bigint := 0;
 BEGIN
     PERFORM margin_internal.enter_book(book);
-    PERFORM margin_internal.refuse_cluster(book);
     PERFORM margin_internal.check_accrual_instant(accrue_interest.at);
     house := margin_internal.accrual_house_of('holding'::regclass, 'interest');
     PERFORM margin_internal.booking_command('holding'::regclass);
@@ -392,7 +391,6 @@ DECLARE
     others bigint;
 BEGIN
     PERFORM margin_internal.enter_book(book);
-    PERFORM margin_internal.refuse_cluster(book);
     IF settle_funding.contract IS NULL OR settle_funding.rate IS NULL OR settle_funding.at IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
             MESSAGE = format('%s must not be null', CASE WHEN settle_funding.contract IS NULL THEN 'contract' WHEN settle_funding.rate IS NULL THEN 'rate' ELSE 'at' END);

@@ -31,12 +31,12 @@ $$;
 COMMENT ON FUNCTION margin_internal.is_distributed(regclass) IS
 'whether a table, or one that a view reads, is distributed by Citus, a reference table, or another whose rows only Citus finds; false for null';
 
-
 CREATE FUNCTION margin_internal.refuse_distributed(book name, what text) RETURNS void
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM margin_internal.refuse_cluster(book);
     IF margin_internal.is_distributed(to_regclass(format('%I.holding', book))) THEN
         RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
             MESSAGE = format('book "%s" reads distributed tables: %s', book, what),
@@ -45,7 +45,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.refuse_distributed(name, text) IS 'an error (0A000) that says what cannot be done, for a book that reads tables distributed by Citus';
+COMMENT ON FUNCTION margin_internal.refuse_distributed(name, text) IS 'an error (0A000) that says what cannot be done, for a book whose accounts are elsewhere: it reads tables distributed by Citus, or its accounts live on shards';
 
 CREATE FUNCTION margin_internal.check_shipped_market(book name, market regclass) RETURNS void
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
