@@ -334,7 +334,7 @@ BEGIN
          WHERE l.epoch < 0
            -- of those that every tick judges hardly one has another level
            AND (l.paused IS NOT NULL OR margin_internal.room_wanted(l.epoch, l.mask, judge_moved.present, here.largest) < 'Infinity'
-                OR margin_internal.kept_level(l.portfolio, judge_moved.given, l.level, judge_moved.ratios) <> l.level)
+                OR margin_internal.kept_level(l.portfolio, judge_moved.given, l.level, judge_moved.ratios) IS DISTINCT FROM l.level)
         UNION ALL
         SELECT l.*
           FROM moved AS m
@@ -431,7 +431,6 @@ DECLARE
     watched boolean;
 BEGIN
     PERFORM margin_internal.enter_book(book);
-    PERFORM margin_internal.refuse_cluster(book);
     PERFORM margin_internal.refuse_distributed(book, 'levels cannot be kept here');
     given := venue_market();
     ratios := venue_release_ratios();
