@@ -146,6 +146,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     replaced CONSTANT text := (SELECT o.paragraph FROM margin_internal.script_objects(own) AS o WHERE o.kind = made.kind AND o.name = made.name);
+    changed text;
 BEGIN
     IF made.kind = 'view' AND made.name IN ('account', 'account_portfolio', 'kept_portfolio', 'reported_portfolio') THEN
         RETURN ARRAY[format('CREATE TABLE %I (LIKE account_key%s)', made.name, CASE WHEN made.name = 'account' THEN '' ELSE ', portfolio margin.portfolio' END)];
@@ -156,15 +157,16 @@ BEGIN
     ELSIF replaced IS NOT NULL THEN
         RETURN ARRAY[replaced];
     END IF;
-    RETURN ARRAY[CASE made.name
-        WHEN 'report_exposed_assets' THEN
+    changed := CASE
+        WHEN made.name = 'report_exposed_assets' THEN
             replace(made.paragraph, 'FROM portfolios(as_of) AS p',
                     'FROM (SELECT h.portfolio FROM shard_house AS h WHERE as_of IS NULL UNION ALL SELECT q.portfolio FROM portfolios(as_of) AS q WHERE as_of IS NOT NULL) AS p')
-        WHEN 'report_shortfalls' THEN replace(made.paragraph, 'account_margin_at(as_of) AS', 'concern_at(as_of) AS')
-        WHEN 'report_losses' THEN replace(made.paragraph, 'account_margin_at(as_of) AS', 'concern_at(as_of) AS')
-        WHEN 'report_unpriced' THEN replace(made.paragraph, 'account_margin_at(as_of) AS', 'concern_at(as_of) AS')
-        WHEN 'report_worst' THEN replace(made.paragraph, 'account_margin_at(as_of) AS', 'concern_at(as_of) AS')
-        ELSE made.paragraph END];
+        WHEN made.kind = 'function' AND made.name IN ('report_shortfalls', 'report_losses', 'report_unpriced', 'report_worst') THEN
+            replace(made.paragraph, 'account_margin_at(as_of) AS', 'concern_at(as_of) AS') END;
+    IF changed = made.paragraph THEN
+        RAISE EXCEPTION '% does not read what a cluster replaces', made.name;
+    END IF;
+    RETURN ARRAY[coalesce(changed, made.paragraph)];
 END
 $$;
 COMMENT ON FUNCTION margin_internal.cluster_paragraph(record, text[]) IS 'the statements that a cluster has in place of one of the script of books';

@@ -206,6 +206,9 @@ BEGIN
         EXECUTE format('DROP TABLE %s', concat_ws(', ', old.snapshot, old.account_snapshot));
         dropped := dropped + 1;
     END LOOP;
+    IF margin_internal.is_cluster(book) THEN
+        DELETE FROM snapshot_part AS p WHERE NOT EXISTS (SELECT FROM snapshot AS s WHERE s.taken_at = p.taken_at);
+    END IF;
     RETURN dropped;
 END
 $$;

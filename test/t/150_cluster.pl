@@ -241,7 +241,7 @@ same('published again', 'SELECT * FROM desk.report_levels');
 like(failure('coordinator', $_), qr/live on shards/, "refused: $_")
   for q{SELECT margin.accrue_interest('desk')}, q{SELECT margin.check_levels('desk')}, q{SELECT margin.drop_book('desk')}, q{SELECT margin.upgrade_book('desk')},
   q{SELECT margin.lock_accounts('desk', '{1}')}, q{SELECT margin.refresh_account_levels('desk', '{1}')};
-like(failure('coordinator', q{SELECT margin.enable_guard('desk')}), qr/has no tables to guard/, 'no guard here');
+like(failure('coordinator', q{SELECT margin.enable_guard('desk')}), qr/live on shards/, 'no guard here');
 like(failure('coordinator', q{INSERT INTO desk.book_rule VALUES ('unrealized_gains_carry', 'false')}), qr/stand on the shards/, 'no rules here');
 
 # ---------------------------------------------------------------------------
@@ -369,5 +369,15 @@ is(on('shard1', 'SELECT id FROM desk.published_market'), $id, 'nothing was writt
 is(on('coordinator', q{SELECT price FROM mkt.index_price WHERE asset = 'BTC'}), 57000, 'nor here');
 $node{shard2}->start;
 is(money(), $money, 'it is back, and nothing was lost');
+
+# ---------------------------------------------------------------------------
+# What is dropped
+# ---------------------------------------------------------------------------
+
+cmp_ok(on('coordinator', q{SELECT margin.drop_snapshots('desk', now() + interval '2 days')}), '>', 0, 'days of snapshots are dropped');
+is(on('coordinator', 'SELECT (SELECT count(*) FROM desk.snapshot), (SELECT count(*) FROM desk.snapshot_part)'), '0|0', 'with what is known of their parts');
+is(on($_, 'SELECT count(*) FROM desk.snapshot'), 0, "and on $_") for 'shard1', 'shard2';
+on('shard1', q{CREATE SCHEMA spare; SELECT margin.create_shard('spare'); SELECT margin.drop_book('spare')});
+is(on('shard1', q{SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = 'spare'::regnamespace), (SELECT count(*) FROM pg_proc WHERE pronamespace = 'spare'::regnamespace)}), '0|0', 'of a shard nothing is left');
 
 done_testing();

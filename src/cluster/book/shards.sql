@@ -13,7 +13,7 @@ CREATE TABLE shard (
     CONSTRAINT shard_number_positive CHECK (shard > 0),
     CONSTRAINT shard_remainder_range CHECK (remainder >= 0 AND remainder < modulus)
 );
-COMMENT ON TABLE shard IS 'the shards of the cluster; create_cluster() and add_shard() write it';
+COMMENT ON TABLE shard IS 'the shards of the cluster; create_cluster() writes it';
 COMMENT ON COLUMN shard.shard IS 'its number, from 1 on, by which its foreign tables are named';
 COMMENT ON COLUMN shard.server IS 'the foreign server';
 COMMENT ON COLUMN shard.modulus IS 'it has the accounts whose hash leaves the remainder by this';
