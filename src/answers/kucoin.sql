@@ -3,12 +3,12 @@
 -- After the API documentation, "Futures Trading", "Market Data".  Sizes are in
 -- contracts (lots) of multiplier of the underlying each.
 
--- multiplier of an inverse contract is negative.
+-- multiplier of an inverse contract is negative. Its coin XBT is everybody else's BTC.
 CREATE FUNCTION margin_internal."kucoin.contracts"(document jsonb) RETURNS SETOF margin.answer_row
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT 'contract', margin.answer_text(s, 'symbol'), s.path, jsonb_build_object(
-               'settle', margin.answer_text(s, 'settleCurrency'), 'base', margin.answer_text(s, 'baseCurrency'), 'contract_size', abs(margin.answer_number(s, 'multiplier')),
+               'settle', margin.answer_text(s, 'settleCurrency'), 'base', CASE margin.answer_text(s, 'baseCurrency') WHEN 'XBT' THEN 'BTC' ELSE margin.answer_text(s, 'baseCurrency') END, 'contract_size', abs(margin.answer_number(s, 'multiplier')),
                'payoff', CASE margin.answer_text(s, 'isInverse') WHEN 'true' THEN 'inverse' ELSE 'linear' END)
       FROM margin.answer_nodes(margin.answer_checked(document, 'code', '{200000}', 'msg'), 'data[*]') AS s;
 END;
