@@ -10,9 +10,9 @@ OBJS = $(sort $(patsubst $(here)%.c,%.o,$(wildcard $(here)src/*.c $(here)src/*/*
 SQL_PARTS = $(addprefix src/,$(addsuffix .sql, margin \
 	value/schedule value/portfolio value/market value/comparison value/valuation \
 	question/explain question/trade question/solve question/plans question/stress question/safe_move question/liquidation_map \
-	book/schemas book/venues book/books book/upgrade book/market book/publish book/prices book/tiers book/published book/locks book/levels book/guard book/watch book/market_source book/distributed book/repay book/accruals \
+	book/schemas book/venues book/books book/upgrade book/market book/publish book/prices book/tiers book/published book/locks book/levels book/guard book/watch book/market_source book/elsewhere book/distributed book/repay book/accruals \
 	$(addprefix answers/,reading import account reconcile binance bybit okx bitget gate kucoin mexc) \
-	report/progress report/liquidation_map report/page_html report/snapshots report/page report/runs \
+	report/progress report/liquidation_map report/page_html report/snapshots report/cluster_snapshots report/page report/runs \
 	cluster/shards cluster/cluster))
 # What create_venue() and create_book() run.
 FACTS_PARTS = src/book/book/facts.sql

@@ -525,4 +525,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin.import_answer(name, text, jsonb, timestamptz) IS
-'reads what a public interface of a trading venue has answered, as it came, into the tables of a venue (a source of margin.answer_sources): a row for each asset, contract, schedule and price: entered, changed, unchanged or ignored, and why. What is new holds from ever, what differs from valid_from on (null: from now on). An error (22023), and nothing entered, for an error of the venue, a value that is missing or no number, and tiers that contradict themselves, each by its place in the document';
+'reads what a public interface of a trading venue has answered, as it came, into the tables of a venue (a source of margin.answer_sources): a row for each asset, contract, schedule and price: entered, changed, unchanged or ignored, and why. A new contract or schedule is valid for all time (with valid_from, tiers from then on), a change from valid_from on (null: from now on). An error (22023), and nothing entered, for an error of the venue, a value that is missing or no number, and tiers that contradict themselves, each by its place in the document';

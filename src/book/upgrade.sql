@@ -234,8 +234,7 @@ BEGIN
         || ARRAY['CREATE VIEW holding', 'CREATE VIEW flawed_holding']
         || ARRAY(SELECT 'CREATE FUNCTION ' || p.proname FROM pg_proc AS p WHERE p.pronamespace = quote_ident(book)::regnamespace AND p.proname ~ '^venue_'
                   GROUP BY p.proname)
-        || margin_internal.book_script_of(margin_internal.is_distributed('holding'::regclass))
-        || CASE WHEN to_regclass('shard_request') IS NOT NULL THEN margin_internal.incoming_script() || margin_internal.shard_script() ELSE '{}' END);
+        || margin_internal.book_script_of(margin_internal.is_distributed('holding'::regclass)));
     IF is_venue THEN
         PERFORM margin_internal.describe(book, book);
     END IF;

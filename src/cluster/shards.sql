@@ -57,3 +57,21 @@ END
 $$;
 COMMENT ON FUNCTION margin.create_shard(name, regtype) IS
 'makes a book in a schema of the caller that holds a part of the accounts of a cluster: a book with tables of its own, keyed by account_type, over a table published_market into which the coordinator writes the market, and the views through which the coordinator reads and asks. Errors as of create_book()';
+
+CREATE FUNCTION margin.drop_shard(book name) RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM margin_internal.enter_book(book);
+    PERFORM margin_internal.check_schema(book);
+    IF to_regclass('shard_request') IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('book "%s" is no shard', book), HINT = format('margin.drop_book(%L) drops it.', book);
+    END IF;
+    PERFORM margin_internal.drop_objects(book, margin_internal.shard_script());
+    PERFORM margin.drop_book(book);
+    PERFORM margin_internal.drop_objects(book, margin_internal.incoming_script());
+END
+$$;
+COMMENT ON FUNCTION margin.drop_shard(name) IS
+'drops what create_shard() has made in a schema of the caller, with the rows of its accounts, nothing else; an error (42809) for a book that is no shard, and where something else depends on it';

@@ -377,7 +377,7 @@ is(money(), $money, 'it is back, and nothing was lost');
 cmp_ok(on('coordinator', q{SELECT margin.drop_snapshots('desk', now() + interval '2 days')}), '>', 0, 'days of snapshots are dropped');
 is(on('coordinator', 'SELECT (SELECT count(*) FROM desk.snapshot), (SELECT count(*) FROM desk.snapshot_part)'), '0|0', 'with what is known of their parts');
 is(on($_, 'SELECT count(*) FROM desk.snapshot'), 0, "and on $_") for 'shard1', 'shard2';
-on('shard1', q{CREATE SCHEMA spare; SELECT margin.create_shard('spare'); SELECT margin.drop_book('spare')});
+on('shard1', q{CREATE SCHEMA spare; SELECT margin.create_shard('spare'); SELECT margin.drop_shard('spare')});
 is(on('shard1', q{SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = 'spare'::regnamespace), (SELECT count(*) FROM pg_proc WHERE pronamespace = 'spare'::regnamespace)}), '0|0', 'of a shard nothing is left');
 
 done_testing();
