@@ -178,26 +178,6 @@ END
 $$;
 COMMENT ON FUNCTION margin_internal.with_leverage(name, text, jsonb) IS 'orders, where they tell no leverage with that of the account''s position in their contract, if it has one; the lower of both sides';
 
-CREATE FUNCTION margin_internal.check_own_tables(book name) RETURNS void
-LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    sources record;
-BEGIN
-    PERFORM margin_internal.enter_book(book);
-    sources := about();
-    IF (sources.balances, sources.positions, sources.orders)
-       IS DISTINCT FROM (to_regclass('balance'), to_regclass('position'), to_regclass('open_order')) THEN
-        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-            MESSAGE = format('book "%s" has no tables of its own to enter an account in', book),
-            DETAIL = 'It is a book over other tables.',
-            HINT = 'margin.reconcile() compares an account without writing.';
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION margin_internal.check_own_tables(name) IS 'an error (0A000) for a book over tables that are not its own';
-
 CREATE FUNCTION margin.import_account(book name, source text, account text, document jsonb)
 RETURNS TABLE (kind text, symbol text, outcome text, why text)
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -209,7 +189,7 @@ DECLARE
     part record;
     wanted jsonb;
 BEGIN
-    PERFORM margin_internal.check_own_tables(book);
+    PERFORM margin_internal.check_own_tables(book, 'enter an account in', 'margin.reconcile() compares an account without writing.');
     IF account IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'account is null', HINT = 'Give the key of the account as text.';
     END IF;

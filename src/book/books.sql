@@ -307,3 +307,23 @@ END
 $$;
 COMMENT ON FUNCTION margin.create_book(name, name, regclass, regclass, regclass, text, text, text, text, text, text, text, text, text, text, text, text, text, regtype, boolean, text, text, regclass) IS
 'makes a book in a schema of the caller, judged by a venue (null: the same schema, made a venue where it is none yet). Without sources it gets tables balance, position and open_order, keyed by account_type; else it is a book over those tables or views, each column given by its bare name or as one SQL expression. trust: for a venue of another role, which is not a superuser. flawed_rows: a row that portfolio() refuses is an error to whoever reads its account or all of them, or with unpriced makes its account unpriced, with the reason in missing; the view flawed_holding lists such rows in either case. market: a table, view or foreign table as published_market of a venue, whose one row the book reads in place of a venue, with the rights of its owner; an error if columns are missing or of another type';
+
+CREATE FUNCTION margin_internal.check_own_tables(book name, purpose text, hint text) RETURNS void
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    sources margin.about;
+BEGIN
+    PERFORM margin_internal.enter_book(book);
+    SELECT a.* INTO sources FROM about() AS a;
+    IF (sources.balances, sources.positions, sources.orders)
+       IS DISTINCT FROM (to_regclass('balance'), to_regclass('position'), to_regclass('open_order')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+            MESSAGE = format('book "%s" has no tables of its own to %s', book, purpose),
+            DETAIL = 'It is a book over other tables.',
+            HINT = hint;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.check_own_tables(name, text, text) IS 'an error (0A000) for a book over tables that are not its own: what they are wanted for, and what to do instead';

@@ -23,19 +23,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    sources record;
     booked_at timestamptz;
     plan margin.repayment[];
 BEGIN
     PERFORM margin_internal.enter(repay.holding);
-    sources := about();
-    IF (sources.balances, sources.positions, sources.orders)
-       IS DISTINCT FROM (to_regclass('balance'), to_regclass('position'), to_regclass('open_order')) THEN
-        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-            MESSAGE = format('book "%s" has no tables of its own to book repayments in', current_schema()),
-            DETAIL = 'It is a book over other tables.',
-            HINT = 'margin.repayment_plan() says what to book.';
-    END IF;
+    PERFORM margin_internal.check_own_tables(current_schema(), 'book repayments in', 'margin.repayment_plan() says what to book.');
     PERFORM margin_internal.refuse_distributed(current_schema(), 'nothing can be booked here');
     IF account IS NULL OR house_account IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
