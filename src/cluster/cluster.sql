@@ -233,10 +233,12 @@ BEGIN
     INSERT INTO shard (shard, server, modulus, remainder)
     SELECT coalesce(max(s.shard), 0) + 1, enter_shard.server, enter_shard.modulus, enter_shard.remainder FROM shard AS s RETURNING shard.shard INTO entered;
     PERFORM margin_internal.attach_shard(book, p.name, entered) FROM margin_internal.cluster_parts() AS p;
+    EXECUTE format('INSERT INTO %I (command, argument) VALUES (''keep_part'', $1)', 'shard_request_shard' || entered)
+      USING jsonb_build_object('modulus', enter_shard.modulus, 'remainder', enter_shard.remainder);
     RETURN entered;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.enter_shard(name, name, integer, integer) IS 'adds a shard to a cluster that has no other one for that part of the accounts; returns its number';
+COMMENT ON FUNCTION margin_internal.enter_shard(name, name, integer, integer) IS 'adds a shard to a cluster that has no other one for that part of the accounts, and has it refuse all others; returns its number';
 
 CREATE FUNCTION margin.create_cluster(
     book name, venue name, servers name[], account_type regtype DEFAULT 'bigint', shard_book name DEFAULT NULL
@@ -281,7 +283,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin.create_cluster(name, name, name[], regtype, name) IS
-'makes in a schema of the caller a book whose accounts live on shards, which are books made by create_shard() in the databases that foreign servers of postgres_fdw lead to, in a schema shard_book there (null: of the same name). An account is on the shard that the hash of its key names. The venue is here and the caller''s; its market is published from now on, edits included, and goes to all shards. Errors where a server is not one of postgres_fdw with extensions ''margin'', cannot be reached, or has no such book';
+'makes in a schema of the caller a book whose accounts live on shards, which are books made by create_shard() in the databases that foreign servers of postgres_fdw lead to, in a schema shard_book there (null: of the same name). An account is on the shard that the hash of its key names. The venue is here and the caller''s; its market is published from now on, edits included, and goes to all shards. Errors where a server is not one of postgres_fdw with extensions ''margin'', cannot be reached, has no such book of the user it is reached as, or has rows of accounts that belong on another shard; from then on the shards refuse such rows';
 
 CREATE FUNCTION margin.analyze_cluster(book name) RETURNS void
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE

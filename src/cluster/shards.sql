@@ -11,6 +11,38 @@ END
 $$;
 COMMENT ON FUNCTION margin_internal.hold_market(regclass) IS 'keeps others from writing published_market of the schema of the relation until the transaction ends';
 
+-- A row of an account of another shard would count in totals and not be found by
+-- its key, so the tables themselves refuse it, however it is written.
+CREATE FUNCTION margin_internal.keep_part(book name, modulus integer, remainder integer) RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part text;
+    rule name;
+BEGIN
+    PERFORM margin_internal.enter_book(book);
+    FOREACH part IN ARRAY '{balance,position,open_order}'::text[] LOOP
+        rule := part || '_of_this_shard';
+        IF EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = part::regclass AND c.conname = rule) THEN
+            EXECUTE format('ALTER TABLE %I DROP CONSTRAINT %I', part, rule);
+        END IF;
+        BEGIN
+            EXECUTE format('ALTER TABLE %I ADD CONSTRAINT %I CHECK (satisfies_hash_partition(''shard_key''::regclass, %s, %s, account_id))',
+                           part, rule, modulus, remainder);
+        EXCEPTION WHEN check_violation THEN
+            RAISE EXCEPTION USING ERRCODE = 'check_violation', SCHEMA = book, TABLE = part,
+                MESSAGE = format('table "%s" of the shard has rows of accounts that belong on another shard', part),
+                DETAIL = format('Of %s shards this one has the accounts whose hash leaves %s.', modulus, remainder),
+                HINT = format('Move the rows where NOT satisfies_hash_partition(''%I.shard_key''::regclass, %s, %s, account_id), or name the servers in the order in which the rows are.',
+                              book, modulus, remainder);
+        END;
+        EXECUTE format('COMMENT ON CONSTRAINT %I ON %I IS %L', rule, part, 'the account is one of this shard''s, by the hash of its key: create_cluster() of the coordinator says which');
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.keep_part(name, integer, integer) IS 'on a shard: from now on the tables of its book take only accounts whose hash leaves remainder by modulus; an error (23514) where they have others. For their owner';
+
 CREATE FUNCTION margin_internal.answer_request() RETURNS trigger
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -22,6 +54,8 @@ BEGIN
     CASE NEW.command
         WHEN 'hold_market' THEN
             PERFORM hold_market();
+        WHEN 'keep_part' THEN
+            PERFORM margin_internal.keep_part(book, (NEW.argument ->> 'modulus')::integer, (NEW.argument ->> 'remainder')::integer);
         WHEN 'judge' THEN
             SET CONSTRAINTS ALL IMMEDIATE;
             NEW.result := to_jsonb((SELECT m.id FROM published_market AS m));

@@ -186,6 +186,39 @@ on('coordinator', q{INSERT INTO mkt.asset_change (asset, valid_from, liability_w
 cmp_ok(on('coordinator', 'SELECT count(*) FROM desk.report_impact'), '>', 20, 'what a planned change would do');
 on('coordinator', 'DELETE FROM mkt.asset_change');
 
+# A shard refuses the accounts of another one, however they are written: else they
+# would count in totals and not be found by their keys.
+for my $book (sort keys %key)
+{
+	my $expression = $key{$book}[1];
+	for my $shard (1, 2)
+	{
+		my ($other, $present) = map { on('coordinator', "SELECT $expression FROM generate_series($_) AS i
+			WHERE satisfies_hash_partition('$book.balance'::regclass, 2, 2 - $shard, $expression) ORDER BY i LIMIT 1") } '20001, 20100', "1, $accounts";
+		my $here = on("shard$shard", "SELECT min(account_id::text) FROM $book.balance");
+		like(failure("shard$shard", "INSERT INTO $book.$_"), qr/violates check constraint "\w+_of_this_shard"/, "$book: shard $shard keeps to its part")
+		  for "balance VALUES ('$other', 'USDT', 1)", "position (account_id, contract, quantity, entry_price) VALUES ('$other', 'BTC_USDT', 1, 60000)",
+		  "open_order VALUES ('$present', 'x', 'BTC_USDT', 1, 60000)";
+		like(failure('coordinator', "UPDATE $book.balance SET account_id = '$other' WHERE account_id = '$here'"), qr/violates check constraint "balance_of_this_shard"/,
+			"$book: no UPDATE moves an account");
+	}
+}
+on('coordinator', 'CREATE SCHEMA swapped');
+like(failure('coordinator', q{SELECT margin.create_cluster('swapped', 'mkt', '{shard2,shard1}', shard_book => 'desk')}),
+	qr/table "balance" of the shard has rows of accounts that belong on another shard/, 'no cluster finds rows where they do not belong');
+is(on($_, q{SELECT count(*), count(DISTINCT pg_get_constraintdef(oid)) FROM pg_constraint WHERE conname ~ '_of_this_shard$' AND conrelid::regclass::text ~ '^desk'}), '3|1', "$_: its rule stands") for 'shard1', 'shard2';
+
+# What was dumped keeps to its part.
+my $dump = "$PostgreSQL::Test::Utils::tmp_check/shard.sql";
+on('shard1', 'CREATE DATABASE restored');
+$node{shard1}->safe_psql('restored', 'CREATE EXTENSION margin');
+$node{shard1}->command_ok([ 'pg_dump', '--schema=desk', "--file=$dump", '-d', $node{shard1}->connstr('postgres') ], 'a shard is dumped');
+$node{shard1}->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node{shard1}->connstr('restored'), '-f', $dump ], 'and restored');
+is($node{shard1}->safe_psql('restored', 'SELECT count(*) FROM desk.balance'), on('shard1', 'SELECT count(*) FROM desk.balance'), 'with its rows');
+$node{shard1}->psql('restored', sprintf('INSERT INTO desk.balance SELECT account_id, \'X\', 1 FROM (VALUES (%s)) AS v (account_id)', on('shard2', 'SELECT min(account_id) FROM desk.balance')), stderr => \my $refusal);
+like($refusal, qr/violates check constraint "balance_of_this_shard"/, 'and its rule');
+on('shard1', 'DROP DATABASE restored');
+
 # Where the work is done.
 my $plan = on('coordinator', 'EXPLAIN (VERBOSE, COSTS OFF) SELECT * FROM desk.account_margin');
 is(() = $plan =~ /Remote SQL: SELECT account_id, margin\.evaluate\(/g, 2, 'valuations are computed by each shard, in the market of the coordinator') or diag $plan;
@@ -304,27 +337,29 @@ is($held_err, '', 'then it commits');
 
 my $payer = $rich{1};
 my $payee = $poor{2};
+my %clearing;
 for my $shard (1, 2)
 {
+	$clearing{$shard} = on('coordinator', "SELECT -i FROM generate_series(1, 100) AS i WHERE satisfies_hash_partition('desk.balance'::regclass, 2, $shard - 1, -i::bigint) ORDER BY i LIMIT 1");
 	on("shard$shard", qq{
 		CREATE TABLE transfer_out (id bigint PRIMARY KEY, account_id bigint, amount numeric);
 		CREATE TABLE transfer_in (LIKE transfer_out INCLUDING ALL);
-		INSERT INTO desk.balance VALUES (-$shard, 'USDT', 100000)});
+		INSERT INTO desk.balance VALUES ($clearing{$shard}, 'USDT', 100000)});
 }
 my $pays = qq{
 	INSERT INTO transfer_out VALUES (1, $payee, 250);
 	UPDATE desk.balance SET quantity = quantity - 250 WHERE account_id = $payer AND asset = 'USDT';
-	UPDATE desk.balance SET quantity = quantity + 250 WHERE account_id = -1 AND asset = 'USDT';};
+	UPDATE desk.balance SET quantity = quantity + 250 WHERE account_id = $clearing{1} AND asset = 'USDT';};
 my $comes = qq{
 	WITH come AS (INSERT INTO transfer_in VALUES (1, $payee, 250) ON CONFLICT DO NOTHING RETURNING account_id, amount),
 	     paid AS (UPDATE desk.balance AS b SET quantity = b.quantity + c.amount FROM come AS c WHERE b.account_id = c.account_id AND b.asset = 'USDT')
-	UPDATE desk.balance AS b SET quantity = b.quantity - c.amount FROM come AS c WHERE b.account_id = -2 AND b.asset = 'USDT'};
+	UPDATE desk.balance AS b SET quantity = b.quantity - c.amount FROM come AS c WHERE b.account_id = $clearing{2} AND b.asset = 'USDT'};
 
 # What the payer, both clearing accounts and the payee have.
 sub balances
 {
 	return join ' ', map { my ($node, $account) = @$_; on($node, "SELECT quantity FROM desk.balance WHERE account_id = $account AND asset = 'USDT'") }
-	  [ 'shard1', $payer ], [ 'shard1', -1 ], [ 'shard2', -2 ], [ 'shard2', $payee ];
+	  [ 'shard1', $payer ], [ 'shard1', $clearing{1} ], [ 'shard2', $clearing{2} ], [ 'shard2', $payee ];
 }
 
 sub crash

@@ -1,6 +1,14 @@
 -- surface: what a coordinator reads and asks of a shard, besides the tables and
 -- views that every book has
 
+CREATE TABLE shard_key (
+    LIKE account,
+    CONSTRAINT shard_key_pkey PRIMARY KEY (account_id)
+) PARTITION BY HASH (account_id);
+COMMENT ON TABLE shard_key IS 'always empty: by how it would be divided, the tables of accounts know which accounts are of this shard, satisfies_hash_partition(''shard_key''::regclass, modulus, remainder, account_id)';
+COMMENT ON COLUMN shard_key.account_id IS 'an account';
+COMMENT ON CONSTRAINT shard_key_pkey ON shard_key IS 'an account is on one shard';
+
 CREATE VIEW shard_house WITH (security_invoker = true) AS
 SELECT margin.rollup(portfolio) AS portfolio FROM reported_portfolio;
 COMMENT ON VIEW shard_house IS 'everything that the accounts of the shard hold, as one portfolio';
@@ -40,7 +48,7 @@ COMMENT ON COLUMN shard_status.refreshed_at IS 'when a refresh or a write last j
 CREATE VIEW shard_request WITH (security_invoker = true) AS
 SELECT NULL::text AS command, NULL::jsonb AS argument, NULL::jsonb AS result WHERE false;
 COMMENT ON VIEW shard_request IS 'always empty: whoever inserts a command has it carried out with his own rights, and RETURNING result gives the answer. The coordinator does this through a foreign table';
-COMMENT ON COLUMN shard_request.command IS 'hold_market, judge, refresh_levels, prepare_snapshots, take_snapshot, drop_snapshots';
+COMMENT ON COLUMN shard_request.command IS 'keep_part, hold_market, judge, refresh_levels, prepare_snapshots, take_snapshot, drop_snapshots';
 COMMENT ON COLUMN shard_request.argument IS 'an object of arguments; null: none';
 COMMENT ON COLUMN shard_request.result IS 'what the function returned';
 
