@@ -24,7 +24,7 @@ CREATE FUNCTION margin_internal.cluster_parts(OUT name text, OUT remote text, OU
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 BEGIN ATOMIC
     SELECT a.name, a.name, true
-      FROM unnest('{balance,position,open_order,holding,flawed_holding,account,account_portfolio,kept_portfolio,reported_portfolio,account_level,level_event,guard_exception,repayment_entry,accrual_event,account_snapshot}'::text[]) AS a (name)
+      FROM unnest('{balance,position,open_order,holding,ordered_holding,flawed_holding,account,account_portfolio,kept_portfolio,reported_portfolio,account_level,level_event,guard_exception,repayment_entry,accrual_event,account_snapshot}'::text[]) AS a (name)
     UNION ALL
     SELECT w.name, coalesce(w.remote, w.name), false
       FROM (VALUES ('shard_market', 'published_market'), ('shard_status', NULL), ('shard_request', NULL), ('shard_house', NULL),
@@ -52,7 +52,7 @@ BEGIN
                    place.server, (cluster_book()).remote, source.remote);
     -- What comes back of a group is told to be less than goes in, or the planner
     -- would as soon fetch the portfolios and value them here.
-    IF part IN ('account_portfolio', 'reported_portfolio', 'kept_portfolio') THEN
+    IF part IN ('ordered_holding', 'account_portfolio', 'reported_portfolio', 'kept_portfolio') THEN
         EXECUTE format('ALTER FOREIGN TABLE %I ALTER account_id SET (n_distinct = -0.2)', child);
     END IF;
     EXECUTE format('COMMENT ON FOREIGN TABLE %I IS %L', child, format('%s of shard %s', source.remote, present_shard));
@@ -157,6 +157,7 @@ DECLARE
     own CONSTANT text[] := margin_internal.cluster_script();
     script CONSTANT text[] := ARRAY(SELECT f.paragraph FROM margin_internal.script_objects(margin_internal.facts_script()) AS f WHERE f.kind = 'table' ORDER BY f.n)
         || 'CREATE TABLE holding (LIKE account_key, symbol text, quantity numeric, entry_price numeric, leverage numeric, kind margin.holding_kind)'::text
+        || 'CREATE TABLE ordered_holding (LIKE holding)'::text
         || 'CREATE TABLE flawed_holding (LIKE account_key, kind margin.holding_kind, symbol text, quantity numeric, entry_price numeric, leverage numeric, flaw text)'::text
         || margin_internal.book_script();
     made record;
@@ -182,8 +183,22 @@ END
 $$;
 COMMENT ON FUNCTION margin_internal.run_cluster_script(name) IS 'makes in a schema what a book has, over tables that are divided among shards';
 
+CREATE FUNCTION margin_internal.valued_fields(valuation text) RETURNS text
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT string_agg(CASE f.attname WHEN 'level' THEN format('margin_internal.valued_level(%s) AS level', valuation)
+                                     WHEN 'missing' THEN format('margin_internal.valued_missing(%s) AS missing', valuation)
+                                     ELSE format('margin_internal.valued_amount(%s, %s) AS %I', valuation, f.attnum, f.attname) END, ', ' ORDER BY f.attnum)
+      FROM pg_catalog.pg_attribute AS f
+     WHERE f.attrelid = 'margin.valuation'::regclass AND f.attnum > 0 AND NOT f.attisdropped;
+END;
+COMMENT ON FUNCTION margin_internal.valued_fields(text) IS 'the fields of a valuation, an expression, as columns of a query that shards can compute';
+
 -- A planner that groups the divided table knows too little of it to leave the
--- work to the shards; one that groups each shard's part by itself does.
+-- work to the shards; one that groups each shard's part by itself does.  A
+-- composite would travel whole, as text within text; so each field is a column,
+-- of which those travel that are asked for.  The market is one and the same
+-- parameter of all.
 CREATE FUNCTION margin_internal.spread_views(book name) RETURNS void
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -194,14 +209,17 @@ DECLARE
 BEGIN
     PERFORM margin_internal.enter_book(book);
     FOR view IN
-        SELECT o.paragraph, m.part[1] AS branch, m.part[2] AS relation
+        SELECT o.paragraph, m.part[1] AS branch, m.part[2] AS valuation, m.part[3] AS relation
           FROM margin_internal.script_objects(margin_internal.cluster_script()) AS o,
-               LATERAL regexp_match(o.paragraph, 'FROM [(](SELECT.* FROM ([a-z_]+) AS p GROUP BY .*)[)] AS valued;') AS m (part)
+               LATERAL regexp_match(o.paragraph, 'FROM [(](SELECT p.account_id, (margin.evaluate[(].*[)]) AS v\s+FROM ([a-z_]+) AS p GROUP BY .*)[)] AS valued;') AS m (part)
          WHERE o.kind = 'view' AND m.part IS NOT NULL ORDER BY o.n
     LOOP
-        branches := (SELECT string_agg(replace(view.branch, format('FROM %s AS p', view.relation), format('FROM %s_shard%s AS p', view.relation, s.shard)),
+        branches := replace(view.branch, view.valuation || ' AS v', margin_internal.valued_fields(view.valuation));
+        branches := (SELECT string_agg(replace(branches, format('FROM %s AS p', view.relation), format('FROM %s_shard%s AS p', view.relation, s.shard)),
                                        ' UNION ALL ' ORDER BY s.shard) FROM shard AS s);
-        EXECUTE replace(replace(view.paragraph, view.branch, branches), 'CREATE VIEW', 'CREATE OR REPLACE VIEW');
+        branches := replace(branches, '(SELECT venue_market())', 'm.market');
+        EXECUTE replace(replace(replace(view.paragraph, 'FROM (' || view.branch, 'FROM venue_market() AS m (market), LATERAL (' || branches),
+                                '(v).', 'valued.'), 'CREATE VIEW', 'CREATE OR REPLACE VIEW');
     END LOOP;
 END
 $$;

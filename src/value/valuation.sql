@@ -50,6 +50,18 @@ CREATE FUNCTION margin.evaluate(portfolio margin.portfolio, market margin.market
 COMMENT ON FUNCTION margin.evaluate(margin.portfolio, margin.market) IS
 'values a portfolio in a market: amounts in USD, exact; margin_ratio is rounded half away from zero to 8 decimals. If a price or parameter is missing, amounts are null and level is unpriced. Null for null';
 
+-- Fields of a valuation by calls: postgres_fdw sends a call to where the rows are,
+-- but no selection of a field.
+CREATE FUNCTION margin_internal.valued_amount(valuation margin.valuation, field integer) RETURNS numeric
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_valued_amount';
+CREATE FUNCTION margin_internal.valued_level(valuation margin.valuation) RETURNS margin.level
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_valued_level';
+CREATE FUNCTION margin_internal.valued_missing(valuation margin.valuation) RETURNS text[]
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_valued_missing';
+COMMENT ON FUNCTION margin_internal.valued_amount(margin.valuation, integer) IS 'an amount of a valuation by the number of its field, from 1 on; an error for level and missing';
+COMMENT ON FUNCTION margin_internal.valued_level(margin.valuation) IS 'level of a valuation';
+COMMENT ON FUNCTION margin_internal.valued_missing(margin.valuation) IS 'missing of a valuation';
+
 -- Accessors: one field of evaluate(), without building the others.
 DO $do$
 DECLARE

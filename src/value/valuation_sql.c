@@ -249,6 +249,52 @@ margin_evaluate(PG_FUNCTION_ARGS)
 	return remember(record, portfolio, market) ? ExpandedRecordGetRODatum(record) : ExpandedRecordGetDatum(record);
 }
 
+/* ---------- fields of a result ---------- */
+
+/* A field of a valuation; of one that evaluate() has just made, where it stands. */
+static Datum
+valued_field(FunctionCallInfo fcinfo, int column)
+{
+	Datum		valuation = PG_GETARG_DATUM(0);
+
+	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(valuation)))
+		valuation = make_expanded_record_from_datum(valuation, CurrentMemoryContext);
+	return expanded_record_get_field((ExpandedRecordHeader *) DatumGetEOHP(valuation), column + 1, &fcinfo->isnull);
+}
+
+PG_FUNCTION_INFO_V1(margin_valued_amount);
+
+/* valued_amount(valuation, field): any but level and missing, by its number from 1 on */
+Datum
+margin_valued_amount(PG_FUNCTION_ARGS)
+{
+	int			column = PG_GETARG_INT32(1) - 1;
+
+	if (column < 0 || column >= COLUMNS || column == COLUMN_LEVEL || column == COLUMN_MISSING)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("field %d of a valuation is not an amount", PG_GETARG_INT32(1))));
+	return valued_field(fcinfo, column);
+}
+
+PG_FUNCTION_INFO_V1(margin_valued_level);
+
+/* valued_level(valuation) */
+Datum
+margin_valued_level(PG_FUNCTION_ARGS)
+{
+	return valued_field(fcinfo, COLUMN_LEVEL);
+}
+
+PG_FUNCTION_INFO_V1(margin_valued_missing);
+
+/* valued_missing(valuation) */
+Datum
+margin_valued_missing(PG_FUNCTION_ARGS)
+{
+	return valued_field(fcinfo, COLUMN_MISSING);
+}
+
 /* ---------- accessors: one amount, without the composite ---------- */
 
 #define ACCESSOR(name, wanted) \

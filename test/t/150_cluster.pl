@@ -221,7 +221,10 @@ on('shard1', 'DROP DATABASE restored');
 
 # Where the work is done.
 my $plan = on('coordinator', 'EXPLAIN (VERBOSE, COSTS OFF) SELECT * FROM desk.account_margin');
-is(() = $plan =~ /Remote SQL: SELECT account_id, margin\.evaluate\(/g, 2, 'valuations are computed by each shard, in the market of the coordinator') or diag $plan;
+is(() = $plan =~ /Remote SQL: SELECT account_id, margin_internal\.valued_amount\(margin\.evaluate\(margin\.portfolio\(/g, 2, 'valuations are computed by each shard, in the market of the coordinator') or diag $plan;
+unlike($plan, qr/Remote SQL: [^\n]*\$2/, 'which goes there once') or diag $plan;
+$plan = on('coordinator', 'EXPLAIN (VERBOSE, COSTS OFF) SELECT count(*), sum(equity) FROM desk.account_margin');
+is(join(' ', map { scalar(() = /evaluate\(/g) } grep { /Remote SQL/ } split /\n/, $plan), '1 1', 'no column travels that is not asked for') or diag $plan;
 $plan = on('coordinator', 'EXPLAIN (VERBOSE, COSTS OFF) SELECT * FROM desk.undercollateralized');
 is(() = $plan =~ /Remote SQL: [^\n]* HAVING \(+margin\.level\(/g, 2, 'who is not undercollateralized stays there') or diag $plan;
 $plan = on('coordinator', 'SET enable_partitionwise_aggregate = on; EXPLAIN (VERBOSE, COSTS OFF) SELECT account_id, margin.level(margin.portfolio(symbol, quantity, entry_price, leverage, kind), (SELECT desk.market())) FROM desk.holding GROUP BY account_id HAVING count(*) > 3');

@@ -1,17 +1,18 @@
 -- valuation: the views of a cluster whose work is done on the shards
 --
 -- A paragraph here takes the place of the one of that name that other books
--- have.  Whatever is grouped by the account, to which the roll-up of its one
--- portfolio changes nothing, is computed where the account is, in the market of
--- the coordinator, which goes along.
+-- have.  Whatever is grouped by the account is computed where the account is, in
+-- the market of the coordinator, which goes along; to what is kept for each
+-- account the roll-up of its one portfolio changes nothing.  spread_views() makes
+-- of each of these views what the planner can send.
 
 CREATE VIEW account_margin WITH (security_invoker = true) AS
 SELECT account_id,
        (v).equity, (v).collateral_value, (v).liabilities, (v).net_asset_value, (v).haircut, (v).unrealized_pnl,
        (v).initial_margin, (v).maintenance_margin, (v).available_margin, (v).shortfall, (v).margin_ratio,
        (v).level, (v).missing, (v).initial_equity, (v).order_margin, (v).order_loss
-  FROM (SELECT p.account_id, margin.evaluate(margin.rollup(p.portfolio), (SELECT venue_market())) AS v
-          FROM account_portfolio AS p GROUP BY p.account_id) AS valued;
+  FROM (SELECT p.account_id, margin.evaluate(margin.portfolio(p.symbol, p.quantity, p.entry_price, p.leverage, p.kind), (SELECT venue_market())) AS v
+          FROM ordered_holding AS p GROUP BY p.account_id) AS valued;
 COMMENT ON VIEW account_margin IS 'every account valued in the present market of the coordinator, where the account is; amounts in USD, null for an unpriced account, whose missing says what it lacks';
 COMMENT ON COLUMN account_margin.account_id IS 'the account';
 
@@ -20,9 +21,10 @@ SELECT account_id,
        (v).equity, (v).collateral_value, (v).liabilities, (v).net_asset_value, (v).haircut, (v).unrealized_pnl,
        (v).initial_margin, (v).maintenance_margin, (v).available_margin, (v).shortfall, (v).margin_ratio,
        (v).level, (v).missing, (v).initial_equity, (v).order_margin, (v).order_loss
-  FROM (SELECT p.account_id, margin.evaluate(margin.rollup(p.portfolio), (SELECT venue_market())) AS v
-          FROM account_portfolio AS p GROUP BY p.account_id
-        HAVING margin.level(margin.rollup(p.portfolio), (SELECT venue_market())) = 'liquidation' OR margin.level(margin.rollup(p.portfolio), (SELECT venue_market())) = 'bankrupt') AS valued;
+  FROM (SELECT p.account_id, margin.evaluate(margin.portfolio(p.symbol, p.quantity, p.entry_price, p.leverage, p.kind), (SELECT venue_market())) AS v
+          FROM ordered_holding AS p GROUP BY p.account_id
+        HAVING margin.level(margin.portfolio(p.symbol, p.quantity, p.entry_price, p.leverage, p.kind), (SELECT venue_market())) >= 'liquidation'
+           AND margin.level(margin.portfolio(p.symbol, p.quantity, p.entry_price, p.leverage, p.kind), (SELECT venue_market())) <> 'unpriced') AS valued;
 COMMENT ON VIEW undercollateralized IS 'the accounts at level liquidation or bankrupt; the others stay on their shards';
 COMMENT ON COLUMN undercollateralized.account_id IS 'the account';
 
@@ -31,9 +33,9 @@ SELECT account_id,
        (v).equity, (v).collateral_value, (v).liabilities, (v).net_asset_value, (v).haircut, (v).unrealized_pnl,
        (v).initial_margin, (v).maintenance_margin, (v).available_margin, (v).shortfall, (v).margin_ratio,
        (v).level, (v).missing, (v).initial_equity, (v).order_margin, (v).order_loss
-  FROM (SELECT p.account_id, margin.evaluate(margin.rollup(p.portfolio), (SELECT venue_market())) AS v
-          FROM account_portfolio AS p GROUP BY p.account_id
-        HAVING margin.level(margin.rollup(p.portfolio), (SELECT venue_market())) = 'unpriced') AS valued;
+  FROM (SELECT p.account_id, margin.evaluate(margin.portfolio(p.symbol, p.quantity, p.entry_price, p.leverage, p.kind), (SELECT venue_market())) AS v
+          FROM ordered_holding AS p GROUP BY p.account_id
+        HAVING margin.level(margin.portfolio(p.symbol, p.quantity, p.entry_price, p.leverage, p.kind), (SELECT venue_market())) = 'unpriced') AS valued;
 COMMENT ON VIEW unpriced IS 'the accounts that cannot be valued; the others stay on their shards';
 COMMENT ON COLUMN unpriced.account_id IS 'the account';
 

@@ -9,6 +9,18 @@ COMMENT ON TABLE shard_key IS 'always empty: by how it would be divided, the tab
 COMMENT ON COLUMN shard_key.account_id IS 'an account';
 COMMENT ON CONSTRAINT shard_key_pkey ON shard_key IS 'an account is on one shard';
 
+-- In key order as account_portfolio reads them, so that what the coordinator groups
+-- by account is merged here and never hashed.
+CREATE VIEW ordered_holding WITH (security_invoker = true) AS
+SELECT account_id, symbol, quantity, entry_price, leverage, kind FROM holding ORDER BY account_id;
+COMMENT ON VIEW ordered_holding IS 'the rows of holding, account by account; the coordinator values accounts by them';
+COMMENT ON COLUMN ordered_holding.account_id IS 'as in holding';
+COMMENT ON COLUMN ordered_holding.symbol IS 'as in holding';
+COMMENT ON COLUMN ordered_holding.quantity IS 'as in holding';
+COMMENT ON COLUMN ordered_holding.entry_price IS 'as in holding';
+COMMENT ON COLUMN ordered_holding.leverage IS 'as in holding';
+COMMENT ON COLUMN ordered_holding.kind IS 'as in holding';
+
 CREATE VIEW shard_house WITH (security_invoker = true) AS
 SELECT margin.rollup(portfolio) AS portfolio FROM reported_portfolio;
 COMMENT ON VIEW shard_house IS 'everything that the accounts of the shard hold, as one portfolio';
