@@ -136,7 +136,12 @@ BEGIN
         RETURN ARRAY[replaced];
     END IF;
     changed := CASE
-        WHEN made.name = 'report_exposed_assets' THEN
+        -- the view asks each shard, the table of portfolios the one that has the account
+        WHEN made.kind = 'function' AND made.name = 'account_margin' THEN
+            replace(made.paragraph, 'SELECT a.* FROM account_margin AS a WHERE a.account_id = account_margin.account_id OFFSET 0;',
+                    'SELECT p.account_id, (v).* FROM account_portfolio AS p CROSS JOIN LATERAL (SELECT margin.evaluate(p.portfolio, venue_market()) AS v OFFSET 0) AS valued
+                      WHERE p.account_id = account_margin.account_id OFFSET 0;')
+        WHEN made.kind = 'function' AND made.name = 'report_exposed_assets' THEN
             replace(made.paragraph, 'FROM portfolios(as_of) AS p',
                     'FROM (SELECT h.portfolio FROM shard_house AS h WHERE as_of IS NULL UNION ALL SELECT q.portfolio FROM portfolios(as_of) AS q WHERE as_of IS NOT NULL) AS p')
         WHEN made.kind = 'function' AND made.name IN ('report_shortfalls', 'report_losses', 'report_unpriced', 'report_worst') THEN

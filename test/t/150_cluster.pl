@@ -231,6 +231,8 @@ $plan = on('coordinator', 'SET enable_partitionwise_aggregate = on; EXPLAIN (VER
 is(() = $plan =~ /Remote SQL: SELECT account_id, margin\.level\(margin\.portfolio\(/g, 2, 'aggregates by account ship') or diag $plan;
 $plan = on('coordinator', 'EXPLAIN (VERBOSE, COSTS OFF) SELECT * FROM desk.holding WHERE account_id = 3');
 is(() = $plan =~ /Remote SQL/g, 1, 'one account asks one shard') or diag $plan;
+$plan = on('coordinator', 'EXPLAIN (VERBOSE, COSTS OFF) SELECT * FROM desk.account_margin(3)');
+is(() = $plan =~ /Remote SQL/g, 1, 'and so does its valuation') or diag $plan;
 
 # ---------------------------------------------------------------------------
 # Levels, snapshots, prices
