@@ -368,10 +368,18 @@ market_text(const Market *market)
 
 PG_FUNCTION_INFO_V1(margin_market_in);
 
+/*
+ * A market that comes as text is mostly a parameter, by which many portfolios
+ * are valued, as where a coordinator sends it: so it gets a stamp.
+ */
 Datum
 margin_market_in(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(market_parse(PG_GETARG_CSTRING(0)));
+	Market	   *market = market_parse(PG_GETARG_CSTRING(0));
+
+	if (!pg_strong_random(&market->stamp, sizeof(MarketStamp)))
+		memset(&market->stamp, 0, sizeof(MarketStamp));
+	PG_RETURN_POINTER(market);
 }
 
 PG_FUNCTION_INFO_V1(margin_market_recv);
