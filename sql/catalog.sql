@@ -98,7 +98,7 @@ SELECT p.oid::regprocedure AS looks_up_anywhere FROM pg_catalog.pg_proc p JOIN p
  WHERE p.pronamespace::regnamespace::text IN ('margin', 'margin_internal', 'desk') AND l.lanname = 'plpgsql'
    AND NOT coalesce(p.proconfig, '{}') && ARRAY['search_path=pg_catalog, pg_temp']
    AND p.proname NOT IN ('account_key', 'set_side', 'check_prices', 'apply_index_prices', 'apply_mark_prices', 'held_offer', 'switch_publishing', 'run_reports',
-                         'levels_are_watched', 'present_epoch', 'present_basis', 'enter_epoch', 'retire_epochs', 'judge_moved', 'follow_market',
+                         'levels_are_watched', 'present_epoch', 'present_basis', 'enter_epoch', 'retire_epochs', 'judge_moved', 'anchor_moved', 'anchor_as_seen', 'follow_market', 'judges_by_the_present',
                          'judge_everyone', 'refresh_everyone', 'keep_strayed', 'some_not_entered')
  ORDER BY p.proname COLLATE "C";
 -- SQL functions are bound to what they name when they are made, and those

@@ -3,12 +3,16 @@
 -- margin.create_cluster() makes them. What a book does for all its accounts it asks
 -- of the shards, or it says that it has to be done there.
 
+-- In PL/pgSQL, which keeps its plan, as every refresh asks.
 CREATE FUNCTION margin_internal.is_cluster(book name) RETURNS boolean
-LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT count(*) = 2 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-     WHERE n.nspname = book AND (c.relname, c.relkind) IN (('shard', 'r'), ('holding', 'p'));
-END;
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT count(*) = 2 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+             WHERE n.nspname = is_cluster.book AND (c.relname, c.relkind) IN (('shard', 'r'), ('holding', 'p')));
+END
+$$;
 COMMENT ON FUNCTION margin_internal.is_cluster(name) IS 'whether the accounts of a book live on shards';
 
 CREATE FUNCTION margin_internal.refuse_cluster(book name) RETURNS void
@@ -41,3 +45,21 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin_internal.ask_shards(name, text, jsonb) IS 'has each shard carry out a command, in the transaction of the caller, and returns the answers; an error of one is an error';
+
+-- A coordinator reads at REPEATABLE READ.  Where it cannot see a market that is
+-- newer than its own, this is an error (40001).
+CREATE FUNCTION margin_internal.judges_by_the_present() RETURNS boolean
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS $$
+BEGIN
+    IF current_setting('transaction_isolation') = 'read committed' THEN
+        RETURN true;
+    ELSIF current_setting('transaction_isolation') <> 'repeatable read' OR to_regclass('shard_request') IS NULL
+          OR NOT has_table_privilege('published_market', 'UPDATE') THEN
+        RETURN false;
+    END IF;
+    PERFORM FROM published_market FOR SHARE;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.judges_by_the_present() IS 'whether the market that the transaction sees in the book is the present one, and will be until it ends: at READ COMMITTED the next statement sees the next one, and on a shard none is let in';

@@ -186,11 +186,29 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM margin_internal.enter_book(book);
-    RETURN EXISTS (SELECT FROM margin.guarded_tables() AS t WHERE t.book = keeps_levels.book AND t.levels)
-        OR EXISTS (SELECT FROM account_level);
+    RETURN EXISTS (SELECT FROM account_level)
+        OR EXISTS (SELECT FROM margin.guarded_tables() AS t WHERE t.book = keeps_levels.book AND t.levels);
 END
 $$;
 COMMENT ON FUNCTION margin_internal.keeps_levels(name) IS 'whether writes refresh the levels of a book, or they have been refreshed before';
+
+-- Shards know by themselves whether they keep levels; to ask for rows of them
+-- would cost more than a refresh.
+CREATE FUNCTION margin_internal.refresh_kept(book name) RETURNS integer
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF margin_internal.is_cluster(book) THEN
+        RETURN (SELECT sum((a.result #>> '{}')::integer) FROM margin_internal.ask_shards(book, 'refresh_kept') AS a);
+    ELSIF margin_internal.keeps_levels(book) THEN
+        RETURN margin.refresh_levels(book, cause => 'prices');
+    ELSE
+        RETURN 0;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.refresh_kept(name) IS 'refreshes the levels of a book that keeps some, after prices; returns how many changed';
 
 -- Code in a book's views runs as whoever refreshes it.  So a venue's prices
 -- refresh only the books of owners who have the rights of the venue's owner
@@ -220,9 +238,7 @@ BEGIN
             CONTINUE;
         END IF;
         BEGIN
-            IF margin_internal.keeps_levels(present.name) THEN
-                level_changes := level_changes + margin.refresh_levels(present.name, cause => 'prices');
-            END IF;
+            level_changes := level_changes + margin_internal.refresh_kept(present.name);
         EXCEPTION WHEN OTHERS THEN
             not_refreshed := not_refreshed || format('%s: %s', present.name, SQLERRM);
         END;

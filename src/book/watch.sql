@@ -387,6 +387,40 @@ $$;
 COMMENT ON FUNCTION margin_internal.judge_moved(margin.market, numeric[], jsonb, bigint, text, boolean) IS
 'Judges, in a market, the accounts of a book whose level is not proven there by where they are anchored, writes the levels that changed with their events, anchors whom it can to the present epoch, and returns how many; waiting: whose level is another but was not written, as others were writing it or without writes.';
 
+CREATE FUNCTION margin_internal.anchor_moved(given margin.market, ratios numeric[], cause text, sources text, writes boolean,
+                                             OUT changes integer, OUT waiting text[])
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS $$
+DECLARE
+    last CONSTANT bigint := margin_internal.present_epoch(given, ratios);
+    present CONSTANT bigint := coalesce(last, (SELECT max(e.epoch) + 1 FROM level_epoch AS e), 0);
+    judged record;
+BEGIN
+    judged := margin_internal.judge_moved(given, ratios, venue_pausing_prices(), present, cause, writes);
+    IF last IS NULL AND judged.anchored > 0 THEN
+        PERFORM margin_internal.enter_epoch(present, given, ratios, sources, judged.anchored);
+    END IF;
+    changes := judged.changes;
+    waiting := judged.waiting;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.anchor_moved(margin.market, numeric[], text, text, boolean) IS
+'judge_moved() in the present epoch of the book, entered if it is a new one';
+
+-- A transaction that sees one instant cannot pass by the accounts that others
+-- have written since: so if there is one, it anchors nobody this time.
+CREATE FUNCTION margin_internal.anchor_as_seen(given margin.market, ratios numeric[], cause text, sources text, OUT changes integer, OUT waiting text[])
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS $$
+BEGIN
+    SELECT a.changes, a.waiting INTO changes, waiting FROM margin_internal.anchor_moved(given, ratios, cause, sources, true) AS a;
+EXCEPTION WHEN serialization_failure OR unique_violation THEN
+    SELECT a.changes, a.waiting INTO changes, waiting FROM margin_internal.anchor_moved(given, ratios, cause, sources, false) AS a;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.anchor_as_seen(margin.market, numeric[], text, text) IS
+'anchor_moved() of a transaction that sees one instant: it writes unless another one has written one of the accounts since';
+
 CREATE FUNCTION margin_internal.follow_market(book name, cause text, sources text) RETURNS integer
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS $$
@@ -394,20 +428,19 @@ DECLARE
     given CONSTANT margin.market := venue_market();
     ratios CONSTANT numeric[] := venue_release_ratios();
     -- with an older snapshot rows must not be written as if it were the present one
-    writes CONSTANT boolean := current_setting('transaction_isolation') = 'read committed';
-    last CONSTANT bigint := margin_internal.present_epoch(given, ratios);
-    present CONSTANT bigint := coalesce(last, (SELECT max(e.epoch) + 1 FROM level_epoch AS e), 0);
-    judged record;
+    writes CONSTANT boolean := margin_internal.judges_by_the_present();
+    moved record;
     later integer := 0;
 BEGIN
-    judged := margin_internal.judge_moved(given, ratios, venue_pausing_prices(), present, cause, writes);
-    IF last IS NULL AND judged.anchored > 0 THEN
-        PERFORM margin_internal.enter_epoch(present, given, ratios, sources, judged.anchored);
+    IF writes AND current_setting('transaction_isolation') <> 'read committed' THEN
+        moved := margin_internal.anchor_as_seen(given, ratios, cause, sources);
+    ELSE
+        moved := margin_internal.anchor_moved(given, ratios, cause, sources, writes);
     END IF;
-    IF judged.waiting IS NOT NULL THEN
-        SELECT w.changes INTO later FROM margin_internal.write_free_levels(book, judged.waiting, cause, true) AS w;
+    IF moved.waiting IS NOT NULL THEN
+        SELECT w.changes INTO later FROM margin_internal.write_free_levels(book, moved.waiting, cause, true) AS w;
     END IF;
-    RETURN judged.changes + later;
+    RETURN moved.changes + later;
 END
 $$;
 COMMENT ON FUNCTION margin_internal.follow_market(name, text, text) IS 'refresh_levels() of a book all of whose writes are seen: by what it keeps of the accounts that may have changed';

@@ -137,7 +137,7 @@ BEGIN
     END IF;
     changed := CASE
         -- the view asks each shard, the table of portfolios the one that has the account
-        WHEN made.kind = 'function' AND made.name = 'account_margin' THEN
+        WHEN made.kind = 'function' AND made.name = 'account_margin' AND made.paragraph NOT LIKE '%market margin.market)%' THEN
             replace(made.paragraph, 'SELECT a.* FROM account_margin AS a WHERE a.account_id = account_margin.account_id OFFSET 0;',
                     'SELECT p.account_id, (v).* FROM account_portfolio AS p CROSS JOIN LATERAL (SELECT margin.evaluate(p.portfolio, venue_market()) AS v OFFSET 0) AS valued
                       WHERE p.account_id = account_margin.account_id OFFSET 0;')

@@ -59,10 +59,11 @@ BEGIN
         WHEN 'judge' THEN
             SET CONSTRAINTS ALL IMMEDIATE;
             NEW.result := to_jsonb((SELECT m.id FROM published_market AS m));
-        WHEN 'refresh_levels' THEN
-            -- postgres_fdw reads at REPEATABLE READ: a market older than the one that is there by now is an error (40001)
-            PERFORM FROM published_market FOR SHARE;
-            NEW.result := to_jsonb(margin.refresh_levels(book, (NEW.argument ->> 'everyone')::boolean, NEW.argument ->> 'cause'));
+        WHEN 'refresh_levels', 'refresh_kept' THEN
+            -- a market older than the one that is there by now is an error (40001)
+            PERFORM margin_internal.judges_by_the_present();
+            NEW.result := to_jsonb(CASE NEW.command WHEN 'refresh_kept' THEN margin_internal.refresh_kept(book)
+                                   ELSE margin.refresh_levels(book, (NEW.argument ->> 'everyone')::boolean, NEW.argument ->> 'cause') END);
         WHEN 'prepare_snapshots' THEN
             NEW.result := to_jsonb(margin.prepare_snapshots(book, (NEW.argument ->> 'days')::integer));
         WHEN 'drop_snapshots' THEN

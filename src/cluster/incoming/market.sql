@@ -28,6 +28,9 @@ COMMENT ON COLUMN published_market.only_row IS 'true';
 COMMENT ON CONSTRAINT published_market_pkey ON published_market IS 'one market for all';
 COMMENT ON CONSTRAINT published_market_one_row ON published_market IS 'there is one present market';
 
+-- To compress what each tick writes anew costs more than it saves.
+ALTER TABLE published_market ALTER market SET STORAGE EXTERNAL;
+
 CREATE FUNCTION note_receipt() RETURNS trigger
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS $$
