@@ -45,12 +45,14 @@ DO $$
 DECLARE
     schema text;
     rule text;
+    written text;
+    account text;
 BEGIN
     UPDATE desk.balance SET quantity = -1000 WHERE account_id = 1;
     SET CONSTRAINTS ALL IMMEDIATE;
 EXCEPTION WHEN SQLSTATE 'MG001' THEN
-    GET STACKED DIAGNOSTICS schema = SCHEMA_NAME, rule = CONSTRAINT_NAME;
-    RAISE NOTICE 'schema %, constraint %', schema, rule;
+    GET STACKED DIAGNOSTICS schema = SCHEMA_NAME, rule = CONSTRAINT_NAME, written = TABLE_NAME, account = COLUMN_NAME;
+    RAISE NOTICE 'schema %, constraint %, table %, account %', schema, rule, written, account;
 END $$;
 
 -- opening: 100 contracts need 1000 and are just carried, 101 are not
@@ -523,6 +525,64 @@ COMMIT;
 SELECT account_id, count(*) FROM desk.guard_exception GROUP BY 1 ORDER BY 1;
 SET margin.guard = off;
 SHOW margin.guard;
+
+-- Behind a pooler: what was set for the session may be somebody else's.  Equity
+-- and requirement stay what they are, so each attempt tells whether it counted.
+CREATE FUNCTION pg_temp.books() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE desk.balance SET quantity = quantity - 1 WHERE account_id = 2;
+    SET CONSTRAINTS ALL IMMEDIATE;
+    RAISE SQLSTATE 'MG900';
+EXCEPTION WHEN SQLSTATE 'MG900' THEN RETURN 'recorded'; WHEN SQLSTATE 'MG001' THEN RETURN 'refused';
+END
+$$;
+CREATE FUNCTION pg_temp.books_facts() RETURNS text LANGUAGE sql SET margin.guard = record AS 'SELECT pg_temp.books()';
+SET margin.guard = record;
+SELECT pg_temp.books();
+\set VERBOSITY default
+UPDATE desk.balance SET quantity = quantity - 1 WHERE account_id = 2;
+UPDATE desk.balance SET quantity = quantity - 1 WHERE (account_id, asset) = (4, 'USD');
+\set VERBOSITY terse
+SELECT set_config('margin.guard', 'record', false), pg_temp.books();
+SELECT pg_temp.books_facts(), pg_temp.books();
+SELECT set_config('margin.guard', 'record', true), pg_temp.books();
+SELECT pg_temp.books();
+-- for the transaction, on top of the session's
+BEGIN;
+SELECT pg_temp.books();
+SET LOCAL margin.guard = record;
+SELECT pg_temp.books();
+SAVEPOINT s;
+SET LOCAL margin.guard = enforce;
+SELECT pg_temp.books();
+ROLLBACK TO s;
+SELECT pg_temp.books();
+SAVEPOINT t;
+SELECT pg_temp.books();
+SET margin.guard = record;
+SELECT pg_temp.books();
+SET LOCAL margin.guard = record;
+SELECT pg_temp.books();
+RELEASE t;
+SELECT pg_temp.books();
+COMMIT;
+SELECT pg_temp.books();
+-- in the transaction that sets it for the session, too
+RESET margin.guard;
+BEGIN;
+SET margin.guard = record;
+SELECT pg_temp.books();
+COMMIT;
+SELECT pg_temp.books();
+RESET margin.guard;
+-- where a superuser allows it
+SET margin.guard_sessions = on;
+SELECT pg_temp.books();
+SET margin.guard = record;
+SELECT pg_temp.books();
+RESET margin.guard_sessions;
+SELECT pg_temp.books();
+RESET margin.guard;
 \set VERBOSITY sqlstate
 SET margin.guard_wait = '-1';
 \set VERBOSITY terse
@@ -597,6 +657,36 @@ BEGIN;
 UPDATE wallet SET amount = amount - 1000 WHERE who = 'ann';
 ALTER SCHEMA "Own ""Book" RENAME TO regress_margin_renamed;
 COMMIT;
+-- which table, for programs: the book's by its name, others with their schema, partitions by their root; the first that the transaction wrote
+CREATE TABLE public.elsewhere (who text, coin text, amount numeric);
+CREATE FUNCTION pg_temp.refused(VARIADIC statements text[]) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    schema text;
+    written text;
+    account text;
+BEGIN
+    FOR i IN 1 .. cardinality(statements) LOOP EXECUTE statements[i]; END LOOP;
+    SET CONSTRAINTS ALL IMMEDIATE;
+    RETURN 'accepted';
+EXCEPTION WHEN SQLSTATE 'MG001' THEN
+    GET STACKED DIAGNOSTICS schema = SCHEMA_NAME, written = TABLE_NAME, account = COLUMN_NAME;
+    RETURN format('%s: %s, %s', schema, written, account);
+END
+$$;
+SELECT pg_temp.refused($$INSERT INTO wallet (who, coin, amount) VALUES ('o''nn', 'USD', -1)$$);
+SELECT pg_temp.refused($$INSERT INTO trade VALUES ('O "x".y', 'FUT', 1, 100)$$);
+SELECT pg_temp.refused($$INSERT INTO trade VALUES ('zoe', 'FUT', 1, 100)$$, $$INSERT INTO wallet (who, coin, amount) VALUES ('zoe', 'USD', -1)$$);
+BEGIN;
+SAVEPOINT s;
+INSERT INTO trade VALUES ('zoe', 'FUT', 1, 100);
+ROLLBACK TO s;
+SELECT pg_temp.refused($$INSERT INTO wallet (who, coin, amount) VALUES ('zoe', 'USD', -1)$$);
+CREATE OR REPLACE VIEW holding AS SELECT who AS account_id, coin AS symbol, amount AS quantity, NULL::numeric AS entry_price, NULL::numeric AS leverage,
+       'balance'::margin.holding_kind AS kind FROM public.elsewhere;
+SELECT margin.guard_table('Own "Book', 'public.elsewhere', 'who');
+SELECT pg_temp.refused($$INSERT INTO public.elsewhere VALUES ('zoe', 'USD', -1)$$);
+ROLLBACK;
+DROP TABLE public.elsewhere;
 -- renamed: guarded as before
 ALTER SCHEMA "Own ""Book" RENAME TO regress_margin_renamed;
 UPDATE regress_margin_renamed.wallet SET amount = amount - 1000 WHERE who = 'ann';

@@ -196,14 +196,15 @@ EXCEPTION WHEN SQLSTATE 'MG900' THEN RETURN true; WHEN SQLSTATE 'MG001' THEN RET
 END
 $$;
 SELECT setseed(0.13);
-SET margin.guard = record;
+BEGIN;
+SET LOCAL margin.guard = record;
 INSERT INTO desk.balance SELECT a, 'USD', round((random() * 2000 - 300)::numeric, 2) FROM generate_series(1001, 1300) AS a;
 INSERT INTO desk.balance SELECT a, 'COIN', round((random() * 10 - 2)::numeric, 1) FROM generate_series(1001, 1300) AS a;
 INSERT INTO desk.position (account_id, contract, quantity, entry_price) SELECT a, c, round((random() * 60 - 30)::numeric), round((80 + random() * 40)::numeric, 1)
   FROM generate_series(1001, 1300) AS a, unnest('{FUT,NET}'::text[]) AS c;
 INSERT INTO desk.open_order SELECT a, n, CASE WHEN random() < 0.5 THEN 'FUT' ELSE 'NET' END, round((random() * 20 - 10)::numeric), round((80 + random() * 40)::numeric, 1)
   FROM generate_series(1001, 1300) AS a, generate_series(1, 3) AS n WHERE random() < 0.5;
-RESET margin.guard;
+COMMIT;
 SELECT count(*) > 100 AS some, count(*) FILTER (WHERE bound) > 50 AS bound, count(*) FILTER (WHERE NOT may) AS refused, count(*) FILTER (WHERE more AND bound) AS passed
   FROM (SELECT a.*, pg_temp.withdraws(account_id, amount) AS may, pg_temp.withdraws(account_id, amount + 0.01) AS more
           FROM (SELECT p.account_id, margin.max_withdrawal(p.portfolio, desk.market(), 'USD', with_unrealized => false, step => 0.01) AS amount,

@@ -11,6 +11,7 @@
 #include "base/compat.h"
 #include "book/book.h"
 #include "book/guard.h"
+#include "book/guard_mode.h"
 #include "book/market_copy.h"
 #include "book/notice.h"
 #include "book/tier_checks.h"
@@ -55,6 +56,10 @@ _PG_init(void)
 							 "Whether writes that leave an account with insufficient margin are refused or recorded.",
 							 "record: for booked facts, as fills, fees, funding and liquidation are; the table guard_exception of the book lists what would have been refused.",
 							 &guard_mode, GUARD_ENFORCE, guard_modes, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("margin.guard_sessions",
+							 "Whether margin.guard counts where it is set for more than a transaction.",
+							 "Off: only SET LOCAL and the SET clause of a function count, so that a session that a pooler passes on brings nobody the record of another.",
+							 &guard_sessions, false, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("margin.guard_wait",
 							"How long a transaction waits for accounts that others have locked, before it fails.",
 							"Of all its accounts together; 0 waits for ever, or as long as lock_timeout says.",

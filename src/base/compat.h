@@ -15,6 +15,8 @@
 #include "common/jsonapi.h"
 #include "mb/pg_wchar.h"
 #include "nodes/parsenodes.h"
+#include "utils/guc.h"
+#include "utils/guc_tables.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -107,6 +109,26 @@ margin_column_aliases(const RangeTblEntry *entry)
 #ifndef ATTRIBUTE_GENERATED_VIRTUAL
 #define ATTRIBUTE_GENERATED_VIRTUAL 'v'
 #endif
+
+/* What the server knows of a setting that exists; it stays in place.  The list says how long it is since 16. */
+static inline const struct config_generic *
+margin_find_setting(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	int			count;
+	struct config_generic **settings = get_guc_variables(&count);
+#else
+	int			count = GetNumConfigOptions();
+	struct config_generic **settings = get_guc_variables();
+#endif
+
+	for (int i = 0; i < count; i++)
+	{
+		if (strcmp(settings[i]->name, name) == 0)
+			return settings[i];
+	}
+	elog(ERROR, "there is no setting \"%s\"", name);
+}
 
 /* The lexer's constructor takes a place for the context since 17. */
 static inline JsonLexContext *

@@ -123,13 +123,13 @@ touch_row(const TriggerData *event, Book *book, AttrNumber column, int features)
 	char	   *key = account_key(table, event->tg_trigtuple, column, book->keys);
 
 	if (key != NULL)
-		touch_account(book, key, features);
+		touch_account(book, key, RelationGetRelid(table), features);
 	if (TRIGGER_FIRED_BY_UPDATE(event->tg_event))
 	{
 		char	   *new_key = account_key(table, event->tg_newtuple, column, book->keys);
 
 		if (new_key != NULL && (key == NULL || strcmp(key, new_key) != 0))
-			touch_account(book, new_key, features);
+			touch_account(book, new_key, RelationGetRelid(table), features);
 	}
 }
 

@@ -19,11 +19,13 @@
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -413,11 +415,35 @@ may_be_told(const Book *book)
 	return may_read(book, GetUserId()) && may_read(book, GetOuterUserId());
 }
 
-/* Error fields by which a program knows what refused: the book, and that it was its guard. */
-static int
-errguard(const Book *book)
+/*
+ * A table as error fields name it: by itself in the book's schema, else with its
+ * own; a partition by its root.  NULL: it was dropped after it was judged early.
+ */
+static const char *
+table_named(Oid table, const Book *book)
 {
-	err_generic_string(PG_DIAG_SCHEMA_NAME, NameStr(book->name));
+	Oid			root = get_rel_relispartition(table) ? llast_oid(get_partition_ancestors(table)) : table;
+	const char *name = get_rel_name(root);
+
+	if (name == NULL || get_rel_namespace(root) == book->schema)
+		return name;
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(root)), name);
+}
+
+/*
+ * Error fields by which a program knows what refused, and whom: the book, its
+ * guard, the table written and the account.  No field is made for a row's key;
+ * that of a column is one that every driver shows.
+ */
+static int
+errguard(const Account *account)
+{
+	const char *table = table_named(account->table, account->book);
+
+	err_generic_string(PG_DIAG_SCHEMA_NAME, NameStr(account->book->name));
+	if (table != NULL)
+		err_generic_string(PG_DIAG_TABLE_NAME, table);
+	err_generic_string(PG_DIAG_COLUMN_NAME, account->key);
 	err_generic_string(PG_DIAG_CONSTRAINT_NAME, "margin_guard");
 	return 0;
 }
@@ -467,6 +493,9 @@ lack_of(const Valuation *v, const Market *market)
 	return lack;
 }
 
+#define UNHEEDED "margin.guard = record counts only where it ends with the transaction, not for a session: SET LOCAL margin.guard = record."
+#define ADVICE "Withdraw less, open or order less, or add collateral in the same transaction; what does not lower the available margin is never refused."
+
 static pg_noreturn void
 refuse_unpriced(const Account *account, const Valuation *after)
 {
@@ -477,11 +506,10 @@ refuse_unpriced(const Account *account, const Valuation *after)
 					account->key, NameStr(account->book->name), symbol_list(after->missing, after->nmissing)) :
 			 errmsg("account \"%s\" of book \"%s\" cannot be valued", account->key, NameStr(account->book->name)),
 			 errdetail("While an account cannot be valued, no balance of it may fall, no leg of a position may grow or change its entry price or leverage for the worse, and no order may be placed or enlarged."),
+			 account->unheeded ? errhint(UNHEEDED) :
 			 errhint("Enter what is missing into the venue's tables, or leave the account's balances, positions and orders as they are."),
-			 errguard(account->book)));
+			 errguard(account)));
 }
-
-#define ADVICE "Withdraw less, open or order less, or add collateral in the same transaction; what does not lower the available margin is never refused."
 
 /* To somebody who may write an account and not read it. */
 static pg_noreturn void
@@ -491,8 +519,8 @@ refuse_silently(const Account *account)
 			(errcode(ERRCODE_INSUFFICIENT_MARGIN),
 			 errmsg("insufficient margin in account \"%s\" of book \"%s\"", account->key, NameStr(account->book->name)),
 			 errdetail("Amounts are told only to roles that may read all of \"%s.account_margin\".", NameStr(account->book->name)),
-			 errhint(ADVICE),
-			 errguard(account->book)));
+			 errhint("%s", account->unheeded ? UNHEEDED : ADVICE),
+			 errguard(account)));
 }
 
 /* Where the account was and would be, what of that is due to orders, and whether profit on paper was left out. */
@@ -541,8 +569,8 @@ refuse(const Account *account, const Valuation *after, const Valuation *before, 
 			 errmsg("insufficient margin in account \"%s\" of book \"%s\": equity %s, requirement %s, lack %s",
 					account->key, NameStr(account->book->name), dec_text(&lack.equity), dec_text(&lack.required), dec_text(&lack.lacking)),
 			 errdetail("%s%s", account_of_change(after, before, &lack, gains), market_named(account)),
-			 errhint(ADVICE),
-			 errguard(account->book)));
+			 errhint("%s", account->unheeded ? UNHEEDED : ADVICE),
+			 errguard(account)));
 }
 
 /* Journals what was let through although it would have been refused; as the book's owner. */

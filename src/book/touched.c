@@ -8,9 +8,9 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "book/guard_mode.h"
 #include "book/touched.h"
 
-int			guard_mode = GUARD_ENFORCE;
 Touched    *touched;
 
 typedef struct AccountSlot
@@ -74,7 +74,7 @@ make_pending(Account *account)
 static Account *
 find_or_add(Book *book, char *key)
 {
-	Account		probe = {.book = book, .key = key, .recorded = guard_mode == GUARD_RECORD};
+	Account		probe = {.book = book, .key = key, .recorded = guard_mode_in_force() == GUARD_RECORD};
 	Account    *account;
 	AccountSlot *slot;
 	bool		found;
@@ -91,9 +91,9 @@ find_or_add(Book *book, char *key)
 	return account;
 }
 
-/* Notes a write to an account; the key is copied. */
+/* Notes that a table's row of an account was written; the key is copied. */
 void
-touch_account(Book *book, char *key, int features)
+touch_account(Book *book, char *key, Oid table, int features)
 {
 	Account    *account;
 
@@ -107,8 +107,10 @@ touch_account(Book *book, char *key, int features)
 	}
 	account = find_or_add(book, key);
 	account->features |= features;
+	account->unheeded |= guard_mode == GUARD_RECORD && !account->recorded;
 	if (account->nest_level == 0)
 	{
+		account->table = table;
 		append(&touched->alive, account);
 		account->nest_level = GetCurrentTransactionNestLevel();
 	}

@@ -11,15 +11,6 @@
 
 #include "book/book.h"
 
-/* The setting margin.guard. */
-typedef enum GuardMode
-{
-	GUARD_ENFORCE,
-	GUARD_RECORD
-} GuardMode;
-
-extern int	guard_mode;
-
 /* What a table's triggers ask for. */
 #define FEATURE_GUARD	0x01
 #define FEATURE_LEVELS	0x02
@@ -37,6 +28,8 @@ typedef struct Account
 	char	   *key;
 	uint64		hash;			/* of book and key */
 	bool		recorded;
+	bool		unheeded;		/* to be recorded by a setting that did not count */
+	Oid			table;			/* whose write counted it first: that write is undone with all others, or not at all */
 	int			features;
 	int			nest_level;		/* 0: whatever wrote it was rolled back */
 	bool		pending;		/* written since it was judged last */
@@ -62,7 +55,7 @@ typedef struct Touched
 /* NULL: nothing. */
 extern Touched *touched;
 
-extern void touch_account(Book *book, char *key, int features);
+extern void touch_account(Book *book, char *key, Oid table, int features);
 extern void make_pending(Account *account);
 extern AccountList take_pending(void);
 extern bool written_under_guard(const Account *account);

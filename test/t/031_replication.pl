@@ -117,12 +117,14 @@ arrives('updates', q{
 arrives('levels, guard, repayment, snapshots, run', q{
 	SELECT margin.enable_guard('desk'), margin.enable_levels('desk');
 	SELECT margin.refresh_levels('desk');
-	SET margin.guard = record;
+	BEGIN;
+	SET LOCAL margin.guard = record;
 	SELECT count(*) FROM desk.repay(3, 900);
 	INSERT INTO desk.accrual_house VALUES ('interest', 900), ('funding', 900);
 	INSERT INTO desk.interest_rate (asset, hourly_rate) VALUES ('USDT', 0.001);
 	SELECT margin.accrue_interest('desk'), margin.settle_funding('desk', 'BTC_USDT', 0.0001, now());
 	INSERT INTO desk.balance VALUES (2, 'USDC', -500);
+	COMMIT;
 	SELECT margin.take_snapshot('desk'), margin.take_snapshot('desk', 'changes')});
 $publisher->safe_psql('postgres', "CALL margin.run_reports('desk')");
 $publisher->wait_for_catchup('copy');
@@ -214,7 +216,7 @@ SKIP:
 	$subscriber->safe_psql('piece', q{UPDATE piece.balance SET quantity = quantity + 1 WHERE account_id = 41 AND asset = 'USDT'});
 	my (undef, undef, $refusal) = $subscriber->psql('piece', q{UPDATE piece.balance SET quantity = -1000000 WHERE account_id = 41 AND asset = 'USDT'});
 	like($refusal, qr/insufficient margin in account "41"/, 'foreign table: judged at the end of the transaction');
-	$subscriber->safe_psql('piece', q{SET margin.guard = record; UPDATE piece.balance SET quantity = -1000000 WHERE account_id = 41 AND asset = 'USDT'});
+	$subscriber->safe_psql('piece', q{BEGIN; SET LOCAL margin.guard = record; UPDATE piece.balance SET quantity = -1000000 WHERE account_id = 41 AND asset = 'USDT'; COMMIT});
 	is($subscriber->safe_psql('piece', q{
 		SELECT to_level, cause, market_id = (SELECT id FROM remote.published_market) FROM piece.level_event ORDER BY id DESC LIMIT 1}), 'bankrupt|write|t',
 		'foreign table: levels are written there');

@@ -12,7 +12,7 @@ my $node = PostgreSQL::Test::Cluster->new('guard');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->append_conf('postgresql.conf', "max_prepared_transactions = 5\nlog_statement = none\nlock_timeout = '3s'");
 $node->start;
-$node->safe_psql('postgres', 'CREATE ROLE keeper LOGIN; CREATE ROLE writer LOGIN; CREATE ROLE booker LOGIN; CREATE ROLE stranger LOGIN; CREATE ROLE team; CREATE ROLE team_a LOGIN IN ROLE team; CREATE ROLE team_b LOGIN IN ROLE team;
+$node->safe_psql('postgres', 'CREATE ROLE keeper LOGIN; CREATE ROLE writer LOGIN; CREATE ROLE booker LOGIN; CREATE ROLE batch LOGIN; CREATE ROLE stranger LOGIN; CREATE ROLE team; CREATE ROLE team_a LOGIN IN ROLE team; CREATE ROLE team_b LOGIN IN ROLE team;
 	CREATE DATABASE book OWNER keeper; CREATE DATABASE restored OWNER keeper; CREATE DATABASE replayed OWNER keeper');
 $node->safe_psql('book', 'GRANT CREATE ON DATABASE book TO stranger, writer, team, team_a');
 
@@ -58,10 +58,10 @@ SQL
 
 is(outcome('writer', $withdraw), 'MG001', 'a writer is stopped');
 like((outcome('keeper', $withdraw))[1],
-	qr/ERROR:  MG001: insufficient margin in account "1" of book "desk": equity 90, requirement 100, lack 10\nDETAIL:  .*\nHINT:  .*\nSCHEMA NAME:  desk\nCONSTRAINT NAME:  margin_guard\n/,
+	qr/ERROR:  MG001: insufficient margin in account "1" of book "desk": equity 90, requirement 100, lack 10\nDETAIL:  .*\nHINT:  .*\nSCHEMA NAME:  desk\nTABLE NAME:  balance\nCOLUMN NAME:  1\nCONSTRAINT NAME:  margin_guard\n/,
 	'account, equity, requirement, lack, hint, and fields for programs');
 # what an account holds is told to those who may know it
-my $silent = qr/ERROR:  MG001: insufficient margin in account "1" of book "desk"\nDETAIL:  Amounts are told only to roles that may read all of "desk.account_margin".\nHINT:  [^0-9]*\nSCHEMA NAME:  desk\nCONSTRAINT NAME:  margin_guard\n/;
+my $silent = qr/ERROR:  MG001: insufficient margin in account "1" of book "desk"\nDETAIL:  Amounts are told only to roles that may read all of "desk.account_margin".\nHINT:  [^0-9]*\nSCHEMA NAME:  desk\nTABLE NAME:  balance\nCOLUMN NAME:  1\nCONSTRAINT NAME:  margin_guard\n/;
 like((outcome('writer', $withdraw))[1], $silent, 'a role that may not read accounts is told no amounts');
 my ($unpriced, $unpriced_said) = outcome('writer', 'UPDATE desk.balance SET quantity = -1 WHERE account_id = 3');
 like($unpriced_said, qr/ERROR:  MG002: account "3" of book "desk" cannot be valued\nDETAIL/, 'nor symbols');
@@ -114,7 +114,7 @@ is(outcome('writer', "ALTER ROLE writer SET margin.guard = record"), '42501', 'n
 
 $node->safe_psql('book', 'GRANT SET ON PARAMETER margin.guard TO booker');
 is(outcome('booker', $withdraw), 'MG001', 'a role that may set it is guarded until it does');
-is(outcome('booker', "SET margin.guard = record; $withdraw"), 'accepted', 'GRANT SET ON PARAMETER: booked facts pass');
+is(outcome('booker', "BEGIN; SET LOCAL margin.guard = record; $withdraw; COMMIT"), 'accepted', 'GRANT SET ON PARAMETER: booked facts pass');
 is(as('keeper', 'SELECT account_id, recorded_by, level, equity, initial_margin, available_margin, available_margin_before FROM desk.guard_exception'),
 	'1|booker|healthy|90|100|-10|50', 'and are journaled');
 as('writer', 'UPDATE desk.balance SET quantity = quantity + 60 WHERE account_id = 1');
@@ -127,6 +127,32 @@ is(outcome('writer', "BEGIN; SELECT public.fill(1); UPDATE desk.balance SET quan
 is(as('keeper', 'SELECT recorded_by, available_margin FROM desk.guard_exception ORDER BY judged_at DESC LIMIT 1'), 'writer|-20', 'the journal names who acted');
 is(outcome('keeper', 'DELETE FROM desk.guard_exception'), '55000', 'the journal is not rewritten');
 as('writer', 'UPDATE desk.balance SET quantity = 150 WHERE account_id = 1');
+
+# A session may be another client's tomorrow: what it is set to counts only where
+# a superuser says so, wherever it was set.
+my $not_heeded = qr/HINT:  margin.guard = record counts only where it ends with the transaction/;
+($state, $said) = outcome('booker', "SET margin.guard = record; $withdraw");
+is($state, 'MG001', 'set for the session, the setting does not count');
+like($said, $not_heeded, 'and the refusal says why');
+unlike((outcome('booker', "$withdraw"))[1], $not_heeded, 'but not where nobody set it');
+$node->safe_psql('book', 'GRANT SET ON PARAMETER margin.guard TO batch; GRANT USAGE ON SCHEMA desk TO batch; GRANT SELECT, UPDATE ON desk.balance TO batch');
+as('batch', 'ALTER ROLE batch SET margin.guard = record');
+is(outcome('batch', $withdraw), 'MG001', 'set for a role, neither');
+is(outcome('batch', "BEGIN; SET LOCAL margin.guard = record; $withdraw; ROLLBACK"), 'accepted', 'for a transaction it does');
+is(outcome('batch', "SELECT margin.market(NULL, NULL); SET margin.guard_sessions = on"), '42501', 'who may record may not allow it for sessions');
+is(outcome('batch', "ALTER ROLE batch SET margin.guard_sessions = on"), '42501', 'nor for himself');
+is((outcome('batch', "SET margin.guard_sessions = on; $withdraw"))[0], 'MG001', 'nor before the library is loaded');
+{
+	local $ENV{PGOPTIONS} = '-c margin.guard_sessions=on';
+	is(outcome('batch', $withdraw), 'MG001', 'nor with the connection');
+}
+$node->safe_psql('book', "ALTER DATABASE book SET margin.guard = record");
+is(outcome('booker', $withdraw), 'MG001', 'set for a database, neither');
+$node->safe_psql('book', "ALTER DATABASE book RESET margin.guard; ALTER ROLE batch SET margin.guard_sessions = on");
+is(outcome('batch', $withdraw), 'accepted', 'a superuser allows it to a role');
+is(outcome('booker', "SET margin.guard = record; UPDATE desk.balance SET quantity = quantity - 1 WHERE account_id = 1"), 'MG001', 'and not to others');
+as('writer', 'UPDATE desk.balance SET quantity = 150 WHERE account_id = 1');
+$node->safe_psql('book', 'ALTER ROLE batch RESET ALL');
 
 # ---------------------------------------------------------------------------
 # Row security hides rows from writers, not from the check

@@ -95,7 +95,7 @@ for (1 .. $transactions)
 	$script .= "BEGIN;\n$body" . ($known ? "SELECT passes AS verdict FROM verdict \\gset\n" : "\\set verdict unknown\n")
 	  . "COMMIT;\n\\echo :verdict :SQLSTATE\n";
 	# and back to something that is neither rich nor lost
-	$script .= "SET margin.guard = record; UPDATE desk.balance SET quantity = 20 WHERE asset = 'USD' AND (quantity > 100 OR quantity < -100); RESET margin.guard;\n";
+	$script .= "BEGIN; SET LOCAL margin.guard = record; UPDATE desk.balance SET quantity = 20 WHERE asset = 'USD' AND (quantity > 100 OR quantity < -100); COMMIT;\n";
 }
 my $file = $node->basedir . '/transactions.sql';
 PostgreSQL::Test::Utils::append_to_file($file, $script);
