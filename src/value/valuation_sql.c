@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/datum.h"
+#include "utils/builtins.h"
 #include "utils/expandedrecord.h"
 
 #include "value/market.h"
@@ -346,6 +347,23 @@ margin_level(PG_FUNCTION_ARGS)
 
 	value_arguments(&v, fcinfo, VALUE_MAINTENANCE);
 	PG_RETURN_OID(site->levels[v.level]);
+}
+
+PG_FUNCTION_INFO_V1(margin_level_named);
+
+/* level_named(level_name): the level that a text names */
+Datum
+margin_level_named(PG_FUNCTION_ARGS)
+{
+	const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int			level = option_from_name(name, level_names);
+
+	if (level < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("there is no level \"%.*s\"", pg_mbcliplen(name, strlen(name), 40), name),
+				 errhint("Levels are healthy, warning, margin_call, liquidation, bankrupt and unpriced.")));
+	PG_RETURN_OID(result_type(fcinfo)->levels[level]);
 }
 
 PG_FUNCTION_INFO_V1(margin_missing);
