@@ -8,7 +8,7 @@ OBJS = $(sort $(patsubst $(here)%.c,%.o,$(wildcard $(here)src/*.c $(here)src/*/*
 
 # The install script is these parts, in this order; src/assemble says how.
 SQL_PARTS = $(addprefix src/,$(addsuffix .sql, margin \
-	value/schedule value/portfolio value/market value/comparison value/valuation value/level_names \
+	value/schedule value/portfolio value/market value/comparison value/json value/valuation value/level_names \
 	question/explain question/trade question/solve question/plans question/stress question/safe_move question/liquidation_map \
 	book/schemas book/venues book/books book/upgrade book/market book/publish book/prices book/tiers book/published book/locks book/levels book/guard book/watch book/market_source book/elsewhere book/distributed book/repay book/accruals \
 	$(addprefix answers/,reading import account reconcile binance bybit okx bitget gate kucoin mexc) \

@@ -1,12 +1,14 @@
 /*
  * flat.c
- *		What the flat value types share: binary I/O, comparison, hashing.
+ *		What the flat value types share: binary I/O, comparison, hashing, JSON.
  */
 #include "postgres.h"
 
 #include "common/hashfn.h"
 #include "fmgr.h"
 #include "libpq/pqformat.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
 
 #include "base/flat.h"
 
@@ -103,3 +105,19 @@ flat_hash_extended(FunctionCallInfo fcinfo, Size skipped)
 }
 
 FLAT_COMPARISONS(flat, 0)
+
+/* ---------- JSON ---------- */
+
+Datum
+flat_jsonb(char *json)
+{
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
+}
+
+char *
+flat_jsonb_text(Datum jsonb)
+{
+	Jsonb	   *value = DatumGetJsonbP(jsonb);
+
+	return JsonbToCString(NULL, &value->root, VARSIZE(value));
+}

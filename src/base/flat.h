@@ -1,6 +1,6 @@
 /*
  * flat.h
- *		What the flat value types share: binary I/O, comparison, hashing.
+ *		What the flat value types share: binary I/O, comparison, hashing, JSON.
  *
  * A flat value is canonical, so equal values have equal bytes: equality and
  * hashing work on them, and so does the order, which means nothing but is
@@ -14,14 +14,27 @@
 #define MARGIN_FLAT_H
 
 #include "base/compat.h"
+#include "utils/builtins.h"
 
 /* The version byte of send and recv; a later release may read several. */
 #define FLAT_WIRE_VERSION 1
+
+/*
+ * Text is canonical and short: what has its default is left out.  JSON is for
+ * programs, and leaves out only what is absent.
+ */
+typedef enum FlatForm
+{
+	FORM_TEXT,
+	FORM_JSON
+} FlatForm;
 
 extern void flat_check_version(const char *type, int version, int known);
 extern pg_noreturn void flat_corrupted(const char *type);
 extern char *flat_recv_text(StringInfo message, const char *type);
 extern bytea *flat_send_text(const char *text);
+extern Datum flat_jsonb(char *json);
+extern char *flat_jsonb_text(Datum jsonb);
 extern MemoryContext aggregate_context(FunctionCallInfo fcinfo);
 extern int	flat_cmp(FunctionCallInfo fcinfo, Size skipped);
 extern Datum flat_hash(FunctionCallInfo fcinfo, Size skipped);
@@ -44,5 +57,12 @@ extern Datum flat_hash_extended(FunctionCallInfo fcinfo, Size skipped);
 	FLAT_FUNCTION(margin_##type##_cmp, Int32GetDatum(flat_cmp(fcinfo, skipped))) \
 	FLAT_FUNCTION(margin_##type##_hash, flat_hash(fcinfo, skipped)) \
 	FLAT_FUNCTION(margin_##type##_hash_extended, flat_hash_extended(fcinfo, skipped))
+
+/* The functions behind a type's casts to and from JSON. */
+#define FLAT_JSON(type, json_of_datum, parse) \
+	FLAT_FUNCTION(margin_##type##_to_json, PointerGetDatum(cstring_to_text(json_of_datum(PG_GETARG_DATUM(0))))) \
+	FLAT_FUNCTION(margin_##type##_to_jsonb, flat_jsonb(json_of_datum(PG_GETARG_DATUM(0)))) \
+	FLAT_FUNCTION(margin_##type##_from_json, PointerGetDatum(parse(text_to_cstring(PG_GETARG_TEXT_PP(0))))) \
+	FLAT_FUNCTION(margin_##type##_from_jsonb, PointerGetDatum(parse(flat_jsonb_text(PG_GETARG_DATUM(0)))))
 
 #endif							/* MARGIN_FLAT_H */

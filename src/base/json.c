@@ -7,25 +7,66 @@
 #include "miscadmin.h"
 #include "utils/jsonfuncs.h"
 
+#include "base/enums.h"
 #include "base/json.h"
 
-#define MOST_DEPTH 4
+#define MOST_DEPTH 5
+#define NO_LIST (-1)
 
 typedef struct ReadState
 {
 	const JsonReader *reader;
 	int			depth;			/* objects that are open */
 	char	   *keys[MOST_DEPTH];	/* the current key of each */
-	int			elements;		/* of the list that is open, -1: none */
+	int			elements[MOST_DEPTH];	/* and of the list under it that is open, or NO_LIST */
 } ReadState;
 
+static inline const char *
+current_key(const ReadState *state)
+{
+	return state->keys[state->depth - 1];
+}
+
+static inline int *
+current_list(ReadState *state)
+{
+	return &state->elements[state->depth - 1];
+}
+
 static pg_noreturn void
-bad_structure(const JsonReader *reader, const char *detail)
+bad_structure(const char *type, const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			 errmsg("invalid input syntax for type %s", reader->type),
+			 errmsg("invalid input syntax for type %s", type),
 			 errdetail("%s", detail)));
+}
+
+/* A value as messages show it. */
+static char *
+shown(const char *token, JsonTokenType kind)
+{
+	const char *quote = kind == JSON_TOKEN_STRING ? "\"" : "";
+
+	return psprintf("%s%.*s%s", quote, pg_mbcliplen(token, strlen(token), 40), token, quote);
+}
+
+/* An object begins inside of another one. */
+static void
+begin_inner(ReadState *state)
+{
+	const JsonReader *reader = state->reader;
+
+	if (state->depth >= reader->max_depth)
+		bad_structure(reader->type, psprintf(*current_list(state) == NO_LIST ? "The value of \"%s\" must not be an object." :
+											 "The array \"%s\" must not hold objects.", current_key(state)));
+	if (*current_list(state) == NO_LIST)
+		reader->open(reader->arg, state->depth, current_key(state));
+	else
+	{
+		++*current_list(state);
+		reader->open_item(reader->arg, state->depth, current_key(state));
+	}
 }
 
 static json_action_result
@@ -33,20 +74,20 @@ object_start(void *arg)
 {
 	ReadState  *state = arg;
 
-	if (state->elements >= 0)
-		bad_structure(state->reader, psprintf("The list of \"%s\" must hold numbers.", state->keys[state->depth - 1]));
-	if (state->depth >= state->reader->max_depth)
-		bad_structure(state->reader, psprintf("Objects may be nested %d deep at most.", state->reader->max_depth));
 	if (state->depth > 0)
-		state->reader->open(state->reader->arg, state->depth, state->keys[state->depth - 1]);
-	state->depth++;
+		begin_inner(state);
+	state->elements[state->depth++] = NO_LIST;
 	JSON_ACTION_DONE;
 }
 
 static json_action_result
 object_end(void *arg)
 {
-	((ReadState *) arg)->depth--;
+	ReadState  *state = arg;
+
+	state->depth--;
+	if (state->depth > 0)
+		state->reader->close(state->reader->arg, state->depth, current_key(state));
 	JSON_ACTION_DONE;
 }
 
@@ -65,9 +106,12 @@ array_start(void *arg)
 {
 	ReadState  *state = arg;
 
-	if (state->reader->element == NULL || state->depth == 0 || state->elements >= 0)
-		bad_structure(state->reader, "Arrays are not part of it.");
-	state->elements = 0;
+	if (state->depth == 0)
+		bad_structure(state->reader->type, "It must be a JSON object.");
+	if (*current_list(state) != NO_LIST)
+		bad_structure(state->reader->type, psprintf("The array \"%s\" must not hold arrays.", current_key(state)));
+	state->reader->open_list(state->reader->arg, state->depth, current_key(state));
+	*current_list(state) = 0;
 	JSON_ACTION_DONE;
 }
 
@@ -76,8 +120,8 @@ array_end(void *arg)
 {
 	ReadState  *state = arg;
 
-	state->reader->list(state->reader->arg, state->depth, state->keys[state->depth - 1], state->elements);
-	state->elements = -1;
+	state->reader->list(state->reader->arg, state->depth, current_key(state), *current_list(state));
+	*current_list(state) = NO_LIST;
 	JSON_ACTION_DONE;
 }
 
@@ -87,18 +131,18 @@ scalar(void *arg, char *token, JsonTokenType kind)
 	ReadState  *state = arg;
 
 	if (state->depth == 0)
-		bad_structure(state->reader, "It must be a JSON object.");
-	if (state->elements >= 0)
-		state->reader->element(state->reader->arg, state->depth, state->keys[state->depth - 1], state->elements++, token, kind);
+		bad_structure(state->reader->type, "It must be a JSON object.");
+	if (*current_list(state) != NO_LIST)
+		state->reader->element(state->reader->arg, state->depth, current_key(state), (*current_list(state))++, token, kind);
 	else
-		state->reader->value(state->reader->arg, state->depth, state->keys[state->depth - 1], token, kind);
+		state->reader->value(state->reader->arg, state->depth, current_key(state), token, kind);
 	JSON_ACTION_DONE;
 }
 
 void
 json_read(const JsonReader *reader, char *json, int len)
 {
-	ReadState	state = {reader, 0, {0}, -1};
+	ReadState	state = {.reader = reader};
 	JsonSemAction actions = {0};
 
 	Assert(reader->max_depth <= MOST_DEPTH);
@@ -163,13 +207,41 @@ json_repeated(const char *type, const char *key)
 			 errdetail("Key \"%s\" is repeated.", key)));
 }
 
+/* That each of these keys was there. */
+void
+json_check_complete(const char *type, const char *const *names, uint32 seen)
+{
+	for (int i = 0; names[i] != NULL; i++)
+	{
+		if ((seen & (1u << i)) == 0)
+			bad_structure(type, psprintf("Key \"%s\" is missing.", names[i]));
+	}
+}
+
 void
 json_not_object(const char *type, const char *key)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			 errmsg("invalid input syntax for type %s", type),
-			 errdetail("The value of \"%s\" must be an object.", key)));
+	bad_structure(type, psprintf("The value of \"%s\" must be an object.", key));
+}
+
+/* What a value must be and is not. */
+void
+json_not_a(const char *what, const char *type, const char *key, const char *token, JsonTokenType kind)
+{
+	bad_structure(type, psprintf("The value of \"%s\" must be %s, not %s.", key, what, shown(token, kind)));
+}
+
+/* An element of a list of objects that is none. */
+void
+json_not_item(const char *type, const char *key, const char *token, JsonTokenType kind)
+{
+	bad_structure(type, psprintf("The array \"%s\" must hold objects, not %s.", key, shown(token, kind)));
+}
+
+void
+json_no_list(const char *type, const char *key)
+{
+	bad_structure(type, psprintf("The value of \"%s\" must not be an array.", key));
 }
 
 void
@@ -181,16 +253,24 @@ json_number(Decimal *r, const char *type, const char *key, const char *token, Js
 				 errmsg("invalid input syntax for type %s", type),
 				 kind == JSON_TOKEN_NUMBER ?
 				 errdetail("The number of \"%s\" has too many digits.", key) :
-				 errdetail("The value of \"%s\" must be a number, not %.*s.", key, pg_mbcliplen(token, strlen(token), 40), token)));
+				 errdetail("The value of \"%s\" must be a number, not %s.", key, shown(token, kind))));
 }
 
 const char *
 json_string(const char *type, const char *key, const char *token, JsonTokenType kind)
 {
 	if (kind != JSON_TOKEN_STRING)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid input syntax for type %s", type),
-				 errdetail("The value of \"%s\" must be a string, not %.*s.", key, pg_mbcliplen(token, strlen(token), 40), token)));
+		json_not_a("a string", type, key, token, kind);
 	return token;
+}
+
+/* The number of one of these names. */
+int
+json_option(const char *type, const char *key, const char *const *names, const char *token, JsonTokenType kind)
+{
+	int			option = option_from_name(json_string(type, key, token, kind), names);
+
+	if (option < 0)
+		bad_structure(type, psprintf("Unknown value of \"%s\": \"%.*s\".", key, pg_mbcliplen(token, strlen(token), 40), token));
+	return option;
 }

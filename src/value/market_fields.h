@@ -2,7 +2,7 @@
  * market_fields.h
  *		The parameters of assets and contracts, one line each.
  *
- * These tables drive the text, the rows, the validation and the flat form of a
+ * These tables drive the text, JSON, the rows, the validation and the flat form of a
  * market: a new parameter is a member of the records in market.h and a line here.
  */
 #ifndef MARGIN_MARKET_FIELDS_H

@@ -1,6 +1,6 @@
 /*
  * market_io.c
- *		Text, binary and relational form of a market (SPEC 6).
+ *		Text, JSON, binary and relational form of a market (SPEC 6).
  */
 #include "postgres.h"
 
@@ -41,7 +41,7 @@ enum
 /* The canonical text names levels in byte order, the reverse of their rank. */
 static const Threshold threshold_order[] = {THRESHOLD_LIQUIDATION, THRESHOLD_MARGIN_CALL, THRESHOLD_WARNING};
 
-/* ---------- text input ---------- */
+/* ---------- input ---------- */
 
 typedef struct MarketInput
 {
@@ -52,6 +52,8 @@ typedef struct MarketInput
 	void	   *record;			/* AssetTerms or ContractTerms */
 	const MarketField *fields;
 	const char *keys[Max(ASSET_FIELDS, CONTRACT_FIELDS) + 1];	/* of these */
+	const MarketField *scheduled;	/* the field that is an object, of JSON */
+	ScheduleInput schedule;			/* which is that */
 } MarketInput;
 
 static void
@@ -66,18 +68,11 @@ use_fields(MarketInput *input, const MarketField *fields, int count)
 }
 
 static void
-input_open(void *arg, int depth, const char *key)
+input_open_record(MarketInput *input, const char *key)
 {
-	MarketInput *input = arg;
 	bool		found = false;
 	Symbol		symbol;
 
-	input->seen_keys = 0;
-	if (depth == 1)
-	{
-		input->section = json_field("market", section_names, key, &input->seen_sections);
-		return;
-	}
 	if (input->section == SECTION_RULES)
 		json_string("market", key, "an object", JSON_TOKEN_OBJECT_START);
 	if (input->section == SECTION_LEVELS)
@@ -97,23 +92,12 @@ input_open(void *arg, int depth, const char *key)
 		json_repeated("market", key);
 }
 
-static int
-input_option(const char *key, const char *const *names, const char *token, JsonTokenType kind)
-{
-	int			option = option_from_name(json_string("market", key, token, kind), names);
-
-	if (option < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid input syntax for type %s", "market"),
-				 errdetail("Unknown value of \"%s\": \"%s\".", key, token)));
-	return option;
-}
-
 static const Schedule *
 input_schedule(const char *key, const char *token, JsonTokenType kind)
 {
-	return schedule_parse(json_string("market", key, token, kind));
+	if (kind != JSON_TOKEN_STRING)
+		json_not_a("a schedule, as an object or as text", "market", key, token, kind);
+	return schedule_parse(token);
 }
 
 static Symbol
@@ -128,10 +112,7 @@ static bool
 input_switch(const char *key, const char *token, JsonTokenType kind)
 {
 	if (kind != JSON_TOKEN_TRUE && kind != JSON_TOKEN_FALSE)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid input syntax for type %s", "market"),
-				 errdetail("The value of \"%s\" must be true or false, not %.*s.", key, pg_mbcliplen(token, strlen(token), 40), token)));
+		json_not_a("true or false", "market", key, token, kind);
 	return kind == JSON_TOKEN_TRUE;
 }
 
@@ -152,7 +133,7 @@ input_field(void *record, const MarketField *field, const char *token, JsonToken
 			*FIELD_AT(const Schedule *, record, field->terms) = input_schedule(field->key, token, kind);
 			break;
 		case FIELD_OPTION:
-			*FIELD_AT(uint8, record, field->terms) = input_option(field->key, field->names, token, kind);
+			*FIELD_AT(uint8, record, field->terms) = json_option("market", field->key, field->names, token, kind);
 			break;
 		case FIELD_SWITCH:
 			*FIELD_AT(bool, record, field->terms) = input_switch(field->key, token, kind);
@@ -164,9 +145,44 @@ static void
 input_rule(MarketTerms *terms, int rule, const char *token, JsonTokenType kind)
 {
 	if (rule == RULE_LIABILITY)
-		terms->liability_rule = input_option(rule_keys[rule], liability_rule_names, token, kind);
+		terms->liability_rule = json_option("market", rule_keys[rule], liability_rule_names, token, kind);
 	else
-		terms->orders_reduce_equity = input_option(rule_keys[rule], order_reduction_names, token, kind);
+		terms->orders_reduce_equity = json_option("market", rule_keys[rule], order_reduction_names, token, kind);
+}
+
+static const MarketField *
+named_field(MarketInput *input, const char *key)
+{
+	return &input->fields[json_field("market", input->keys, key, &input->seen_keys)];
+}
+
+/* A schedule as JSON has it; in text it is a string. */
+static void
+input_open_schedule(MarketInput *input, const char *key)
+{
+	const MarketField *field = named_field(input, key);
+
+	if (field->kind != FIELD_SCHEDULE)
+		input_field(input->record, field, "an object", JSON_TOKEN_OBJECT_START);
+	input->scheduled = field;
+	input->schedule = (ScheduleInput) {0};
+}
+
+static void
+input_open(void *arg, int depth, const char *key)
+{
+	MarketInput *input = arg;
+
+	if (depth < 3)
+		input->seen_keys = 0;
+	if (depth == 1)
+		input->section = json_field("market", section_names, key, &input->seen_sections);
+	else if (depth == 2)
+		input_open_record(input, key);
+	else if (depth == 3)
+		input_open_schedule(input, key);
+	else
+		schedule_input_value(&input->schedule, "market", key, "an object", JSON_TOKEN_OBJECT_START);
 }
 
 static void
@@ -174,8 +190,12 @@ input_value(void *arg, int depth, const char *key, const char *token, JsonTokenT
 {
 	MarketInput *input = arg;
 
-	if (depth == 3)
-		input_field(input->record, &input->fields[json_field("market", input->keys, key, &input->seen_keys)], token, kind);
+	if (depth == 5)
+		schedule_input_tier_value(&input->schedule, "market", key, token, kind);
+	else if (depth == 4)
+		schedule_input_value(&input->schedule, "market", key, token, kind);
+	else if (depth == 3)
+		input_field(input->record, named_field(input, key), token, kind);
 	else if (depth == 2 && input->section == SECTION_LEVELS)
 		json_number(&input->terms.thresholds[json_field("market", threshold_names, key, &input->seen_keys)],
 					"market", key, token, kind);
@@ -185,22 +205,63 @@ input_value(void *arg, int depth, const char *key, const char *token, JsonTokenT
 		json_not_object("market", key);
 }
 
+/* The only lists are those of tiers. */
+static void
+input_open_list(void *arg, int depth, const char *key)
+{
+	MarketInput *input = arg;
+
+	if (depth != 4)
+		json_no_list("market", key);
+	schedule_input_tiers(&input->schedule, "market", key);
+}
+
+static void
+input_open_tier(void *arg, int depth, const char *key)
+{
+	schedule_input_open_tier(&((MarketInput *) arg)->schedule);
+}
+
+static void
+input_element(void *arg, int depth, const char *key, int number, const char *token, JsonTokenType kind)
+{
+	json_not_item("market", key, token, kind);
+}
+
+static void
+input_list(void *arg, int depth, const char *key, int count)
+{
+}
+
+static void
+input_close(void *arg, int depth, const char *key)
+{
+	MarketInput *input = arg;
+
+	if (depth == 4)
+		schedule_input_close_tier(&input->schedule, "market");
+	else if (depth == 3)
+		*FIELD_AT(const Schedule *, input->record, input->scheduled->terms) = schedule_input_end(&input->schedule, "market");
+}
+
+/* Of the text form, and of JSON: they differ in how schedules are written. */
 static Market *
 market_parse(char *text)
 {
 	MarketInput input = {0};
-	JsonReader	reader = {"market", 3, &input, input_open, input_value, NULL, NULL};
+	JsonReader	reader = {"market", 5, &input, input_open, input_value, input_open_list, input_open_tier, input_element, input_list, input_close};
 
 	market_terms_init(&input.terms);
 	json_read(&reader, text, strlen(text));
 	return market_build(&input.terms);
 }
 
-/* ---------- text output ---------- */
+/* ---------- output ---------- */
 
 typedef struct MarketOutput
 {
 	StringInfoData text;
+	FlatForm	form;
 	const Market *market;
 	const char *separator;		/* before the next key */
 } MarketOutput;
@@ -241,16 +302,31 @@ put_schedule(MarketOutput *out, const char *key, uint32 offset)
 {
 	StringInfoData text;
 
+	if (out->form == FORM_JSON)
+	{
+		put_key(out, key);
+		schedule_append_json(&out->text, market_schedule(out->market, offset));
+		return;
+	}
 	initStringInfo(&text);
 	schedule_append(&text, market_schedule(out->market, offset));
 	put_string(out, key, text.data);
 }
 
-/* A field of a flat record, unless it has its default. */
+/* Whether a field is absent, or has the default that another number is. */
+static bool
+field_is_absent(const MarketField *field, const void *record, const Market *market)
+{
+	bool		says_something = field->kind == FIELD_OPTION || field->kind == FIELD_SWITCH || field->standard != NULL;
+
+	return !says_something && field_is_standard(field, record, market);
+}
+
+/* A field of a flat record, unless it has its default, or for JSON is absent. */
 static void
 put_field(MarketOutput *out, const MarketField *field, const void *record)
 {
-	if (field_is_standard(field, record, out->market))
+	if (out->form == FORM_JSON ? field_is_absent(field, record, out->market) : field_is_standard(field, record, out->market))
 		return;
 	switch (field->kind)
 	{
@@ -268,7 +344,7 @@ put_field(MarketOutput *out, const MarketField *field, const void *record)
 			break;
 		case FIELD_SWITCH:
 			put_key(out, field->key);
-			appendStringInfoString(&out->text, "true");
+			appendStringInfoString(&out->text, *CONST_FIELD_AT(bool, record, field->flat) ? "true" : "false");
 			break;
 	}
 }
@@ -293,11 +369,11 @@ open_section(MarketOutput *out, int section, bool *any)
 	*any = true;
 }
 
-/* A section of records, if there are any. */
+/* A section of records; text has none where there are none. */
 static void
 put_records(MarketOutput *out, int section, bool *any, const MarketField *fields, int nfields, const char *records, Size size, uint32 count)
 {
-	if (count == 0)
+	if (count == 0 && out->form == FORM_TEXT)
 		return;
 	open_section(out, section, any);
 	for (uint32 i = 0; i < count; i++)
@@ -318,7 +394,7 @@ put_levels(MarketOutput *out, bool *any)
 {
 	const Market *market = out->market;
 
-	if (memcmp(market->thresholds, threshold_defaults, sizeof(threshold_defaults)) == 0)
+	if (out->form == FORM_TEXT && memcmp(market->thresholds, threshold_defaults, sizeof(threshold_defaults)) == 0)
 		return;
 	open_section(out, SECTION_LEVELS, any);
 	out->separator = "";
@@ -326,7 +402,7 @@ put_levels(MarketOutput *out, bool *any)
 	{
 		Threshold	threshold = threshold_order[i];
 
-		if (memcmp(&market->thresholds[threshold], &threshold_defaults[threshold], sizeof(Decimal)) != 0)
+		if (out->form == FORM_JSON || memcmp(&market->thresholds[threshold], &threshold_defaults[threshold], sizeof(Decimal)) != 0)
 			put_number(out, threshold_names[threshold], &market->thresholds[threshold]);
 	}
 	appendStringInfoChar(&out->text, '}');
@@ -337,21 +413,22 @@ put_rules(MarketOutput *out, bool *any)
 {
 	const Market *market = out->market;
 
-	if (market->liability_rule == LIABILITY_SUM && market->orders_reduce_equity == REDUCE_NOTHING)
+	if (out->form == FORM_TEXT && market->liability_rule == LIABILITY_SUM && market->orders_reduce_equity == REDUCE_NOTHING)
 		return;
 	open_section(out, SECTION_RULES, any);
 	out->separator = "";
-	if (market->liability_rule != LIABILITY_SUM)
+	if (out->form == FORM_JSON || market->liability_rule != LIABILITY_SUM)
 		put_string(out, rule_keys[RULE_LIABILITY], liability_rule_names[market->liability_rule]);
-	if (market->orders_reduce_equity != REDUCE_NOTHING)
+	if (out->form == FORM_JSON || market->orders_reduce_equity != REDUCE_NOTHING)
 		put_string(out, rule_keys[RULE_ORDERS], order_reduction_names[market->orders_reduce_equity]);
 	appendStringInfoChar(&out->text, '}');
 }
 
 static char *
-market_text(const Market *market)
+market_text(Datum value, FlatForm form)
 {
-	MarketOutput out = {.market = market};
+	const Market *market = market_from_datum(value);
+	MarketOutput out = {.market = market, .form = form};
 	bool		any = false;
 
 	initStringInfo(&out.text);
@@ -395,7 +472,7 @@ PG_FUNCTION_INFO_V1(margin_market_out);
 Datum
 margin_market_out(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_CSTRING(market_text(market_from_datum(PG_GETARG_DATUM(0))));
+	PG_RETURN_CSTRING(market_text(PG_GETARG_DATUM(0), FORM_TEXT));
 }
 
 PG_FUNCTION_INFO_V1(margin_market_send);
@@ -403,8 +480,12 @@ PG_FUNCTION_INFO_V1(margin_market_send);
 Datum
 margin_market_send(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BYTEA_P(flat_send_text(market_text(market_from_datum(PG_GETARG_DATUM(0)))));
+	PG_RETURN_BYTEA_P(flat_send_text(market_text(PG_GETARG_DATUM(0), FORM_TEXT)));
 }
+
+#define MARKET_JSON(value) market_text(value, FORM_JSON)
+
+FLAT_JSON(market, MARKET_JSON, market_parse)
 
 /* ---------- rows in: market(asset_terms[], contract_terms[], thresholds, rules) ---------- */
 
@@ -545,15 +626,6 @@ number_datum(const Market *market, const Decimal *stored)
 	return NumericGetDatum(dec_to_numeric(dec_flat(stored, market, &buffer)));
 }
 
-/* Whether a column is null: what is absent, or has the default that another number is. */
-static bool
-column_is_null(const MarketField *field, const void *record, const Market *market)
-{
-	bool		says_something = field->kind == FIELD_OPTION || field->kind == FIELD_SWITCH || field->standard != NULL;
-
-	return !says_something && field_is_standard(field, record, market);
-}
-
 static Datum
 field_datum(const MarketField *field, const void *record, const Market *market, Oid type)
 {
@@ -585,7 +657,7 @@ put_row(ReturnSetInfo *result, const MarketField *fields, int nfields, const voi
 	{
 		int			column = fields[i].column;
 
-		nulls[column] = column_is_null(&fields[i], record, market);
+		nulls[column] = field_is_absent(&fields[i], record, market);
 		if (!nulls[column])
 			values[column] = field_datum(&fields[i], record, market, TupleDescAttr(result->setDesc, column)->atttypid);
 	}

@@ -1,6 +1,6 @@
 /*
  * portfolio_io.c
- *		Text and binary form of a portfolio (SPEC 6).
+ *		Text, JSON and binary form of a portfolio (SPEC 6).
  */
 #include "postgres.h"
 
@@ -24,6 +24,9 @@ enum
 /* Sides of orders, by PortfolioSide. */
 static const char *const side_keys[] = {"buy", "sell", NULL};
 
+/* Of an order in JSON; in text it is "price": [quantity, margin quantity]. */
+static const char *const order_keys[] = {"price", "quantity", "margin_quantity", NULL};
+
 static const char *const amount_names[] = {
 	"long", "long_cost", "long_margin", "short", "short_cost", "short_margin", NULL
 };
@@ -35,6 +38,13 @@ position_amount(Position *position, int i)
 	PositionSide *side = &position->sides[i / 3];
 
 	return i % 3 == 0 ? &side->quantity : i % 3 == 1 ? &side->cost : &side->margin;
+}
+
+/* The number of that order in the order of its keys. */
+static inline Decimal *
+order_amount(OrderLevel *order, int i)
+{
+	return i == 0 ? &order->price : i == 1 ? &order->quantity : &order->margin;
 }
 
 /* ---------- input ---------- */
@@ -49,6 +59,8 @@ typedef struct PortfolioInput
 	uint32		seen_keys;		/* of its object */
 	OrderList  *orders;			/* of one side of it */
 	OrderLevel	level;
+	bool		in_item;		/* which is an object in a list, of JSON */
+	uint32		seen_order_keys;	/* of that */
 } PortfolioInput;
 
 /* A new record of a table by name; a second one of that name is an error. */
@@ -85,6 +97,13 @@ contract_once(PortfolioInput *input, const char *key)
 	return position;
 }
 
+/* The orders of a side that has not been named in this contract yet. */
+static OrderList *
+side_of_orders(PortfolioInput *input, const char *key)
+{
+	return &input->position->orders->sides[json_field("portfolio", side_keys, key, &input->seen_keys)];
+}
+
 static void
 input_open(void *arg, int depth, const char *key)
 {
@@ -98,7 +117,7 @@ input_open(void *arg, int depth, const char *key)
 		input->seen_keys = 0;
 	}
 	else if (depth == 3 && input->section == SECTION_ORDERS)
-		input->orders = &input->position->orders->sides[json_field("portfolio", side_keys, key, &input->seen_keys)];
+		input->orders = side_of_orders(input, key);
 	else
 		json_number(NULL, "portfolio", key, "an object", JSON_TOKEN_OBJECT_START);
 }
@@ -109,7 +128,7 @@ bad_order(const char *key)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 			 errmsg("invalid input syntax for type %s", "portfolio"),
-			 errdetail("The value of \"%s\" is not in place: an order is a price and a list of two numbers, quantity and margin quantity.", key)));
+			 errdetail("The value of \"%s\" is not in place: an order is a price and a list of two numbers, quantity and margin quantity, or an object with these in a list.", key)));
 }
 
 static void
@@ -129,10 +148,35 @@ input_value(void *arg, int depth, const char *key, const char *token, JsonTokenT
 
 		json_number(&balance->quantity, "portfolio", key, token, kind);
 	}
+	else if (depth == 4 && input->in_item)
+		json_number(order_amount(&input->level, json_field("portfolio", order_keys, key, &input->seen_order_keys)), "portfolio", key, token, kind);
 	else if (depth == 4)
 		bad_order(key);
 	else
 		json_not_object("portfolio", key);
+}
+
+/* The orders of a side, of JSON; or one order of text, whose key is its price. */
+static void
+input_open_list(void *arg, int depth, const char *key)
+{
+	PortfolioInput *input = arg;
+
+	if (depth == 3 && input->section == SECTION_ORDERS)
+		input->orders = side_of_orders(input, key);
+	else if (depth != 4 || input->in_item)
+		json_no_list("portfolio", key);
+}
+
+/* An order of JSON. */
+static void
+input_open_order(void *arg, int depth, const char *key)
+{
+	PortfolioInput *input = arg;
+
+	Assert(depth == 3 && input->section == SECTION_ORDERS);
+	input->in_item = true;
+	input->seen_order_keys = 0;
 }
 
 /* One number of an order, whose key is its price. */
@@ -141,26 +185,48 @@ input_element(void *arg, int depth, const char *key, int number, const char *tok
 {
 	PortfolioInput *input = arg;
 
-	if (depth != 4 || number > 1)
+	if (depth == 3)
+		json_not_item("portfolio", key, token, kind);
+	if (number > 1)
 		bad_order(key);
 	json_number(number == 0 ? &input->level.quantity : &input->level.margin, "portfolio", key, token, kind);
 }
 
-/* An order is complete. */
 static void
-input_order(void *arg, int depth, const char *key, int count)
+add_order(PortfolioInput *input)
+{
+	dec_normalize(&input->level.price);
+	orders_append(input->orders, &input->level, CurrentMemoryContext);
+}
+
+/* An order of text is complete, or the orders of a side. */
+static void
+input_list(void *arg, int depth, const char *key, int count)
 {
 	PortfolioInput *input = arg;
 
-	if (depth != 4 || count != 2)
+	if (depth == 3)
+		return;
+	if (count != 2)
 		bad_order(key);
 	if (!IsValidJsonNumber(key, strlen(key)) || !dec_parse(&input->level.price, key, strlen(key)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				 errmsg("invalid input syntax for type %s", "portfolio"),
 				 errdetail("The key of an order must be its price, not \"%.*s\".", pg_mbcliplen(key, strlen(key), 40), key)));
-	dec_normalize(&input->level.price);
-	orders_append(input->orders, &input->level, CurrentMemoryContext);
+	add_order(input);
+}
+
+static void
+input_close(void *arg, int depth, const char *key)
+{
+	PortfolioInput *input = arg;
+
+	if (!input->in_item)
+		return;
+	json_check_complete("portfolio", order_keys, input->seen_order_keys);
+	add_order(input);
+	input->in_item = false;
 }
 
 /* Puts orders in order; a price that is there twice is a repeated key, however it is written. */
@@ -183,11 +249,12 @@ settle_prices(const PortfolioInput *input)
 	}
 }
 
+/* Of the text form, and of JSON: they differ in how orders are written. */
 static struct varlena *
 portfolio_parse(char *text)
 {
 	PortfolioInput input = {0};
-	JsonReader	reader = {"portfolio", 4, &input, input_open, input_value, input_element, input_order};
+	JsonReader	reader = {"portfolio", 4, &input, input_open, input_value, input_open_list, input_open_order, input_element, input_list, input_close};
 
 	input.netting = netting_create(CurrentMemoryContext);
 	for (int i = 0; i < (int) lengthof(input.contracts); i++)
@@ -209,7 +276,7 @@ append_key(StringInfo out, bool first, const Symbol *symbol)
 }
 
 static void
-append_position(StringInfo out, Position *position)
+append_position(StringInfo out, Position *position, FlatForm form)
 {
 	const char *separator = "{";
 
@@ -217,7 +284,7 @@ append_position(StringInfo out, Position *position)
 	{
 		Decimal    *amount = position_amount(position, i);
 
-		if (dec_is_zero(amount))
+		if (form == FORM_TEXT && dec_is_zero(amount))
 			continue;
 		appendStringInfo(out, "%s\"%s\": ", separator, amount_names[i]);
 		dec_append(out, amount);
@@ -239,7 +306,19 @@ append_level(StringInfo out, const OrderLevel *level)
 }
 
 static void
-append_orders(StringInfo out, const Position *position)
+append_level_json(StringInfo out, OrderLevel *level)
+{
+	for (int i = 0; order_keys[i] != NULL; i++)
+	{
+		appendStringInfo(out, "%s\"%s\": ", i == 0 ? "{" : ", ", order_keys[i]);
+		dec_append(out, order_amount(level, i));
+	}
+	appendStringInfoChar(out, '}');
+}
+
+/* The orders of both sides: text leaves out a side that has none. */
+static void
+append_orders(StringInfo out, const Position *position, FlatForm form)
 {
 	const char *separator = "{";
 
@@ -247,17 +326,20 @@ append_orders(StringInfo out, const Position *position)
 	{
 		const OrderList *list = &position->orders->sides[side];
 
-		if (list->count == 0)
+		if (list->count == 0 && form == FORM_TEXT)
 			continue;
-		appendStringInfo(out, "%s\"%s\": {", separator, side_keys[side]);
+		appendStringInfo(out, "%s\"%s\": %s", separator, side_keys[side], form == FORM_JSON ? "[" : "{");
 		for (int i = 0; i < list->count; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
 			if (i > 0)
 				appendStringInfoString(out, ", ");
-			append_level(out, &list->levels[i]);
+			if (form == FORM_JSON)
+				append_level_json(out, &list->levels[i]);
+			else
+				append_level(out, &list->levels[i]);
 		}
-		appendStringInfoChar(out, '}');
+		appendStringInfoChar(out, form == FORM_JSON ? ']' : '}');
 		separator = ", ";
 	}
 	appendStringInfoChar(out, '}');
@@ -270,10 +352,11 @@ append_section(StringInfo out, int section)
 	appendStringInfo(out, "%s\"%s\": {", out->len > 1 ? ", " : "", section_names[section]);
 }
 
+/* The section of balances; text leaves it out where there are none. */
 static void
-append_balances(StringInfo out, PortfolioReader *reader)
+append_balances(StringInfo out, PortfolioReader *reader, FlatForm form)
 {
-	if (reader->balances == 0)
+	if (reader->balances == 0 && form == FORM_TEXT)
 		return;
 	append_section(out, SECTION_BALANCES);
 	for (bool first = true; reader->balances > 0; first = false)
@@ -296,12 +379,15 @@ has_part(const Position *position, int section)
 	return !dec_is_zero(&position->sides[SIDE_LONG].quantity) || !dec_is_zero(&position->sides[SIDE_SHORT].quantity);
 }
 
-/* The section of positions, or that of orders; left out where there are none. */
+/* The section of positions, or that of orders; text leaves it out where there are none. */
 static void
-append_positions(StringInfo out, PortfolioReader reader, int section)
+append_positions(StringInfo out, PortfolioReader reader, int section, FlatForm form)
 {
 	bool		first = true;
+	bool		opened = form == FORM_JSON;
 
+	if (opened)
+		append_section(out, section);
 	while (reader.positions > 0)
 	{
 		Position	position;
@@ -310,22 +396,23 @@ append_positions(StringInfo out, PortfolioReader reader, int section)
 		portfolio_read_position(&reader, &position);
 		if (!has_part(&position, section))
 			continue;
-		if (first)
+		if (!opened)
 			append_section(out, section);
+		opened = true;
 		append_key(out, first, &position.symbol);
 		if (section == SECTION_ORDERS)
-			append_orders(out, &position);
+			append_orders(out, &position, form);
 		else
-			append_position(out, &position);
+			append_position(out, &position, form);
 		first = false;
 	}
 	portfolio_end(&reader);
-	if (!first)
+	if (opened)
 		appendStringInfoChar(out, '}');
 }
 
 static char *
-portfolio_text(const struct varlena *value)
+portfolio_text(const struct varlena *value, FlatForm form)
 {
 	StringInfoData out;
 	PortfolioReader reader;
@@ -333,9 +420,9 @@ portfolio_text(const struct varlena *value)
 	portfolio_open(&reader, value);
 	initStringInfo(&out);
 	appendStringInfoChar(&out, '{');
-	append_balances(&out, &reader);
-	append_positions(&out, reader, SECTION_ORDERS);
-	append_positions(&out, reader, SECTION_POSITIONS);
+	append_balances(&out, &reader, form);
+	append_positions(&out, reader, SECTION_ORDERS, form);
+	append_positions(&out, reader, SECTION_POSITIONS, form);
 	appendStringInfoChar(&out, '}');
 	return out.data;
 }
@@ -363,7 +450,7 @@ PG_FUNCTION_INFO_V1(margin_portfolio_out);
 Datum
 margin_portfolio_out(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_CSTRING(portfolio_text(PG_GETARG_VARLENA_PP(0)));
+	PG_RETURN_CSTRING(portfolio_text(PG_GETARG_VARLENA_PP(0), FORM_TEXT));
 }
 
 PG_FUNCTION_INFO_V1(margin_portfolio_send);
@@ -371,5 +458,9 @@ PG_FUNCTION_INFO_V1(margin_portfolio_send);
 Datum
 margin_portfolio_send(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BYTEA_P(flat_send_text(portfolio_text(PG_GETARG_VARLENA_PP(0))));
+	PG_RETURN_BYTEA_P(flat_send_text(portfolio_text(PG_GETARG_VARLENA_PP(0), FORM_TEXT)));
 }
+
+#define PORTFOLIO_JSON(value) portfolio_text(PG_DETOAST_DATUM_PACKED(value), FORM_JSON)
+
+FLAT_JSON(portfolio, PORTFOLIO_JSON, portfolio_parse)

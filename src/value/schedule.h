@@ -16,6 +16,7 @@
 #define MARGIN_SCHEDULE_H
 
 #include "base/decimal.h"
+#include "base/json.h"
 
 #define SCHEDULE_VERSION 1
 #define SCHEDULE_MAX_TIERS 1000
@@ -67,6 +68,23 @@ extern Schedule *schedule_scale_bounds(const Schedule *schedule, const Decimal *
 extern Schedule *schedule_parse(const char *text);
 extern void schedule_append(StringInfo out, const Schedule *schedule);
 extern Schedule *schedule_from_datum(Datum value);
+
+/* A schedule under construction from JSON, by whoever reads the JSON: "type" is what it reads. */
+typedef struct ScheduleInput
+{
+	TierList	list;
+	uint32		seen_keys;
+	uint32		seen_tier_keys;
+	TierPair	tier;
+} ScheduleInput;
+
+extern void schedule_input_value(ScheduleInput *input, const char *type, const char *key, const char *token, JsonTokenType kind);
+extern void schedule_input_tiers(ScheduleInput *input, const char *type, const char *key);
+extern void schedule_input_open_tier(ScheduleInput *input);
+extern void schedule_input_tier_value(ScheduleInput *input, const char *type, const char *key, const char *token, JsonTokenType kind);
+extern void schedule_input_close_tier(ScheduleInput *input, const char *type);
+extern Schedule *schedule_input_end(ScheduleInput *input, const char *type);
+extern void schedule_append_json(StringInfo out, const Schedule *schedule);
 
 /* A part of an amount, and the tier that it lies in. */
 typedef struct ScheduleSlice
