@@ -36,8 +36,9 @@ REGRESS = $(sort $(basename $(notdir $(wildcard $(here)sql/*.sql))))
 REGRESS_OPTS = --load-extension=margin
 
 # -Wno-unused-parameter: inline functions in the server's headers have some.
-# WERROR= builds with a compiler whose new warnings nobody has seen yet.
-WERROR = -Werror
+# A compiler of tomorrow may warn of what nobody has seen yet: that stops check,
+# demo, bench and lint, which pass WERROR=-Werror, but nobody's installation.
+WERROR ?=
 # -fvisibility=hidden: on PostgreSQL 15 a module's names are otherwise seen by
 # every other module in the session.
 PG_CFLAGS = -O2 -Wall -Wextra $(WERROR) -Wno-unused-parameter -fvisibility=hidden
@@ -55,6 +56,8 @@ found := $(shell PG_CONFIG='$(PG_CONFIG)' $(here)test/packages find)
 # apart from PGXS: that has a "check" of its own, and the server's headers may
 # have to be installed first.
 own = help packages check demo demo-stop report bench lint
+# What asks nothing of apt: whoever installs a server's files has chosen it.
+unasked = install uninstall installdirs installcheck
 
 ifneq (,$(filter $(own),$(MAKECMDGOALS))$(if $(found),,missing))
 
@@ -72,7 +75,7 @@ rest = $(filter-out $(own) $(if $(found),,clean),$(or $(MAKECMDGOALS),all))
 $(rest): packages-build
 	@$(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST)) $@
 packages-build:
-	@PG_CONFIG='$(or $(found),$(PG_CONFIG))' $(here)test/packages build
+	@PG_CONFIG='$(or $(found),$(PG_CONFIG))' $(here)test/packages $(if $(filter $(unasked),$(MAKECMDGOALS)),tell,build)
 
 ifeq (,$(found))
 clean:
@@ -87,17 +90,24 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # Debian's PGXS tracks no dependencies: any header rebuilds every object, and
-# so do another server or other flags.
+# so do another server or other flags (-Werror makes no other objects).
+built-with = $(VERSION) $(CC) $(CPPFLAGS) $(filter-out -Werror,$(CFLAGS))
 $(OBJS) $(OBJS:.o=.bc): $(wildcard $(srcdir)/src/*/*.h) src/.built-with
-src/.built-with: FORCE | $(CURDIR)/src
-	@echo '$(VERSION) $(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ \
-		|| echo '$(VERSION) $(CC) $(CPPFLAGS) $(CFLAGS)' > $@
-# Absolute, or make finds the directory of the sources when building elsewhere.
-$(CURDIR)/src:
-	@mkdir -p $(addprefix $@/,base value question book report)
+src/.built-with: FORCE
+	@mkdir -p $(sort $(dir $(OBJS)))
+	@echo '$(built-with)' | cmp -s - $@ || echo '$(built-with)' > $@
 .PHONY: FORCE
 
-$(DATA_built): $(addprefix $(here),$(SQL_PARTS) $(VENUE_PARTS) $(FACTS_PARTS) $(SOURCE_PARTS) $(DISTRIBUTED_PARTS) $(BOOK_PARTS) $(INCOMING_PARTS) $(SHARD_PARTS) $(CLUSTER_PARTS) src/assemble)
+# What this build would not install: scripts of another release, bitcode where
+# this one makes none.
+uninstall: uninstall-others
+uninstall-others:
+	rm -rf '$(DESTDIR)$(pkglibdir)/bitcode/$(MODULE_big)' '$(DESTDIR)$(pkglibdir)/bitcode/$(MODULE_big).index.bc'
+	rm -f '$(DESTDIR)$(datadir)/extension/$(EXTENSION)'--*.sql
+.PHONY: uninstall-others
+
+# src/.built-with: or make takes the one in the tree when building elsewhere.
+$(DATA_built): src/.built-with $(addprefix $(here),$(SQL_PARTS) $(VENUE_PARTS) $(FACTS_PARTS) $(SOURCE_PARTS) $(DISTRIBUTED_PARTS) $(BOOK_PARTS) $(INCOMING_PARTS) $(SHARD_PARTS) $(CLUSTER_PARTS) src/assemble)
 	@$(here)src/assemble '$(here)' '$(SQL_PARTS)' venue '$(VENUE_PARTS)' facts '$(FACTS_PARTS)' source '$(SOURCE_PARTS)' distributed '$(DISTRIBUTED_PARTS)' book '$(BOOK_PARTS)' \
 		incoming '$(INCOMING_PARTS)' shard '$(SHARD_PARTS)' cluster '$(CLUSTER_PARTS)' > $@.tmp
 	@mv $@.tmp $@
