@@ -55,7 +55,7 @@ found := $(shell PG_CONFIG='$(PG_CONFIG)' $(here)test/packages find)
 # What runs scripts, which call make again for what they need built, is kept
 # apart from PGXS: that has a "check" of its own, and the server's headers may
 # have to be installed first.
-own = help packages check demo demo-stop report bench lint
+own = help packages check demo demo-stop report bench lint dist
 # What asks nothing of apt: whoever installs a server's files has chosen it.
 unasked = install uninstall installdirs installcheck
 
@@ -85,7 +85,7 @@ endif
 else
 
 PG_CONFIG := $(found)
-EXTRA_CLEAN = src/.built-with
+EXTRA_CLEAN = src/.built-with $(EXTENSION)-*.zip
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
