@@ -55,7 +55,7 @@ found := $(shell PG_CONFIG='$(PG_CONFIG)' $(here)test/packages find)
 # What runs scripts, which call make again for what they need built, is kept
 # apart from PGXS: that has a "check" of its own, and the server's headers may
 # have to be installed first.
-own = help packages check demo demo-stop report bench lint dist
+own = help packages check demo demo-stop report bench lint dist deb deb-check
 # What asks nothing of apt: whoever installs a server's files has chosen it.
 unasked = install uninstall installdirs installcheck
 
@@ -85,13 +85,14 @@ endif
 else
 
 PG_CONFIG := $(found)
-EXTRA_CLEAN = src/.built-with $(EXTENSION)-*.zip
+EXTRA_CLEAN = src/.built-with $(EXTENSION)-*.zip postgresql-*-$(EXTENSION)_*.deb
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # Debian's PGXS tracks no dependencies: any header rebuilds every object, and
-# so do another server or other flags (-Werror makes no other objects).
-built-with = $(VERSION) $(CC) $(CPPFLAGS) $(filter-out -Werror,$(CFLAGS))
+# so do another server or other flags (but neither -Werror nor another name of
+# the tree, which make no other objects).
+built-with = $(VERSION) $(CC) $(patsubst -I$(here)src,-I$(realpath $(here)src),$(CPPFLAGS)) $(filter-out -Werror,$(CFLAGS))
 $(OBJS) $(OBJS:.o=.bc): $(wildcard $(srcdir)/src/*/*.h) src/.built-with
 src/.built-with: FORCE
 	@mkdir -p $(sort $(dir $(OBJS)))
