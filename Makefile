@@ -90,9 +90,10 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # Debian's PGXS tracks no dependencies: any header rebuilds every object, and
-# so do another server or other flags (but neither -Werror nor another name of
-# the tree, which make no other objects).
-built-with = $(VERSION) $(CC) $(patsubst -I$(here)src,-I$(realpath $(here)src),$(CPPFLAGS)) $(filter-out -Werror,$(CFLAGS))
+# so do another server or other flags, but neither -Werror nor another way to
+# name a directory, which make no other objects.
+absolute = $(foreach flag,$(1),$(if $(filter -I%,$(flag)),-I$(abspath $(flag:-I%=%)),$(flag)))
+built-with = $(VERSION) $(CC) $(call absolute,$(CPPFLAGS)) $(filter-out -Werror,$(CFLAGS))
 $(OBJS) $(OBJS:.o=.bc): $(wildcard $(srcdir)/src/*/*.h) src/.built-with
 src/.built-with: FORCE
 	@mkdir -p $(sort $(dir $(OBJS)))
