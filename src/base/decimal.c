@@ -925,6 +925,23 @@ dec_pack(char *to, const Decimal *a)
 	return to + 2 * sizeof(int64);
 }
 
+/* Whether bytes are a number as numeric_trim_scale() leaves it, and as all functions of numeric trust it to be; 0 is never so large. */
+static bool
+stored_is_sound(const struct varlena *value)
+{
+	StoredNumeric n;
+
+	stored_open(&n, value);
+	if (!n.finite || n.ngroups < 1 || stored_group(&n, 0) == 0 || stored_group(&n, n.ngroups - 1) == 0)
+		return false;
+	for (int i = 0; i < n.ngroups; i++)
+	{
+		if (stored_group(&n, i) < 0 || stored_group(&n, i) >= NBASE)
+			return false;
+	}
+	return true;
+}
+
 /* dec_unpack() for all but the common case. */
 const char *
 dec_unpack_big(Decimal *r, const char *from, const char *end)
@@ -955,7 +972,7 @@ dec_unpack_big(Decimal *r, const char *from, const char *end)
 	dec_set_big(r, palloc(VARHDRSZ + size));
 	SET_VARSIZE(r->big, VARHDRSZ + size);
 	memcpy(VARDATA(r->big), from, size);
-	return from + size;
+	return stored_is_sound((struct varlena *) r->big) ? from + size : NULL;
 }
 
 /* Bytes that a Decimal of a flat value takes beside its field. */

@@ -612,6 +612,9 @@ margin_schedule_deserialize(PG_FUNCTION_ARGS)
 			flat_corrupted("schedule");
 		tier_list_add(list, &bound, &rate, CurrentMemoryContext);
 	}
+	/* who has seen no row has no state to send */
+	if (list->count == 0)
+		flat_corrupted("schedule");
 	PG_RETURN_POINTER(list);
 }
 
