@@ -47,6 +47,20 @@ PG_CPPFLAGS = -I$(here)src
 ifneq (,$(FORCE_NUMERIC))
 PG_CPPFLAGS += -DDECIMAL_FORCE_NUMERIC
 endif
+# ASSERT=1: our assertions on, whatever the server was built with.
+ifneq (,$(ASSERT))
+PG_CPPFLAGS += -DMARGIN_ASSERT
+endif
+# SANITIZE=undefined, or address: the sanitizer's report ends the process (its
+# library: test/server).  The server's -fwrapv would hide overflows of signed
+# numbers.  fuzzer, for test/fuzz/run: counters that libFuzzer reads; what is
+# undefined traps, as no library of a sanitizer is there.
+ifneq (,$(SANITIZE))
+PG_CFLAGS += -g -fno-omit-frame-pointer -fno-wrapv -fno-sanitize-recover=all $(if $(filter fuzzer,$(SANITIZE)),\
+	-fsanitize=fuzzer-no-link$(,)undefined -fsanitize-trap=undefined,-fsanitize=$(SANITIZE))
+SHLIB_LINK += $(if $(filter-out fuzzer,$(SANITIZE)),-fsanitize=$(SANITIZE))
+, := ,
+endif
 
 # PG_CONFIG if given, else the first pg_config that has server headers; empty
 # when there is none yet.
@@ -55,7 +69,7 @@ found := $(shell PG_CONFIG='$(PG_CONFIG)' $(here)test/packages find)
 # What runs scripts, which call make again for what they need built, is kept
 # apart from PGXS: that has a "check" of its own, and the server's headers may
 # have to be installed first.
-own = help packages check demo demo-stop report bench lint dist deb deb-check
+own = help packages check fuzz tidy demo demo-stop report bench lint dist deb deb-check
 # What asks nothing of apt: whoever installs a server's files has chosen it.
 unasked = install uninstall installdirs installcheck
 
@@ -67,6 +81,7 @@ ifneq (,$(filter $(own),$(MAKECMDGOALS))$(if $(found),,missing))
 
 $(own):
 	@MAKE='$(MAKE)' PG_CONFIG='$(or $(found),$(PG_CONFIG))' CHECK='$(CHECK)' FORCE_NUMERIC='$(FORCE_NUMERIC)' \
+		ASSERT='$(ASSERT)' SANITIZE='$(SANITIZE)' SECONDS_EACH='$(SECONDS)' ENTRANCES='$(ENTRANCES)' \
 		ACCOUNTS='$(ACCOUNTS)' REPORT='$(REPORT)' $(here)test/make $@
 
 # PGXS's targets, once there is a PGXS.

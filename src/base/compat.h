@@ -27,6 +27,22 @@
 #endif
 
 /*
+ * "make ASSERT=1": our assertions are checked on any server.  Only the macro is
+ * another one, rather than USE_ASSERT_CHECKING for the server's headers too, some
+ * of which then expect a server that was built so.
+ */
+#if defined(MARGIN_ASSERT) && !defined(USE_ASSERT_CHECKING)
+#undef Assert
+#if PG_VERSION_NUM >= 160000
+#define Assert(condition) ((condition) ? (void) 0 : ExceptionalCondition(#condition, __FILE__, __LINE__))
+#else
+#define Assert(condition) ((condition) ? (void) 0 : ExceptionalCondition(#condition, "FailedAssertion", __FILE__, __LINE__))
+#endif
+#undef pg_unreachable
+#define pg_unreachable() abort()
+#endif
+
+/*
  * Modules are built with -fvisibility=hidden, from 16 on by the server's own
  * flags: what is not exported by name cannot be mixed up with a function of
  * the same name in another library of the session.  The headers of 15 export
