@@ -53,7 +53,7 @@ typedef struct StoredNumeric
 
 const int64 dec_power10_narrow[DEC_MAX_NARROW_POWER + 1] = {TEN_POWERS(INT64CONST(1)), TEN_POWERS(P9), P18};
 
-const int128 dec_power10[DEC_MAX_POWER + 1] = {
+static const int128 dec_power10[DEC_MAX_POWER + 1] = {
 	TEN_POWERS((int128) 1), TEN_POWERS((int128) P9), TEN_POWERS((int128) P18), TEN_POWERS((int128) P18 * P9),
 	(int128) P18 * P18, (int128) P18 * P18 * 10
 };
@@ -490,7 +490,7 @@ dec_to_numeric(const Decimal *a)
 }
 
 /* As a numeric that shows "dscale" digits after the point, or more if it has more. */
-Numeric
+static Numeric
 dec_to_numeric_scale(const Decimal *a, int dscale)
 {
 	if (likely(a->scale >= 0))

@@ -52,7 +52,6 @@ typedef struct Decimal
 	int64		scale;
 } Decimal;
 
-extern const int128 dec_power10[DEC_MAX_POWER + 1];
 extern const int64 dec_power10_narrow[DEC_MAX_NARROW_POWER + 1];
 
 /* All bytes of zero are 0: memory that is cleared holds zeros. */
@@ -63,7 +62,6 @@ extern const int64 dec_power10_narrow[DEC_MAX_NARROW_POWER + 1];
 extern bool dec_from_input(Decimal *r, Datum value);
 extern pg_noreturn void dec_bad_input(Datum value, const char *what);
 extern Numeric dec_to_numeric(const Decimal *a);
-extern Numeric dec_to_numeric_scale(const Decimal *a, int dscale);
 extern Datum dec_datum(const Decimal *a, int dscale);
 extern bool dec_parse(Decimal *r, const char *text, int len);
 extern void dec_append(StringInfo out, const Decimal *a);

@@ -251,7 +251,7 @@ may_have_written(Oid table)
 }
 
 /* Whether the transaction may have written what would be read on a channel. */
-bool
+static bool
 news_written_here(const MarketNews *news, Channel channel)
 {
 	if (!TransactionIdIsValid(GetTopTransactionIdIfAny()))

@@ -69,7 +69,6 @@ extern uint64 functions_changed;
 extern void news_subscribe(MarketNews *news, Oid anchor);
 extern void news_learn(MarketNews *news);
 extern MarketMoment news_moment(const MarketNews *news);
-extern bool news_written_here(const MarketNews *news, Channel channel);
 extern OwnWrites news_own_writes(const MarketNews *news);
 extern bool news_steady(MarketNews *news, Channel channel, Snapshot snapshot);
 extern bool news_abreast(MarketNews *news, Channel channel, Snapshot snapshot);

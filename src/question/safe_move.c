@@ -34,7 +34,28 @@
 
 #include "base/enums.h"
 #include "question/safe_goal.h"
-#include "question/safe_move.h"
+#include "value/valuation.h"
+
+/* Release ratios of warning, margin call and liquidation; one that is not held holds nothing. */
+typedef struct ReleaseRatios
+{
+	bool		held[THRESHOLDS];
+	Decimal		ratio[THRESHOLDS];
+} ReleaseRatios;
+
+/* An account that was never judged. */
+#define LEVEL_NONE (-1)
+
+/* A part of each price, in units of the 8th decimal: how far it may move. */
+#define ROOM_DIGITS 8
+#define ROOM_ALL INT64CONST(100000000)
+
+typedef struct Watched
+{
+	Level		level;			/* to be kept at now */
+	int64		room;			/* in which it stays; 0 where unpriced, or less than was asked for */
+	uint64		mask;			/* of the symbols that it depends on */
+} Watched;
 
 StaticAssertDecl(ROOM_DIGITS == SAFE_DIGITS && ROOM_ALL == SAFE_ALL, "rooms are counted as boxes are");
 
@@ -52,8 +73,11 @@ is_held(const Valuation *v, const ReleaseRatios *ratios, Threshold threshold)
 	return dec_cmp(&v->maintenance_margin, &bound) >= 0;
 }
 
-/* The level of an account that was kept at a level and has been valued: as margin.held_level(). */
-Level
+/*
+ * The level of an account that was kept at a level, or LEVEL_NONE, and has been valued, with
+ * VALUE_MAINTENANCE: as margin.held_level().
+ */
+static Level
 kept_level(const Valuation *v, int kept, const ReleaseRatios *ratios)
 {
 	if (kept == LEVEL_NONE || kept == LEVEL_UNPRICED || (int) v->level >= kept || v->level >= LEVEL_LIQUIDATION ||
@@ -295,9 +319,9 @@ largest_proven(const SafeProof *proof, const Way *way, int64 found, bool coarse)
  *
  * With a "least" it is 0 below that, too, and else rounded down to three digits:
  * who only wants to know whom to leave alone is answered faster, as numbers of
- * fewer digits are multiplied.
+ * fewer digits are multiplied.  The account is priced, and valued with VALUE_LINES too.
  */
-int64
+static int64
 room_of_level(const Valuation *v, const Market *market, Level level, const ReleaseRatios *ratios, double least)
 {
 	Stay		stay = {.v = v, .market = market, .ratios = ratios};
@@ -329,7 +353,7 @@ room_of_level(const Valuation *v, const Market *market, Level level, const Relea
 }
 
 /* The same as the part of a price, in a double that is not above it. */
-double
+static double
 room_below(int64 room)
 {
 	double		part = (double) room / ROOM_ALL;
@@ -358,7 +382,8 @@ symbol_mask(const Valuation *v, const Market *market)
 	return mask;
 }
 
-void
+/* Numerics of the ratios must last; "least" infinite: nothing but the level. */
+static void
 watch_account(Watched *watched, Datum portfolio, const Market *market, int kept, const ReleaseRatios *ratios, double least)
 {
 	Valuation	v;

@@ -742,15 +742,6 @@ market_set_quote(Market *market, int number, const AssetQuote *quote)
 	return replace_market(market, &all, caller);
 }
 
-/* The same with a price that nobody doubts. */
-Market *
-market_set_price(Market *market, int number, const Decimal *price)
-{
-	AssetQuote	quote = plain_quote(price);
-
-	return market_set_quote(market, number, &quote);
-}
-
 /* The same for a contract's mark price. */
 Market *
 market_set_mark(Market *market, int number, const Decimal *mark)

@@ -65,8 +65,6 @@ typedef enum LiabilityRule
 } LiabilityRule;
 
 extern const char *const tier_unit_names[];
-extern const char *const contract_tier_unit_names[];
-extern const char *const netting_names[];
 extern const char *const order_reduction_names[];
 extern const char *const liability_rule_names[];
 extern const char *const threshold_names[];
@@ -247,7 +245,6 @@ extern Market *market_copy(const Market *market);
 extern bool market_put_quote(Market *market, int number, const AssetQuote *quote);
 extern bool market_put_mark(Market *market, int number, const Decimal *mark);
 extern Market *market_set_quote(Market *market, int number, const AssetQuote *quote);
-extern Market *market_set_price(Market *market, int number, const Decimal *price);
 extern Market *market_set_mark(Market *market, int number, const Decimal *mark);
 
 /* ---------- a market under construction ---------- */

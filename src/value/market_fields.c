@@ -7,8 +7,8 @@
 #include "value/market_fields.h"
 
 const char *const tier_unit_names[] = {"quantity", "value", NULL};
-const char *const contract_tier_unit_names[] = {"notional", "contracts", NULL};
-const char *const netting_names[] = {"leg", "larger", "net", NULL};
+static const char *const contract_tier_unit_names[] = {"notional", "contracts", NULL};
+static const char *const netting_names[] = {"leg", "larger", "net", NULL};
 const char *const order_reduction_names[] = {"nothing", "loss", "margin", "both", NULL};
 const char *const liability_rule_names[] = {"sum", "larger", NULL};
 

@@ -156,7 +156,7 @@ add_orders(Netting *netting, Position *position, const Orders *added)
 	}
 }
 
-void
+static void
 netting_add_position(Netting *netting, const Position *position)
 {
 	Position   *sum = netting_position(netting, &position->symbol);

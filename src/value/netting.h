@@ -29,7 +29,6 @@ extern Netting *netting_load(const struct varlena *portfolio);
 extern const Netting *netting_from_datum(Datum portfolio);
 extern uint64 netting_identity(Datum portfolio);
 extern void netting_add_balance(Netting *netting, const Symbol *asset, const Decimal *quantity);
-extern void netting_add_position(Netting *netting, const Position *position);
 extern void netting_add_lot(Netting *netting, const Symbol *contract, const Decimal *quantity, const Decimal *price,
 							const Decimal *leverage);
 extern void netting_add_order(Netting *netting, const Symbol *contract, const Decimal *quantity, const Decimal *price,

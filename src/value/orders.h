@@ -39,10 +39,4 @@ extern void orders_settle(Orders *orders, MemoryContext context);
 extern Orders *orders_combine(const Orders *a, const Orders *b, bool subtract);
 extern bool orders_only_reduce(const OrderList *before, const OrderList *after);
 
-static inline int
-orders_count(const Orders *orders)
-{
-	return orders == NULL ? 0 : orders->sides[0].count + orders->sides[1].count;
-}
-
 #endif							/* MARGIN_ORDERS_H */

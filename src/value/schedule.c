@@ -17,12 +17,27 @@
 
 #define LINEAR_TIERS 16
 
-const char *const tier_method_names[] = {"marginal", "whole", NULL};
+static const char *const tier_method_names[] = {"marginal", "whole", NULL};
 
 /* ---------- building ---------- */
 
+/* A schedule under construction. */
+typedef struct TierPair
+{
+	Decimal		bound;			/* first: tiers are sorted by it */
+	Decimal		rate;
+} TierPair;
+
+typedef struct TierList
+{
+	TierMethod	method;
+	int			count;
+	int			capacity;
+	TierPair   *tiers;
+} TierList;
+
 /* The list's numbers move to "context"; more tiers than a schedule may have are an error at once. */
-void
+static void
 tier_list_add(TierList *list, const Decimal *bound, const Decimal *rate, MemoryContext context)
 {
 	if (list->count >= SCHEDULE_MAX_TIERS)
@@ -133,7 +148,7 @@ flatten_tiers(const TierList *list)
 }
 
 /* The one validator: every schedule from outside comes through here. */
-Schedule *
+static Schedule *
 schedule_build(const TierList *list)
 {
 	check_tiers(list);

@@ -27,8 +27,6 @@ typedef enum TierMethod
 	TIER_WHOLE
 } TierMethod;
 
-extern const char *const tier_method_names[];
-
 typedef struct Tier
 {
 	Decimal		bound;
@@ -46,23 +44,6 @@ typedef struct Schedule
 	/* numerics that fit no mantissa follow */
 } Schedule;
 
-/* A schedule under construction. */
-typedef struct TierPair
-{
-	Decimal		bound;			/* first: tiers are sorted by it */
-	Decimal		rate;
-} TierPair;
-
-typedef struct TierList
-{
-	TierMethod	method;
-	int			count;
-	int			capacity;
-	TierPair   *tiers;
-} TierList;
-
-extern void tier_list_add(TierList *list, const Decimal *bound, const Decimal *rate, MemoryContext context);
-extern Schedule *schedule_build(const TierList *list);
 extern Schedule *schedule_add_rate(const Schedule *schedule, const Decimal *rate);
 extern Schedule *schedule_scale_bounds(const Schedule *schedule, const Decimal *factor);
 extern Schedule *schedule_parse(const char *text);
