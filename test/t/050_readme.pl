@@ -8,7 +8,6 @@
 use strict;
 use warnings;
 
-use Cwd ();
 use File::Basename qw(basename dirname);
 use File::Spec::Functions qw(abs2rel canonpath);
 use FindBin;
@@ -78,9 +77,6 @@ sub read_document
 		}
 		$before = $block;
 	}
-
-	# Anchors, as GitHub makes them of headings.
-	$document{anchors} = { map { (s/^#+\s+//r =~ s/[^\w\s-]//gr =~ s/\s/-/gr =~ tr/A-Z/a-z/r) => 1 } grep { /^#+\s/ } @{ $document{unfenced} } };
 	return \%document;
 }
 
@@ -205,21 +201,14 @@ for my $target (@targets)
 	ok($exists, "make $target exists");
 }
 
-# Files named in backquotes, from the top, from test or from the document's folder.
+# Files named in backquotes, from the top, from test or from the document's folder
+# (links: 001_tidy.pl).
 for my $name (@documents)
 {
 	my $folder = "$top/" . dirname($name);
 	for my $path (uniq grep { m{^[\w.-]+(?:/[\w.-]*)+$|^LICENSE$|^[A-Z]+\.md$} && m{/$|\.(?:md|sql|pl|c|h|json)$|^LICENSE$} } prose($document{$name}) =~ /`([^`\n]+)`/g)
 	{
 		ok(-e "$top/$path" || -e "$top/test/$path" || -e "$folder/$path", "$name: $path exists");
-	}
-	for my $link (uniq prose($document{$name}, 1) =~ /\]\(([^)\s]+)\)/g)
-	{
-		next if $link =~ /^https?:/;
-		my ($path, $anchor) = $link =~ /^([^#]*)(?:#(.*))?$/;
-		my $target = $path eq '' ? $name : abs2rel(Cwd::realpath("$folder/$path") // "$folder/$path", Cwd::realpath($top));
-		ok(-e "$top/$target", "$name: $link leads somewhere") or next;
-		ok($document{$target}{anchors}{$anchor}, "$name: $link leads to a heading") if defined $anchor;
 	}
 }
 for my $name (grep { $_ ne 'README.md' } @documents)
