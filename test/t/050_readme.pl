@@ -58,7 +58,7 @@ sub read_document
 		}
 	}
 	ok(!$open, "$name: every fenced block is closed");
-	is(join(' ', grep { !/^(?:sql|text|sh|json|)$/ } map { $_->{language} } @{ $document{fenced} }), '', "$name: blocks are of known languages");
+	is(join(' ', grep { !/^(?:sql|text|sh|json|python|js|java|)$/ } map { $_->{language} } @{ $document{fenced} }), '', "$name: blocks are of known languages");
 	is(join(' ', $document{text} =~ /^(\@\w+\@)$/mg), '', "$name: nothing is left to be filled in");
 	unlike($document{text}, qr/^-- not run\b/m, "$name: all SQL is run");
 
@@ -186,7 +186,7 @@ sub prose
 # Where commands are: indented or fenced blocks, and code within text.
 my @commands = map {
 	my $document = $document{$_};
-	((map { split /\n/, $_->{text} } grep { $_->{language} !~ /^(?:sql|text|json)$/ } @{ $document->{fenced} }),
+	((map { split /\n/, $_->{text} } grep { $_->{language} !~ /^(?:sql|text|json|python|js|java)$/ } @{ $document->{fenced} }),
 		(grep { /^(?: {4}|\t)/ } @{ $document->{unfenced} }),
 		prose($document) =~ /`([^`\n]+)`/g)
 } @documents;
