@@ -2,7 +2,7 @@
 
 CREATE TYPE margin.level AS ENUM ('healthy', 'warning', 'margin_call', 'liquidation', 'bankrupt', 'unpriced');
 COMMENT ON TYPE margin.level IS
-'state of an account, in rising order of concern; it is undercollateralized at liquidation and bankrupt, and unpriced if a price or parameter is missing';
+'state of an account, in rising order of concern; it is undercollateralized at liquidation and bankrupt, and unpriced, which sorts above both, if a price or parameter is missing';
 
 CREATE FUNCTION margin.thresholds(market margin.market, OUT level margin.level, OUT margin_ratio numeric) RETURNS SETOF record
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 3 AS 'MODULE_PATHNAME', 'margin_market_thresholds';
@@ -37,9 +37,9 @@ COMMENT ON COLUMN margin.valuation.unrealized_pnl IS 'profit and loss of all pos
 COMMENT ON COLUMN margin.valuation.initial_margin IS 'what is required to open the positions, orders and debts, USD';
 COMMENT ON COLUMN margin.valuation.maintenance_margin IS 'what is required to keep them, USD';
 COMMENT ON COLUMN margin.valuation.available_margin IS 'initial_equity - initial_margin - order_loss, USD; may be negative';
-COMMENT ON COLUMN margin.valuation.shortfall IS 'max(0, maintenance_margin - equity), USD';
+COMMENT ON COLUMN margin.valuation.shortfall IS 'max(0, maintenance_margin - equity), USD; null: unpriced, so order by shortfall DESC NULLS LAST';
 COMMENT ON COLUMN margin.valuation.margin_ratio IS 'maintenance_margin / judged_equity, which is equity unless the market''s orders_reduce_equity takes something of it, rounded half away from zero to 8 decimals; null unless that is > 0';
-COMMENT ON COLUMN margin.valuation.level IS 'decided on the exact amounts, not on the rounded ratio';
+COMMENT ON COLUMN margin.valuation.level IS 'decided on the exact amounts, not on the rounded ratio; unpriced sorts above liquidation and bankrupt';
 COMMENT ON COLUMN margin.valuation.missing IS 'symbols that lack a price or parameter, in byte order; null if none does';
 COMMENT ON COLUMN margin.valuation.initial_equity IS 'equity by the initial tiers and weights, by which orders and withdrawals are judged, USD';
 COMMENT ON COLUMN margin.valuation.order_margin IS 'what of initial_margin is there for open orders, USD, >= 0';

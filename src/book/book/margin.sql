@@ -7,7 +7,7 @@ SELECT account_id,
        (v).level, (v).missing, (v).initial_equity, (v).order_margin, (v).order_loss
   FROM account_portfolio AS p
  CROSS JOIN LATERAL (SELECT margin.evaluate(p.portfolio, venue_market()) AS v OFFSET 0) AS valued;
-COMMENT ON VIEW account_margin IS 'the valuation of every account in the present market';
+COMMENT ON VIEW account_margin IS 'the valuation of every account that holds something, in the present market; others have no row';
 COMMENT ON COLUMN account_margin.account_id IS 'the account';
 
 CREATE VIEW undercollateralized WITH (security_invoker = true) AS
