@@ -60,7 +60,7 @@ $node->safe_psql('postgres', $_) for
   q{CALL margin.run_reports('desk')},
   q{INSERT INTO desk.accrual_house (kind, account_id) VALUES ('interest', 900)},
   q{INSERT INTO desk.interest_rate (asset, hourly_rate) VALUES ('USDT', 0.00001)},
-  q{SET margin.guard = record; SELECT margin.accrue_interest('desk', date_trunc('hour', now()) - interval '3 hours')},
+  q{BEGIN; SET LOCAL margin.guard = record; SELECT margin.accrue_interest('desk', date_trunc('hour', now()) - interval '3 hours'); COMMIT},
   q{UPDATE desk.asset SET max_age = '1 hour' WHERE asset = 'USDC'},
   q{UPDATE desk.index_price SET updated_at = now() - interval '2 hours' WHERE asset = 'USDC'},
   q{INSERT INTO desk.price_check (kind, symbol, max_jump) VALUES ('contract', 'BTC_USDT', 0.1)},
