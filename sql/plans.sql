@@ -100,7 +100,7 @@ SELECT step, outcome, funding_asset, paid, repaid, remaining_due, level
   FROM m, repayment_plan('{"balances": {"USDC": 1000, "COIN": -50, "USDT": 760}, "positions": {"X_USDC": {"long": 1920, "long_cost": 1920}}}', m,
                      '{"(USDT,,0.5,,)"}', 'pro_rata');
 
--- what is no collateral pays only where a rule names it; a discount of 0 means never
+-- an asset that is not collateral pays only if a rule names it; a discount of 0 means never
 SELECT step, outcome, funding_asset, paid, repaid FROM m, repayment_plan('{"balances": {"USDT": -100, "MEME": 500}}', m);
 SELECT step, outcome, funding_asset, paid, repaid FROM m, repayment_plan('{"balances": {"USDT": -100, "MEME": 500}}', m, '{"(MEME,,,,)"}');
 SELECT step, outcome, funding_asset, paid, repaid FROM m, repayment_plan('{"balances": {"USDT": -100, "COIN": 500}}', m, '{"(COIN,,0,,)"}');

@@ -94,7 +94,7 @@ SELECT * FROM published;
 UPDATE desk.asset SET max_age = NULL;
 SELECT * FROM published;
 
--- where it cannot be told nothing is published
+-- where that is not known nothing is published
 \set VERBOSITY terse
 CREATE TABLE more_prices () INHERITS (desk.mark_price);
 SELECT margin.publish_market('desk');

@@ -16,7 +16,7 @@ BEGIN
     RETURN checked;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.bybit_checked(jsonb, text[]) IS 'the document, or an error (22023): of the venue, for a page that has a next, or for a category that is told and none of those given (null: any)';
+COMMENT ON FUNCTION margin_internal.bybit_checked(jsonb, text[]) IS 'the document, or an error (22023): of the venue, for a page that has a next, or for a category that the answer names and that is not one of those given (null: any)';
 
 -- Sizes are in units of the underlying, so a contract is one.
 CREATE FUNCTION margin_internal."bybit.instruments-info"(document jsonb) RETURNS SETOF margin.answer_row
@@ -44,7 +44,7 @@ BEGIN ATOMIC
       FROM margin.answer_nodes(margin_internal.bybit_checked(document), 'result.list[*]') AS s;
 END;
 COMMENT ON FUNCTION margin_internal."bybit.risk-limit"(jsonb) IS
-'Bybit, GET /v5/market/risk-limit, category linear: maintenance rates by notional, marginal, checked against mmDeduction where it is told; initial rates from the leverage allowed';
+'Bybit, GET /v5/market/risk-limit, category linear: maintenance rates by notional, marginal, checked against mmDeduction where the answer has it; initial rates from the leverage allowed';
 
 -- maxQty of the last tier is empty: it has no end.
 CREATE FUNCTION margin_internal."bybit.tier-collateral-ratio"(document jsonb) RETURNS SETOF margin.answer_row

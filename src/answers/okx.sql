@@ -44,7 +44,7 @@ BEGIN ATOMIC
            margin.answer_nodes(s, 'details[*]') AS t;
 END;
 COMMENT ON FUNCTION margin_internal."okx.discount-rate-interest-free-quota"(jsonb) IS
-'OKX, GET /api/v5/public/discount-rate-interest-free-quota: collateral ratios by quantity, checked against disCcyEq where it is told; beyond the last bound minDiscountRate';
+'OKX, GET /api/v5/public/discount-rate-interest-free-quota: collateral ratios by quantity, checked against disCcyEq where the answer has it; beyond the last bound minDiscountRate';
 
 CREATE FUNCTION margin_internal."okx.mark-price"(document jsonb) RETURNS SETOF margin.answer_row
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE

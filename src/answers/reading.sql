@@ -74,7 +74,7 @@ BEGIN ATOMIC
     SELECT margin_internal.path_to(node, step), node.value -> step WHERE step <> '[*]' AND jsonb_typeof(node.value -> step) <> 'null';
 END;
 COMMENT ON FUNCTION margin_internal.answer_step(margin.answer_node, text) IS
-'one step down in a document: to a member by its name, or [*], to all elements of an array, of which a lone object may be the only one; none where there is nothing';
+'one step down in a document: to a member by its name, or [*], to all elements of an array, or to a lone object in place of one; no row where there is nothing';
 
 CREATE FUNCTION margin.answer_nodes(node margin.answer_node, steps text, required boolean DEFAULT true) RETURNS SETOF margin.answer_node
 LANGUAGE plpgsql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 100

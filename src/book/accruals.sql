@@ -189,7 +189,7 @@ BEGIN
         HINT = 'The view flawed_holding of the book lists rows that cannot be valued.';
 END
 $$;
-COMMENT ON FUNCTION margin_internal.unbookable(text, margin.holding_kind, text) IS 'the error (22000) of rows that nothing can be charged for, so that nobody is passed over in silence';
+COMMENT ON FUNCTION margin_internal.unbookable(text, margin.holding_kind, text) IS 'the error (22000) of rows that nothing can be charged for, so that nobody is skipped in silence';
 
 -- ---------------------------------------------------------------------------
 -- Interest

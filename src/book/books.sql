@@ -150,7 +150,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.create_bridges(name, name) IS 'makes the functions by which a book reads its venue, those that are not there yet';
+COMMENT ON FUNCTION margin_internal.create_bridges(name, name) IS 'makes the functions by which a book reads its venue, unless they are there already';
 
 CREATE FUNCTION margin_internal.comment_valuation_columns(book name) RETURNS void
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE

@@ -744,7 +744,7 @@ refresh_levels(Court *court)
 	}
 }
 
-/* Not inline: its variables are none of what catches its errors. */
+/* Out of line, so that its locals are not live across PG_TRY. */
 static pg_noinline void
 judge(const AccountList *accounts)
 {

@@ -37,7 +37,7 @@ BEGIN
                          WHERE t.asset = a.asset AND t.valid_from <= as_of
                          GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1),
                        p.low, p.high,
-                       -- without collateral tiers they would be an error, and are worth nothing
+                       -- without collateral tiers they would be an error, and count for nothing
                        (SELECT margin.schedule(t.lower_bound, t.ratio)
                           FROM initial_collateral_tier AS t
                          WHERE t.asset = a.asset AND t.valid_from <= as_of

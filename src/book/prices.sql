@@ -112,7 +112,7 @@ BEGIN ATOMIC
      ORDER BY b.n;
 END;
 COMMENT ON FUNCTION margin_internal.given_bounds(text[], text[], text[], text[], numeric[]) IS
-'the prices of a batch that can be set with their bounds, of which there may be none, and for each whose bounds cannot be set a line that says why';
+'the prices of a batch that can be set, with their bounds (null: none), and for each whose bounds cannot be set a line that says why';
 
 -- A price that was dated ahead by hand would stand in the way of all others
 -- until then, so it counts for less than any that is of now or before.
@@ -581,7 +581,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin_internal.hold_prices(anyelement, text[], numeric[], numeric[], numeric[], text[], numeric[], timestamptz, boolean) IS
-'hold_prices() of the venue whose view planned_change has the row type of the first argument: locks the prices that stand, enters offers that fail their check into held_price, and returns which and why. Each symbol is given once; an error (22023) for prices that are not finite and above 0, and for a time ahead';
+'hold_prices() of the venue whose view planned_change has the row type of the first argument: locks the prices that stand, enters offers that fail their check into held_price, and returns these and the reason of each. Each symbol is given once; an error (22023) for prices that are not finite and above 0, and for a time ahead';
 
 CREATE FUNCTION margin_internal.nothing_held(kind text, symbol text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
@@ -636,7 +636,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.check_held(record, numeric) IS 'an error if another price is held than somebody means (null: whichever)';
+COMMENT ON FUNCTION margin_internal.check_held(record, numeric) IS 'an error if the price held is not the one that the caller means (null: whichever it is)';
 
 CREATE FUNCTION margin.confirm_price(
     venue name, kind text, symbol text, price numeric DEFAULT NULL, refresh boolean DEFAULT false,

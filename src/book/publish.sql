@@ -3,7 +3,7 @@
 CREATE FUNCTION margin_internal.market_until(venue anyelement, clock timestamptz) RETURNS timestamptz
     LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_market_until';
 COMMENT ON FUNCTION margin_internal.market_until(anyelement, timestamptz) IS
-'the first instant at which kept_market() of the same arguments would return another market though nobody writes anything; infinity: there is none, null: that cannot be told, since a table of prices is not as the venue''s script makes it';
+'the first instant at which kept_market() of the same arguments would return another market though nobody writes anything; infinity: there is none; null: not known, since a table of prices is not as the venue''s script makes it';
 
 CREATE FUNCTION margin_internal.checked_until(until timestamptz, venue regclass) RETURNS timestamptz
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
@@ -12,7 +12,7 @@ AS $$
 BEGIN
     IF until IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('how long the market of venue "%s" is valid cannot be told', (SELECT c.relnamespace::regnamespace FROM pg_class AS c WHERE c.oid = venue)),
+            MESSAGE = format('it is not known how long the market of venue "%s" is valid', (SELECT c.relnamespace::regnamespace FROM pg_class AS c WHERE c.oid = venue)),
             DETAIL = 'Its table index_price or mark_price has columns of other types than the venue''s script gives it, or a table inherits from it.';
     END IF;
     RETURN until;
@@ -95,7 +95,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin.publish_market(name) IS
-'Writes the present market of a venue into its table published_market, at once, whether publishing is enabled or not, and returns the id, which grows with every publication. Whoever publishes needs USAGE on the venue and EXECUTE on its function publish_market(). Waits for others who publish until they commit.';
+'Writes the present market of a venue into its table published_market, at once, whether publishing is enabled or not, and returns the id, which grows with every publication. The caller needs USAGE on the venue and EXECUTE on its function publish_market(). Waits for others who publish until they commit.';
 
 -- ---------------------------------------------------------------------------
 -- Switching
@@ -134,7 +134,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin.enable_publishing(name, boolean, boolean) IS
-'From now on each transaction that writes prices of a venue, by set_prices() or by hand, publishes its market before it commits; with edits also one that edits anything else of which the market is made, and with history everything published is kept in published_market_history. Publishes at once and returns the id. For the owner of the tables; survives dump and restore.';
+'From now on each transaction that writes prices of a venue, by set_prices() or by hand, publishes its market before it commits; with edits also one that edits anything else that the market is made of, and with history everything published is kept in published_market_history. Publishes at once and returns the id. For the owner of the tables; survives dump and restore.';
 
 CREATE FUNCTION margin.disable_publishing(venue name) RETURNS void
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE

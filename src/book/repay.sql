@@ -5,10 +5,10 @@ CREATE FUNCTION margin_internal.holds_otherwise(book name, account text) RETURNS
 COMMENT ON FUNCTION margin_internal.holds_otherwise(name, text) IS
 'Whether an account of a book by now holds anything else than the snapshot of this transaction shows: others may have committed rows that it cannot see. Null for null.';
 
--- The rows of the account are locked before they are read.  A writer who was
--- there before is waited for and seen; one who comes later waits; at
--- REPEATABLE READ and above, where the former could not be seen, this fails to
--- serialize, also where he added a row.  Rows that others are only about to
+-- The rows of the account are locked before they are read.  This waits for a
+-- writer who was there before and sees what that one wrote; a later writer waits
+-- for this.  At REPEATABLE READ and above, where the former's rows could not be
+-- seen, it fails to serialize, added rows included.  Rows that others are only about to
 -- add belong to transactions that might as well have begun afterwards.  Rows
 -- of the house account are changed in key order, without being read before.
 --

@@ -79,4 +79,4 @@ CREATE FUNCTION margin_internal.may_have_rows(of_table regclass) RETURNS boolean
     LANGUAGE sql VOLATILE STRICT PARALLEL SAFE
     RETURN pg_relation_size(of_table) > 0 OR (SELECT c.relkind <> 'r' FROM pg_class AS c WHERE c.oid = of_table);
 COMMENT ON FUNCTION margin_internal.may_have_rows(regclass) IS
-'false: a table is empty, by its size, which is asked of a table that whoever asks may not read; null for null';
+'false: a table is empty, judged by its size, also where the caller may not read it; null for null';

@@ -83,7 +83,7 @@ column_of_type(Relation table, const char *name, Oid type)
 	return column > 0 && TupleDescAttr(RelationGetDescr(table), column - 1)->atttypid == type ? column : InvalidAttrNumber;
 }
 
-/* Which schedule a row belongs to; false where that cannot be told. */
+/* Which schedule a row belongs to; false where that is not known. */
 static bool
 schedule_of(const TierTable *tiers, Relation table, HeapTuple row, ScheduleKey *key)
 {

@@ -65,7 +65,7 @@ COMMENT ON COLUMN margin.books.book IS 'the schema';
 COMMENT ON COLUMN margin.books.venue IS 'schema of the venue that judges its accounts; null: it reads a published market';
 COMMENT ON COLUMN margin.books.owner IS 'role that owns it';
 COMMENT ON COLUMN margin.books.release IS 'release of margin that its objects are of; older than the extension''s: call margin.upgrade_book()';
-COMMENT ON COLUMN margin.books.market IS 'table or view in which the published market stands that it reads; null: it has a venue';
+COMMENT ON COLUMN margin.books.market IS 'table or view with the published market that it reads; null: it has a venue';
 GRANT SELECT ON margin.books TO PUBLIC;
 
 -- ---------------------------------------------------------------------------
@@ -90,7 +90,7 @@ BEGIN ATOMIC
      WHERE o.owner <> (SELECT nspowner FROM pg_catalog.pg_namespace WHERE oid = schema)
      ORDER BY o.what LIMIT 1;
 END;
-COMMENT ON FUNCTION margin_internal.stranger_in(regnamespace) IS 'an object in a schema that belongs to somebody else than the schema does; null: there is none';
+COMMENT ON FUNCTION margin_internal.stranger_in(regnamespace) IS 'an object in a schema whose owner is not the owner of the schema; null: there is none';
 
 CREATE FUNCTION margin_internal.check_schema(schema name) RETURNS void
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
@@ -141,7 +141,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin_internal.check_schema(name) IS
-'an error unless a schema may become a venue or book of the caller: it is his, nobody else may create there or owns anything in it, and its name is not reserved';
+'an error unless a schema may become a venue or book of the caller: the caller owns it, nobody else may create or owns anything in it, and its name is not reserved';
 
 -- ---------------------------------------------------------------------------
 -- Running a script
@@ -203,4 +203,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin.create_venue(name) IS
-'makes a venue in a schema of the caller (its name as it is, unquoted): tables of assets, contracts, tiers, prices, thresholds and scenarios, and market(). They belong to the caller. EXECUTE on market() and its sisters is for whom he grants it. An error where others may create in the schema or own something in it';
+'makes a venue in a schema of the caller (its name as it is, unquoted): tables of assets, contracts, tiers, prices, thresholds and scenarios, and market(). They belong to the caller. The caller grants EXECUTE on market() and its sisters. An error if others may create in the schema or own something in it';

@@ -32,7 +32,7 @@ BEGIN ATOMIC
                    ('shard_stress', NULL), ('shard_snapshot', 'snapshot'),
                    ('interest_hour', NULL), ('funding_settlement', NULL), ('accrual_house', NULL), ('book_rule', NULL)) AS w (name, remote);
 END;
-COMMENT ON FUNCTION margin_internal.cluster_parts() IS 'the relations of a cluster that are made of foreign tables: of which relation of the shards, and whether an account has its rows on one shard';
+COMMENT ON FUNCTION margin_internal.cluster_parts() IS 'the relations of a cluster that are made of foreign tables: the relation of the shards that each shows, and whether an account has its rows on one shard';
 
 CREATE FUNCTION margin_internal.attach_shard(book name, part text, present_shard integer) RETURNS void
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -346,7 +346,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin.judge(name) IS
-'has every shard of a cluster judge now what the transaction wrote there, guard, levels and deferred constraints, as the last statement of a transaction across shards: if one refuses, nothing is written anywhere. Until the transaction ends no shard takes another market, so none judges again at its commit. For whoever may execute hold_market() and insert into shard_request on the shards';
+'has every shard of a cluster judge now what the transaction wrote there, guard, levels and deferred constraints, as the last statement of a transaction across shards: if one refuses, nothing is written anywhere. Until the transaction ends no shard takes another market, so none judges again at its commit. For roles that may execute hold_market() and insert into shard_request on the shards';
 
 CREATE FUNCTION margin_internal.same_market(shard_market regclass) RETURNS boolean
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED

@@ -77,7 +77,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.answer_request() IS 'trigger: carries out what a coordinator asks of the shard, with the rights of whoever asks, and puts the answer into result';
+COMMENT ON FUNCTION margin_internal.answer_request() IS 'trigger: carries out what a coordinator asks of the shard, with the rights of the role that asks, and puts the answer into result';
 
 CREATE FUNCTION margin.create_shard(book name, account_type regtype DEFAULT 'bigint') RETURNS void
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE

@@ -59,7 +59,7 @@ BEGIN ATOMIC
               FROM unnest(margin.report_sections()) WITH ORDINALITY AS s (name, n)) AS section;
 END;
 COMMENT ON FUNCTION margin.report_json(name, timestamptz) IS
-'the whole report on a book as one JSON object, an array for each section: of the latest snapshot at or before as_of; an error if there is none; null: now. Amounts are JSON numbers with all their digits, which a reader may have to be told to keep';
+'the whole report on a book as one JSON object, an array for each section: of the latest snapshot at or before as_of; an error if there is none; null: now. Amounts are JSON numbers with all their digits; some readers keep them all only if asked to';
 
 CREATE FUNCTION margin.report_csv(book name, section text, as_of timestamptz DEFAULT NULL) RETURNS SETOF text
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 20
@@ -127,7 +127,7 @@ RETURN format($$<!DOCTYPE html>
 <p>%3$s %2$s UTC. Amounts in USD, rounded for reading; <code>report_json()</code> and <code>report_csv()</code> have all digits.</p>
 $$, margin_internal.html_text(book::text), to_char(stated, 'YYYY-MM-DD HH24:MI:SS'),
     CASE WHEN is_snapshot THEN 'From the snapshot of' ELSE 'The book as it was at' END, margin_internal.page_style());
-COMMENT ON FUNCTION margin_internal.page_head(name, timestamptz, boolean) IS 'what stands above the sections: book, time, and whether it is that of a snapshot';
+COMMENT ON FUNCTION margin_internal.page_head(name, timestamptz, boolean) IS 'the head of the page, above the sections: book, time, and whether it is that of a snapshot';
 
 CREATE FUNCTION margin_internal.page_section(title text, content text) RETURNS text
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE

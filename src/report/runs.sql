@@ -24,7 +24,7 @@ BEGIN ATOMIC
                            OR a.backend_start IS NULL OR a.state = 'disabled'));
 END;
 COMMENT ON FUNCTION margin_internal.is_running(integer, timestamptz) IS
-'whether another process of this database still runs the statement that it began at an instant; where that is not told, as the caller may not look into its session or it keeps track of nothing, whether there is such a process';
+'whether another process of this database still runs the statement that it began at an instant; where that cannot be seen, as the caller may not look into its session or the session does not report it, whether there is such a process';
 
 CREATE FUNCTION margin_internal.start_run(book name) RETURNS bigint
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE

@@ -10,7 +10,7 @@ COMMENT ON TYPE margin.contract_tier_unit IS
 
 CREATE TYPE margin.order_reduction AS ENUM ('nothing', 'loss', 'margin', 'both');
 COMMENT ON TYPE margin.order_reduction IS
-'what of open orders is taken from equity before levels are judged: nothing; order_loss; order_margin; both';
+'which amounts of open orders are subtracted from equity before levels are judged: nothing; order_loss; order_margin; both';
 
 CREATE TYPE margin.liability_rule AS ENUM ('sum', 'larger');
 COMMENT ON TYPE margin.liability_rule IS

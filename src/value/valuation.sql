@@ -42,7 +42,7 @@ COMMENT ON COLUMN margin.valuation.margin_ratio IS 'maintenance_margin / judged_
 COMMENT ON COLUMN margin.valuation.level IS 'decided on the exact amounts, not on the rounded ratio; unpriced sorts above liquidation and bankrupt';
 COMMENT ON COLUMN margin.valuation.missing IS 'symbols that lack a price or parameter, in byte order; null if none does';
 COMMENT ON COLUMN margin.valuation.initial_equity IS 'equity by the initial tiers and weights, by which orders and withdrawals are judged, USD';
-COMMENT ON COLUMN margin.valuation.order_margin IS 'what of initial_margin is there for open orders, USD, >= 0';
+COMMENT ON COLUMN margin.valuation.order_margin IS 'the part of initial_margin that open orders require, USD, >= 0';
 COMMENT ON COLUMN margin.valuation.order_loss IS 'what open orders would lose if they filled at their prices now: buys above the mark, sells below it, USD, >= 0';
 
 CREATE FUNCTION margin.evaluate(portfolio margin.portfolio, market margin.market) RETURNS margin.valuation

@@ -10,7 +10,7 @@ COMMENT ON COLUMN holding.quantity IS 'units of the asset, negative is a debt; o
 COMMENT ON COLUMN holding.entry_price IS 'of a position, or the limit price of an order, settlement asset per unit of the underlying; null for a balance';
 COMMENT ON COLUMN holding.leverage IS 'chosen for a position or order; null: none, or a balance';
 COMMENT ON COLUMN holding.kind IS 'balance, position or order';
-COMMENT ON VIEW flawed_holding IS 'rows that cannot be valued, such as a quantity of NaN: an error to whoever reads their accounts, or what makes those unpriced, as create_book() was told';
+COMMENT ON VIEW flawed_holding IS 'rows that cannot be valued, such as a quantity of NaN: an error when their accounts are read, or with flawed_rows => ''unpriced'' of create_book() what makes those accounts unpriced';
 COMMENT ON COLUMN flawed_holding.account_id IS 'the account';
 COMMENT ON COLUMN flawed_holding.kind IS 'balance, position or order';
 COMMENT ON COLUMN flawed_holding.symbol IS 'as it is in the row, as are quantity, entry_price and leverage';

@@ -19,7 +19,7 @@ CREATE TABLE interest_hour (
     CONSTRAINT interest_hour_pkey PRIMARY KEY (accrued_at),
     CONSTRAINT interest_hour_full CHECK (isfinite(accrued_at) AND extract(epoch FROM accrued_at) % 3600 = 0)
 );
-COMMENT ON TABLE interest_hour IS 'the hours of which interest has been charged, whether anybody owed any; accrue_interest() goes on after the last one';
+COMMENT ON TABLE interest_hour IS 'the hours for which interest has been charged, even if nobody owed any; accrue_interest() goes on after the last one';
 COMMENT ON COLUMN interest_hour.accrued_at IS 'the full hour, of UTC';
 COMMENT ON COLUMN interest_hour.booked_at IS 'when it was charged, by the clock; later for one that was caught up';
 COMMENT ON COLUMN interest_hour.booked_by IS 'who called accrue_interest()';
@@ -40,7 +40,7 @@ CREATE TABLE funding_settlement (
     booked_by      name NOT NULL DEFAULT margin.acting_user(),
     CONSTRAINT funding_settlement_pkey PRIMARY KEY (contract, settled_at)
 );
-COMMENT ON TABLE funding_settlement IS 'the instants at which the funding of a contract was settled, whether anybody held it';
+COMMENT ON TABLE funding_settlement IS 'the instants at which the funding of a contract was settled, even if nobody held it';
 COMMENT ON COLUMN funding_settlement.contract IS 'the contract';
 COMMENT ON COLUMN funding_settlement.settled_at IS 'the instant, as given to settle_funding()';
 COMMENT ON COLUMN funding_settlement.rate IS 'longs pay this part of their notional to shorts; below 0 the other way round';
@@ -83,7 +83,7 @@ COMMENT ON COLUMN accrual_event.kind IS 'interest or funding';
 COMMENT ON COLUMN accrual_event.symbol IS 'the asset owed, or the contract held';
 COMMENT ON COLUMN accrual_event.accrued_at IS 'the hour of the interest, or the instant of the funding';
 COMMENT ON COLUMN accrual_event.asset IS 'in which it was booked: the asset owed, or the settlement asset of the contract';
-COMMENT ON COLUMN accrual_event.amount IS 'what the balance changed by, in units of the asset: below 0 paid, above 0 received; what is computed is rounded down at the 18th decimal, against who pays and against who receives';
+COMMENT ON COLUMN accrual_event.amount IS 'what the balance changed by, in units of the asset: below 0 paid, above 0 received; what is computed is rounded down at the 18th decimal, at the expense of the payer and of the receiver';
 COMMENT ON COLUMN accrual_event.house IS 'whether this is the other side: minus the sum of the others';
 COMMENT ON COLUMN accrual_event.balance IS 'of interest: the balance that was owed, below 0, with the interest of the hours before; else null';
 COMMENT ON COLUMN accrual_event.quantity IS 'of funding: contracts held, long less short; else null';

@@ -14,7 +14,7 @@ CREATE TABLE account_level (
     CONSTRAINT account_level_pkey PRIMARY KEY (account_id)
 ) WITH (fillfactor = 90);
 CREATE INDEX account_level_epoch_idx ON account_level (epoch, room) INCLUDE (mask);
-COMMENT ON INDEX account_level_epoch_idx IS 'whom prices that moved by so much may have brought out of his level';
+COMMENT ON INDEX account_level_epoch_idx IS 'finds the accounts whose level prices that have moved so far may have changed';
 COMMENT ON TABLE account_level IS 'the level each account is at, by the last refresh; an account without a row was never judged';
 COMMENT ON COLUMN account_level.account_id IS 'the account';
 COMMENT ON COLUMN account_level.level IS 'judged, or held by a release ratio; healthy also once nothing is held any more';
@@ -50,7 +50,7 @@ CREATE TABLE level_epoch (
 COMMENT ON TABLE level_epoch IS 'prices by which accounts were judged that are anchored to them; kept by refresh_levels()';
 COMMENT ON COLUMN level_epoch.epoch IS 'rises; account_level.epoch refers to it';
 COMMENT ON COLUMN level_epoch.basis IS 'the terms they were judged by';
-COMMENT ON COLUMN level_epoch.prices IS 'by number: assets in byte order, then contracts; NaN: none. Rounded, to find who is to be judged';
+COMMENT ON COLUMN level_epoch.prices IS 'by number: assets in byte order, then contracts; NaN: none. Rounded, to find the accounts to judge';
 COMMENT ON COLUMN level_epoch.made_at IS 'start of the transaction of the refresh';
 COMMENT ON COLUMN level_epoch.accounts IS 'that were anchored to it at first';
 COMMENT ON CONSTRAINT level_epoch_basis_fkey ON level_epoch IS 'prices are numbered as in its market';
@@ -105,4 +105,4 @@ COMMENT ON TRIGGER level_event_notify ON level_event IS 'one NOTIFY margin_level
 
 CREATE TRIGGER forget_levels AFTER DELETE OR TRUNCATE ON account_level
     FOR EACH STATEMENT EXECUTE FUNCTION margin_internal.forget_levels();
-COMMENT ON TRIGGER forget_levels ON account_level IS 'a refresh finds again who has no level any more';
+COMMENT ON TRIGGER forget_levels ON account_level IS 'a refresh finds again the accounts that have no level any more';

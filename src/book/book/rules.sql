@@ -11,5 +11,5 @@ COMMENT ON TABLE book_rule IS 'rules of the book; one without a row has its defa
 COMMENT ON COLUMN book_rule.rule IS 'unrealized_gains_carry';
 COMMENT ON COLUMN book_rule.value IS
 'true or false. unrealized_gains_carry: with false the guard judges a transaction that lowers a balance as if the net unrealized profit in each settlement asset were not there, as margin.max_withdrawal(..., with_unrealized => false) does, so that no profit on paper is paid out';
-COMMENT ON CONSTRAINT book_rule_rule_known ON book_rule IS 'a rule that nobody reads would be taken for one that holds';
+COMMENT ON CONSTRAINT book_rule_rule_known ON book_rule IS 'an unknown rule would have no effect, and look as if it had';
 COMMENT ON CONSTRAINT book_rule_unrealized_gains_carry_known ON book_rule IS 'true or false';

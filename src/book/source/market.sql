@@ -13,12 +13,12 @@ COMMENT ON FUNCTION market() IS 'the published market that the book reads; an er
 CREATE FUNCTION market_id() RETURNS bigint
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 RETURN margin_internal.market_id(market());
-COMMENT ON FUNCTION market_id() IS 'the id of market(); for whoever may execute that';
+COMMENT ON FUNCTION market_id() IS 'the id of market(); for roles that may execute that';
 
 CREATE FUNCTION present_market(clock timestamptz) RETURNS margin.market
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 RETURN margin_internal.kept_market(NULL::market_source, clock);
-COMMENT ON FUNCTION present_market(timestamptz) IS 'market(), valid by another clock, as a guard needs it that judges at the end of a long transaction; for whoever may execute market(); null for null';
+COMMENT ON FUNCTION present_market(timestamptz) IS 'market(), valid by another clock, as a guard needs it that judges at the end of a long transaction; for roles that may execute market(); null for null';
 
 CREATE FUNCTION market(as_of timestamptz) RETURNS margin.market
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE

@@ -19,7 +19,7 @@ COMMENT ON COLUMN interest_rate.hourly_rate IS 'interest per unit charged and ho
 COMMENT ON COLUMN interest_rate.free_amount IS 'a debt of up to this costs nothing, in units of the asset';
 COMMENT ON COLUMN interest_rate.method IS 'of a debt above free_amount is charged: excess, what is above it; whole, all of it';
 COMMENT ON CONSTRAINT interest_rate_asset_fkey ON interest_rate IS 'the asset exists; its rates go with it';
-COMMENT ON CONSTRAINT interest_rate_hourly_rate_range ON interest_rate IS 'who owes is not paid for it';
+COMMENT ON CONSTRAINT interest_rate_hourly_rate_range ON interest_rate IS 'a debtor is not paid for the debt';
 COMMENT ON CONSTRAINT interest_rate_free_amount_range ON interest_rate IS 'a debt is an amount above 0';
 COMMENT ON CONSTRAINT interest_rate_method_known ON interest_rate IS 'excess or whole';
 

@@ -17,7 +17,7 @@ COMMENT ON FUNCTION market() IS 'the present market of the venue: parameters and
 CREATE FUNCTION present_market(clock timestamptz) RETURNS margin.market
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 RETURN margin_internal.kept_market(NULL::planned_change, clock);
-COMMENT ON FUNCTION present_market(timestamptz) IS 'market() by another clock, as a guard needs it that judges at the end of a long transaction; for whoever may execute market(); null for null';
+COMMENT ON FUNCTION present_market(timestamptz) IS 'market() by another clock, as a guard needs it that judges at the end of a long transaction; for roles that may execute market(); null for null';
 
 CREATE FUNCTION market(as_of timestamptz) RETURNS margin.market
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY DEFINER

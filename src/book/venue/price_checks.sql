@@ -25,7 +25,7 @@ CREATE TABLE price_check (
 );
 COMMENT ON TABLE price_check IS 'what margin.set_prices() believes of an asset or contract; offers that fail are held. Without a row, and where a column is NULL, anything is believed';
 COMMENT ON COLUMN price_check.kind IS 'asset (its index price) or contract (its mark price)';
-COMMENT ON COLUMN price_check.symbol IS 'of which asset or contract';
+COMMENT ON COLUMN price_check.symbol IS 'the asset or contract';
 COMMENT ON COLUMN price_check.floor IS 'neither the price nor its low is below this; in the unit of the price, above 0';
 COMMENT ON COLUMN price_check.ceiling IS 'neither the price nor its high is above this; in the unit of the price, above 0';
 COMMENT ON COLUMN price_check.max_jump IS 'how far the price and its bounds may be from the price before, as a fraction of that: 0.1 is 10 % up or down';
@@ -61,7 +61,7 @@ CREATE TABLE reference_price (
 );
 COMMENT ON TABLE reference_price IS 'what other sources say of prices, for price_check.max_deviation; nothing is valued by them. Other feeds write here';
 COMMENT ON COLUMN reference_price.kind IS 'asset (its index price) or contract (its mark price)';
-COMMENT ON COLUMN reference_price.symbol IS 'of which asset or contract';
+COMMENT ON COLUMN reference_price.symbol IS 'the asset or contract';
 COMMENT ON COLUMN reference_price.source IS 'who says so';
 COMMENT ON COLUMN reference_price.price IS 'in the unit of the price; above 0';
 COMMENT ON COLUMN reference_price.updated_at IS 'when it was observed; price_check.reference_age counts from here';
@@ -86,7 +86,7 @@ CREATE TABLE held_price (
 );
 COMMENT ON TABLE held_price IS 'prices offered that failed their price_check, the latest of each symbol, until margin.confirm_price() applies or margin.drop_price() drops it, or one that is not older is applied; the price before stays in force meanwhile';
 COMMENT ON COLUMN held_price.kind IS 'asset (an index price) or contract (a mark price)';
-COMMENT ON COLUMN held_price.symbol IS 'of which asset or contract';
+COMMENT ON COLUMN held_price.symbol IS 'the asset or contract';
 COMMENT ON COLUMN held_price.price IS 'the price offered';
 COMMENT ON COLUMN held_price.low IS 'offered with it; null: none';
 COMMENT ON COLUMN held_price.high IS 'offered with it; null: none';
@@ -120,7 +120,7 @@ COMMENT ON INDEX held_price_event_symbol IS 'the history of one symbol';
 COMMENT ON COLUMN held_price_event.id IS 'in the order of the events';
 COMMENT ON COLUMN held_price_event.event IS 'held; then applied (confirmed), dropped, or replaced (one that is not older was applied)';
 COMMENT ON COLUMN held_price_event.kind IS 'asset or contract';
-COMMENT ON COLUMN held_price_event.symbol IS 'of which asset or contract';
+COMMENT ON COLUMN held_price_event.symbol IS 'the asset or contract';
 COMMENT ON COLUMN held_price_event.price IS 'the price held: of held the first offer, of the others the last';
 COMMENT ON COLUMN held_price_event.low IS 'offered with it; null: none';
 COMMENT ON COLUMN held_price_event.high IS 'offered with it; null: none';

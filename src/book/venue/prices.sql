@@ -103,7 +103,7 @@ SELECT 'contract', t.contract, p.updated_at, t.max_age
  WHERE now() - p.updated_at > t.max_age;
 COMMENT ON VIEW stale_price IS 'prices that do not count, because they are older than their max_age now; what has no price at all is not among them';
 COMMENT ON COLUMN stale_price.kind IS 'asset (an index price) or contract (a mark price)';
-COMMENT ON COLUMN stale_price.symbol IS 'of which asset or contract';
+COMMENT ON COLUMN stale_price.symbol IS 'the asset or contract';
 COMMENT ON COLUMN stale_price.updated_at IS 'when it was observed';
 COMMENT ON COLUMN stale_price.max_age IS 'as the parameters valid now have it';
 

@@ -64,7 +64,7 @@ CREATE TABLE pending_publication (
     CONSTRAINT pending_publication_pkey PRIMARY KEY (transaction)
 );
 COMMENT ON TABLE pending_publication IS 'transactions that will publish the market before they commit; each sees only its own, and takes it away when it publishes';
-COMMENT ON COLUMN pending_publication.transaction IS 'the transaction that wrote something of which the market is made';
+COMMENT ON COLUMN pending_publication.transaction IS 'the transaction that wrote something that the market is made of';
 
 CREATE FUNCTION publish_market() RETURNS bigint
 LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
@@ -136,75 +136,75 @@ ALTER TABLE published_market DISABLE TRIGGER record;
 
 CREATE TRIGGER publish AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON index_price
     FOR EACH STATEMENT EXECUTE FUNCTION request_publication();
-COMMENT ON TRIGGER publish ON index_price IS 'whoever writes prices publishes the market; off unless margin.enable_publishing()';
+COMMENT ON TRIGGER publish ON index_price IS 'writing prices publishes the market; off unless margin.enable_publishing()';
 ALTER TABLE index_price DISABLE TRIGGER publish;
 
 CREATE TRIGGER publish AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON mark_price
     FOR EACH STATEMENT EXECUTE FUNCTION request_publication();
-COMMENT ON TRIGGER publish ON mark_price IS 'whoever writes prices publishes the market; off unless margin.enable_publishing()';
+COMMENT ON TRIGGER publish ON mark_price IS 'writing prices publishes the market; off unless margin.enable_publishing()';
 ALTER TABLE mark_price DISABLE TRIGGER publish;
 
 CREATE TRIGGER publish AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON held_price
     FOR EACH STATEMENT EXECUTE FUNCTION request_publication();
-COMMENT ON TRIGGER publish ON held_price IS 'whoever writes prices publishes the market; off unless margin.enable_publishing()';
+COMMENT ON TRIGGER publish ON held_price IS 'writing prices publishes the market; off unless margin.enable_publishing()';
 ALTER TABLE held_price DISABLE TRIGGER publish;
 
 CREATE TRIGGER publish AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON asset
     FOR EACH STATEMENT EXECUTE FUNCTION request_publication();
-COMMENT ON TRIGGER publish ON asset IS 'whoever edits parameters publishes the market; off unless margin.enable_publishing(edits => true)';
+COMMENT ON TRIGGER publish ON asset IS 'editing parameters publishes the market; off unless margin.enable_publishing(edits => true)';
 ALTER TABLE asset DISABLE TRIGGER publish;
 
 CREATE TRIGGER publish AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON asset_change
     FOR EACH STATEMENT EXECUTE FUNCTION request_publication();
-COMMENT ON TRIGGER publish ON asset_change IS 'whoever edits parameters publishes the market; off unless margin.enable_publishing(edits => true)';
+COMMENT ON TRIGGER publish ON asset_change IS 'editing parameters publishes the market; off unless margin.enable_publishing(edits => true)';
 ALTER TABLE asset_change DISABLE TRIGGER publish;
 
 CREATE TRIGGER publish AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON collateral_tier
     FOR EACH STATEMENT EXECUTE FUNCTION request_publication();
-COMMENT ON TRIGGER publish ON collateral_tier IS 'whoever edits parameters publishes the market; off unless margin.enable_publishing(edits => true)';
+COMMENT ON TRIGGER publish ON collateral_tier IS 'editing parameters publishes the market; off unless margin.enable_publishing(edits => true)';
 ALTER TABLE collateral_tier DISABLE TRIGGER publish;
 
 CREATE TRIGGER publish AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON initial_collateral_tier
     FOR EACH STATEMENT EXECUTE FUNCTION request_publication();
-COMMENT ON TRIGGER publish ON initial_collateral_tier IS 'whoever edits parameters publishes the market; off unless margin.enable_publishing(edits => true)';
+COMMENT ON TRIGGER publish ON initial_collateral_tier IS 'editing parameters publishes the market; off unless margin.enable_publishing(edits => true)';
 ALTER TABLE initial_collateral_tier DISABLE TRIGGER publish;
 
 CREATE TRIGGER publish AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON liability_tier
     FOR EACH STATEMENT EXECUTE FUNCTION request_publication();
-COMMENT ON TRIGGER publish ON liability_tier IS 'whoever edits parameters publishes the market; off unless margin.enable_publishing(edits => true)';
+COMMENT ON TRIGGER publish ON liability_tier IS 'editing parameters publishes the market; off unless margin.enable_publishing(edits => true)';
 ALTER TABLE liability_tier DISABLE TRIGGER publish;
 
 CREATE TRIGGER publish AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON contract
     FOR EACH STATEMENT EXECUTE FUNCTION request_publication();
-COMMENT ON TRIGGER publish ON contract IS 'whoever edits parameters publishes the market; off unless margin.enable_publishing(edits => true)';
+COMMENT ON TRIGGER publish ON contract IS 'editing parameters publishes the market; off unless margin.enable_publishing(edits => true)';
 ALTER TABLE contract DISABLE TRIGGER publish;
 
 CREATE TRIGGER publish AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON contract_change
     FOR EACH STATEMENT EXECUTE FUNCTION request_publication();
-COMMENT ON TRIGGER publish ON contract_change IS 'whoever edits parameters publishes the market; off unless margin.enable_publishing(edits => true)';
+COMMENT ON TRIGGER publish ON contract_change IS 'editing parameters publishes the market; off unless margin.enable_publishing(edits => true)';
 ALTER TABLE contract_change DISABLE TRIGGER publish;
 
 CREATE TRIGGER publish AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON risk_tier
     FOR EACH STATEMENT EXECUTE FUNCTION request_publication();
-COMMENT ON TRIGGER publish ON risk_tier IS 'whoever edits parameters publishes the market; off unless margin.enable_publishing(edits => true)';
+COMMENT ON TRIGGER publish ON risk_tier IS 'editing parameters publishes the market; off unless margin.enable_publishing(edits => true)';
 ALTER TABLE risk_tier DISABLE TRIGGER publish;
 
 CREATE TRIGGER publish AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON level_threshold
     FOR EACH STATEMENT EXECUTE FUNCTION request_publication();
-COMMENT ON TRIGGER publish ON level_threshold IS 'whoever edits parameters publishes the market; off unless margin.enable_publishing(edits => true)';
+COMMENT ON TRIGGER publish ON level_threshold IS 'editing parameters publishes the market; off unless margin.enable_publishing(edits => true)';
 ALTER TABLE level_threshold DISABLE TRIGGER publish;
 
 CREATE TRIGGER publish AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON venue_rule
     FOR EACH STATEMENT EXECUTE FUNCTION request_publication();
-COMMENT ON TRIGGER publish ON venue_rule IS 'whoever edits parameters publishes the market; off unless margin.enable_publishing(edits => true)';
+COMMENT ON TRIGGER publish ON venue_rule IS 'editing parameters publishes the market; off unless margin.enable_publishing(edits => true)';
 ALTER TABLE venue_rule DISABLE TRIGGER publish;
 
 CREATE TRIGGER publish AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON scenario
     FOR EACH STATEMENT EXECUTE FUNCTION request_publication();
-COMMENT ON TRIGGER publish ON scenario IS 'whoever edits parameters publishes the market; off unless margin.enable_publishing(edits => true)';
+COMMENT ON TRIGGER publish ON scenario IS 'editing parameters publishes the market; off unless margin.enable_publishing(edits => true)';
 ALTER TABLE scenario DISABLE TRIGGER publish;
 
 CREATE TRIGGER publish AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON repayment_rule
     FOR EACH STATEMENT EXECUTE FUNCTION request_publication();
-COMMENT ON TRIGGER publish ON repayment_rule IS 'whoever edits parameters publishes the market; off unless margin.enable_publishing(edits => true)';
+COMMENT ON TRIGGER publish ON repayment_rule IS 'editing parameters publishes the market; off unless margin.enable_publishing(edits => true)';
 ALTER TABLE repayment_rule DISABLE TRIGGER publish;

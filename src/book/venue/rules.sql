@@ -13,8 +13,8 @@ CREATE TABLE venue_rule (
 COMMENT ON TABLE venue_rule IS 'rules of the venue; one without a row has its default: orders_reduce_equity nothing, liability_rule sum, held_prices_pause_levels false, publish_for no limit';
 COMMENT ON COLUMN venue_rule.rule IS 'orders_reduce_equity, liability_rule, held_prices_pause_levels or publish_for';
 COMMENT ON COLUMN venue_rule.value IS
-'of orders_reduce_equity: what of open orders is taken from equity before levels are judged (nothing, loss, margin, both); of liability_rule: whether the maintenance of debts is added to that of positions (sum) or the larger of both counts (larger); of held_prices_pause_levels: whether levels stay as good as they are while a price that matters to them is held (true, false); of publish_for: how long a published market is valid at most, an interval above 0: 10 seconds';
-COMMENT ON CONSTRAINT venue_rule_rule_known ON venue_rule IS 'a rule that nobody reads would be taken for one that holds';
+'of orders_reduce_equity: which amounts of open orders are subtracted from equity before levels are judged (nothing, loss, margin, both); of liability_rule: whether the maintenance of debts is added to that of positions (sum) or the larger of both counts (larger); of held_prices_pause_levels: whether levels stay as good as they are while a price that matters to them is held (true, false); of publish_for: how long a published market is valid at most, an interval above 0: 10 seconds';
+COMMENT ON CONSTRAINT venue_rule_rule_known ON venue_rule IS 'an unknown rule would have no effect, and look as if it had';
 COMMENT ON CONSTRAINT venue_rule_orders_reduce_equity_known ON venue_rule IS 'nothing, loss, margin or both';
 COMMENT ON CONSTRAINT venue_rule_liability_rule_known ON venue_rule IS 'sum or larger';
 COMMENT ON CONSTRAINT venue_rule_held_prices_pause_levels_known ON venue_rule IS 'true or false';

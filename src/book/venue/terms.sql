@@ -65,7 +65,7 @@ CREATE TABLE initial_collateral_tier (
     CONSTRAINT initial_collateral_tier_lower_bound_range CHECK (margin.is_amount(lower_bound) AND lower_bound >= 0),
     CONSTRAINT initial_collateral_tier_ratio_range CHECK (margin.is_amount(ratio) AND ratio BETWEEN 0 AND 1)
 );
-COMMENT ON TABLE initial_collateral_tier IS 'collateral ratio schedules of the initial measure, by which orders and withdrawals are judged; an asset without is judged by its collateral_tier alone';
+COMMENT ON TABLE initial_collateral_tier IS 'collateral ratio schedules of the initial measure, by which orders and withdrawals are judged; an asset without them is judged by its collateral_tier alone';
 COMMENT ON COLUMN initial_collateral_tier.asset IS 'the asset held; it has a collateral_tier too';
 COMMENT ON COLUMN initial_collateral_tier.valid_from IS 'the latest schedule not after the instant of a market applies, while the asset has one in collateral_tier';
 COMMENT ON COLUMN initial_collateral_tier.lower_bound IS 'where the tier begins, in units of the asset or in USD as asset.tier_unit says; it ends where the next begins';

@@ -399,7 +399,7 @@ BEGIN ATOMIC
      ORDER BY sum(part.usd) DESC, part.asset COLLATE "C"
      LIMIT top;
 END;
-COMMENT ON FUNCTION report_exposed_assets(timestamptz, bigint) IS 'the assets whose price matters most to all accounts together, so many (null: all), the largest first: what they have of it net, and the larger side of every contract on it, USD. Assets without price are left out, and those whose first collateral ratio is 1 unless positions are on them: of the latest snapshot at or before as_of; an error if there is none; null: now';
+COMMENT ON FUNCTION report_exposed_assets(timestamptz, bigint) IS 'the assets whose price matters most to all accounts together, so many (null: all), the largest first: their net quantity of it, and the larger side of every contract on it, USD. Assets without price are left out, and those whose first collateral ratio is 1 unless positions are on them: of the latest snapshot at or before as_of; an error if there is none; null: now';
 
 CREATE FUNCTION report_liquidations(
     as_of timestamptz DEFAULT NULL, assets text[] DEFAULT NULL,
@@ -462,7 +462,7 @@ CREATE TABLE report_run (
     pid            integer NOT NULL DEFAULT pg_backend_pid(),
     CONSTRAINT report_run_pkey PRIMARY KEY (id)
 );
-COMMENT ON TABLE report_run IS 'every call of margin.run_reports() for this book, written as it goes; rows may be deleted when they are of no more use';
+COMMENT ON TABLE report_run IS 'every call of margin.run_reports() for this book, written as it goes; rows may be deleted when they are no longer of use';
 COMMENT ON COLUMN report_run.id IS 'in the order of the calls';
 COMMENT ON COLUMN report_run.started_at IS 'when it was called';
 COMMENT ON COLUMN report_run.finished_at IS 'when it ended; null: it has not, or its session was killed and nobody has run reports since';

@@ -1,7 +1,7 @@
 -- snapshots of a book: the book and its market, kept, and put into other markets
 --
 -- A snapshot is a market and the portfolio and valuation of every account, as
--- one statement saw them.  It is called by its time; whatever takes an as_of
+-- one statement saw them.  It is identified by its time; whatever takes an as_of
 -- answers from the latest snapshot at or before it, and from the present
 -- rows where as_of is null.
 --
@@ -26,7 +26,7 @@ COMMENT ON COLUMN snapshot.market IS 'the market the accounts were valued in';
 COMMENT ON COLUMN snapshot.accounts IS 'how many accounts there were';
 COMMENT ON COLUMN snapshot.levels IS 'the accounts by level and their totals, one element for each level in order';
 COMMENT ON COLUMN snapshot.market_id IS 'the id under which that market is published; null: it is not';
-COMMENT ON CONSTRAINT snapshot_pkey ON snapshot IS 'a snapshot is called by its time';
+COMMENT ON CONSTRAINT snapshot_pkey ON snapshot IS 'a snapshot is identified by its time';
 
 CREATE TABLE account_snapshot (
     taken_at            timestamptz NOT NULL,
@@ -68,7 +68,7 @@ COMMENT ON COLUMN account_snapshot.margin_ratio IS 'maintenance_margin / judged 
 COMMENT ON COLUMN account_snapshot.level IS 'the level; null where the form stores no valuations';
 COMMENT ON COLUMN account_snapshot.missing IS 'symbols that lacked a price or parameter, in byte order; null: none, or the form stores no valuations';
 COMMENT ON COLUMN account_snapshot.initial_equity IS 'equity by the initial measure, USD; null as equity is';
-COMMENT ON COLUMN account_snapshot.order_margin IS 'what of initial_margin was for open orders, USD; null as equity is';
+COMMENT ON COLUMN account_snapshot.order_margin IS 'the part of initial_margin that open orders required, USD; null as equity is';
 COMMENT ON COLUMN account_snapshot.order_loss IS 'what open orders would have lost by filling, USD; null as equity is';
 COMMENT ON CONSTRAINT account_snapshot_pkey ON account_snapshot IS 'a snapshot has an account once';
 
