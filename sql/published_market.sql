@@ -127,7 +127,7 @@ SET ROLE regress_margin_feed;
 SELECT margin.publish_market('desk') > 0 AS published;
 RESET ROLE;
 
--- switched off, it is valid no longer; and nobody is told that it is
+-- switched off, it is no longer valid; and nobody is notified
 SELECT margin.disable_publishing('desk');
 SELECT id = (SELECT max(id) FROM desk.published_market_history) AS same_id, valid_until <= clock_timestamp() AS over FROM desk.published_market;
 UPDATE desk.mark_price SET price = 60300;
@@ -270,7 +270,7 @@ SELECT shard.interest_rates('2026-01-01', '2026-01-02');
 SELECT * FROM shard.report_impact;
 SELECT * FROM margin.set_prices('shard', '{BTC}', '{1}');
 
--- and so is what is valid no longer, or is not there
+-- and so is what has expired, or is not there
 SELECT margin.disable_publishing('desk');
 SELECT account_id, equity FROM shard.account_margin;
 SELECT * FROM shard.account_margin(1);

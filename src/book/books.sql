@@ -196,14 +196,14 @@ BEGIN
     IF owner.name <> current_user AND NOT owner.rolsuper AND trust IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = format('venue "%s" belongs to role "%s"', venue, owner.name),
-            DETAIL = 'Whoever reads the book runs functions of that role.',
+            DETAIL = 'Readers of the book run functions of that role.',
             HINT = 'Say trust => true if all readers of the book trust it.';
     END IF;
     intruder := margin_internal.stranger_in(present.oid::regnamespace);
     IF intruder IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = format('schema "%s" holds %s', venue, intruder),
-            DETAIL = 'What belongs to others could take the place of what is meant.';
+            DETAIL = 'Objects of others could be used in place of those that are meant.';
     END IF;
 END
 $$;

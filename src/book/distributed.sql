@@ -92,9 +92,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'no market is published for the book',
             HINT = 'margin.publish_market() publishes one where its venue is.';
     ELSIF now() >= valid_until AND valid_until <> 'infinity' THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'the published market of the book is valid no longer',
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'the published market of the book has expired',
             DETAIL = format('It is market %s, and was valid until %s.', id, valid_until),
-            HINT = 'It has to be published again where its venue is, and the row to be copied.';
+            HINT = 'Publish it again where its venue is, and copy the row.';
     END IF;
     RETURN markets[1];
 END

@@ -200,8 +200,8 @@ check_still_valid(const PublishedRow *row, Oid anchor, TimestampTz clock)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("the published market of book \"%s\" is valid no longer", book_of(anchor)),
+			 errmsg("the published market of book \"%s\" has expired", book_of(anchor)),
 			 errdetail("It is market " INT64_FORMAT " of %s, and was valid until %s.", row->id,
 					   pstrdup(timestamptz_to_str(row->at)), pstrdup(timestamptz_to_str(row->valid_until))),
-			 errhint("It has to be published again where its venue is, by margin.publish_market() or by whoever sets prices there; a copy of it has to arrive here.")));
+			 errhint("Publish it again where its venue is, by margin.publish_market() or by setting prices there; a copy of it has to arrive here.")));
 }

@@ -13,7 +13,7 @@ AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
         MESSAGE = format('%s are not published with the market that this book reads', what),
-        HINT = 'They are to be had where its venue is.';
+        HINT = 'Ask for them where its venue is.';
 END
 $$;
 COMMENT ON FUNCTION margin_internal.not_published(anyelement, text) IS 'the error that a book over a published market knows nothing of that; of the type of the first argument';
@@ -60,7 +60,7 @@ BEGIN
     IF owner.name <> current_user AND NOT owner.rolsuper AND trust IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = format('%s belongs to role "%s"', source, owner.name),
-            DETAIL = 'Whoever reads the book reads what that role publishes there, by code of its own if it is a view.',
+            DETAIL = 'Readers of the book read what that role publishes there, through code of that role if it is a view.',
             HINT = 'Say trust => true if all readers of the book trust it.';
     END IF;
 END

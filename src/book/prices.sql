@@ -296,7 +296,7 @@ BEGIN
     IF strict AND cardinality(rejected) > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'prices are refused: ' || array_to_string(rejected[:3], '; ') || CASE WHEN cardinality(rejected) > 3 THEN format('; and %s more', cardinality(rejected) - 3) ELSE '' END,
-            DETAIL = 'A symbol stands in the table asset or contract of the venue and is given once. A price is above 0, finite, and has at most 1,000 digits on each side of the point; it lies between its low and high.';
+            DETAIL = 'A symbol is in the table asset or contract of the venue, and given once. A price is above 0, finite, and has at most 1,000 digits on each side of the point; it lies between its low and high.';
     END IF;
 
     IF margin_internal.may_have_rows('price_check'::regclass) THEN

@@ -148,4 +148,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin.disable_publishing(name) IS
-'Prices of a venue are no longer published, and what was published last is valid no longer: books over it say so. For the owner of the tables.';
+'Prices of a venue are no longer published, and what was published last expires: books over it say so. For the owner of the tables.';

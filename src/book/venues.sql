@@ -128,14 +128,14 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = format('%s may create objects in schema "%s"', intruder, schema),
-            DETAIL = 'What others create there could take the place of what is meant.',
+            DETAIL = 'What others create there could be used in place of what is meant.',
             HINT = 'REVOKE CREATE ON SCHEMA, or use another schema.';
     END IF;
     intruder := margin_internal.stranger_in(present.oid::regnamespace);
     IF intruder IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = format('schema "%s" holds %s', schema, intruder),
-            DETAIL = 'What belongs to others could take the place of what is meant.',
+            DETAIL = 'Objects of others could be used in place of those that are meant.',
             HINT = 'Use a schema of your own.';
     END IF;
 END

@@ -82,7 +82,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
-        MESSAGE = format('rows of "%s" stand on the shards', TG_TABLE_NAME),
+        MESSAGE = format('rows of "%s" are on the shards', TG_TABLE_NAME),
         HINT = 'Enter them there.';
 END
 $$;

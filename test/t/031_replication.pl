@@ -190,9 +190,9 @@ is($subscriber->safe_psql('piece', q{SELECT margin.refresh_levels('piece') > 0; 
 $publisher->safe_psql('postgres', q{INSERT INTO desk.venue_rule VALUES ('publish_for', '10 ms'); SELECT pg_sleep(0.02)});
 $publisher->wait_for_catchup('market');
 my (undef, undef, $over) = $subscriber->psql('piece', 'SELECT * FROM piece.account_margin');
-like($over, qr/the published market of book "piece" is valid no longer.*It is market \d+ of .*, and was valid until /s, 'an old price is none');
+like($over, qr/the published market of book "piece" has expired.*It is market \d+ of .*, and was valid until /s, 'an old price is none');
 (undef, undef, $over) = $subscriber->psql('piece', q{INSERT INTO piece.balance VALUES (41, 'USDC', -1)});
-like($over, qr/is valid no longer/, 'and nothing is judged by it');
+like($over, qr/has expired/, 'and nothing is judged by it');
 piece_agrees('published again', q{DELETE FROM desk.venue_rule});
 $subscriber->safe_psql('piece', 'DROP SUBSCRIPTION market');
 

@@ -300,7 +300,7 @@ like(failure('coordinator', $_), qr/live on shards/, "refused: $_")
   for q{SELECT margin.accrue_interest('desk')}, q{SELECT margin.check_levels('desk')}, q{SELECT margin.drop_book('desk')}, q{SELECT margin.upgrade_book('desk')},
   q{SELECT margin.lock_accounts('desk', '{1}')}, q{SELECT margin.refresh_account_levels('desk', '{1}')};
 like(failure('coordinator', q{SELECT margin.enable_guard('desk')}), qr/live on shards/, 'no guard here');
-like(failure('coordinator', q{INSERT INTO desk.book_rule VALUES ('unrealized_gains_carry', 'false')}), qr/stand on the shards/, 'no rules here');
+like(failure('coordinator', q{INSERT INTO desk.book_rule VALUES ('unrealized_gains_carry', 'false')}), qr/are on the shards/, 'no rules here');
 
 # ---------------------------------------------------------------------------
 # Writes across shards

@@ -248,7 +248,7 @@ refused("SELECT margin.$_", qr/^book "desk" reads distributed tables: writes are
 refused("SELECT margin.$_", qr/^book "desk" reads distributed tables: nothing can be booked here/) for q{accrue_interest('desk')}, q{settle_funding('desk', 'BTC_USDT', 0.0001, now())};
 
 # a market that is over, or is not there
-for my $case ([ q{UPDATE facts.market SET valid_until = now() - interval '1 second'}, qr/published market of (?:the book|book "desk") is valid no longer/ ],
+for my $case ([ q{UPDATE facts.market SET valid_until = now() - interval '1 second'}, qr/published market of (?:the book|book "desk") has expired/ ],
 	[ 'DELETE FROM facts.market', qr/no market is published for (?:the book|book "desk")/ ])
 {
 	$citus->safe_psql('postgres', $case->[0]);

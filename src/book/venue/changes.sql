@@ -196,8 +196,8 @@ BEGIN
            FROM unnest(TG_ARGV[3:]) AS term))
     LOOP
         RAISE WARNING USING
-            MESSAGE = format('terms of "%s" in %s have been edited that do not hold now', overridden.symbol, TG_TABLE_NAME),
-            DETAIL = format('What holds is in %s, valid from %s.', TG_ARGV[1], overridden.since),
+            MESSAGE = format('the terms of "%s" that were edited in %s do not hold now', overridden.symbol, TG_TABLE_NAME),
+            DETAIL = format('What holds now is in %s, valid from %s.', TG_ARGV[1], overridden.since),
             HINT = format('To change what holds now, edit that in %s.', TG_ARGV[1]);
     END LOOP;
     RETURN NULL;
