@@ -27,7 +27,7 @@ static const struct config_enum_entry guard_modes[] = {
 	{NULL, 0, false}
 };
 
-/* In this order: what a judgement does to levels is told, too. */
+/* In this order: what a judgement does to levels is notified, too. */
 static void
 transaction_ends(XactEvent event, void *arg)
 {

@@ -16,8 +16,8 @@
 
 /*
  * The stored form of numeric, as numeric.c describes it: a 16-bit header (two
- * of them in the long form), then base-10000 digits, most significant first,
- * of which the first counts 10000^weight.
+ * of them in the long form), then base-10000 digits, most significant first;
+ * the first digit counts 10000^weight.
  */
 #define NBASE_DIGITS	4
 #define NBASE			10000

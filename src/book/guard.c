@@ -64,7 +64,7 @@ feature_from_name(const char *name)
 			 errhint("Features are guard and levels.")));
 }
 
-/* A table feeds books of its owner, or of somebody whose rights he has. */
+/* A table feeds books of its owner, or of a role whose rights its owner has. */
 static void
 check_owner(Relation table, const Book *book)
 {

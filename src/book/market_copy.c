@@ -81,7 +81,7 @@ typedef struct MarketCopy
 typedef struct KeptVenue
 {
 	MarketNews	news;
-	bool		published;		/* its market stands in a row, of which no news comes */
+	bool		published;		/* its market is a row that sends no news */
 	RowReader	reader;			/* of that row */
 	MarketCopy *latest;			/* as it may be shared */
 	MarketCopy *aside;			/* for a snapshot that sees something else */

@@ -12,8 +12,8 @@
  * When may what one snapshot showed be taken for what another one shows?  If no
  * transaction that wrote lies between them.  Snapshots are ordered by time, and
  * each message counts.  Say that both are at or after the fence, the moment when
- * the last message was taken in: whatever was told until then, both see.  Anybody
- * who became visible since has either told of it, which would have moved the
+ * the last message was taken in: both see whatever was reported until then.  Anybody
+ * who became visible since has either said so, which would have moved the
  * fence, or is about to: PostgreSQL makes a transaction visible first, sends its
  * messages next, and releases its locks last.  So the trigger locks the view that
  * its message names, in a mode that does not conflict with itself, and who wants
@@ -28,8 +28,8 @@
  * off.  So any change of one of the tables counts as an alteration, after which
  * nothing that was read before is worth anything, not even to the snapshot that
  * it was read by; and a market is not shared at all where one of them would not
- * tell.  Who alters a table has locked it against writers, so he is asked for as
- * well.  The same goes for the functions that read a market, but for the last.
+ * tell.  A session that alters a table has locked it against writers, so that lock is
+ * probed as well.  The same goes for the functions that read a market, but for the last.
  *
  * Isolation level SERIALIZABLE wants to know who reads what, a standby knows no
  * order of snapshots, and a parallel worker holds none of its leader's locks:
@@ -71,7 +71,7 @@ static const struct
 	{"level_threshold", TERMS}, {"venue_rule", TERMS}
 };
 
-/* The lock of somebody who wrote, and that by which he is found: weak, so that it costs next to nothing. */
+/* The lock of a writer, and the one that finds writers: weak, so that it costs next to nothing. */
 #define WRITER_LOCK ShareLock
 #define PROBE_LOCK RowExclusiveLock
 

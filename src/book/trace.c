@@ -31,7 +31,7 @@ typedef struct Trace
 {
 	const Book *book;
 	Relation	table;
-	List	   *ancestors;		/* of which it is a partition */
+	List	   *ancestors;		/* the tables it is a partition of */
 	const char *column;
 	List	   *views;			/* that were looked into */
 } Trace;

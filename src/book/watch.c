@@ -118,7 +118,7 @@ margin_market_prices(PG_FUNCTION_ARGS)
 
 /* ---------- terms ---------- */
 
-/* Two markets, of which records are compared. */
+/* Two markets whose records are compared. */
 typedef struct Pair
 {
 	const Market *was;

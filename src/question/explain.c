@@ -427,7 +427,7 @@ put_initial(const Explanation *explanation, Row row, const MarketContract *contr
 	put_fee(explanation, row, "opening fee", &contract->opening_fee, &leg->leg);
 }
 
-/* A leg of which nothing counts, and why. */
+/* A leg that does not count, and why. */
 static void
 put_uncounted(const Explanation *explanation, Row row, const char *item, const PositionLine *line, const LegRequirement *leg)
 {

@@ -1077,7 +1077,7 @@ bound_settling(BoundSum *sum, BoundAsset *asset, const Box *box)
 	}
 }
 
-/* Bounds F over a box, of which bound_resting() has said what does not depend on its size. */
+/* Bounds F over a box; bound_resting() has given what does not depend on the size of the box. */
 static void
 bound_account(Bound *r, const BoundAccount *account, const Box *box, const BoundSum *resting)
 {

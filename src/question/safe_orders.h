@@ -3,8 +3,8 @@
  *		Bounds of what the mark of a contract with open orders can do to it.
  *
  * A part of safe_bound.h, which says what is compiled how often and what is
- * bounded.  Here is one contract with orders of which the market's rules make
- * something that levels depend on.  With a factor m of its mark it adds
+ * bounded.  Here is one contract with orders that, by the market's rules, levels
+ * depend on.  With a factor m of its mark it adds
  *
  *		q(m) = V*P * (req(m) + t * (I(m) - I0(m))) + t * P * loss(m) - pull * m
  *
@@ -16,11 +16,11 @@
  * for sells with bends where the mark passes their prices (max(p, M)); schedules whose rates
  * never fall are convex and do not fall, so they stay convex when they are applied to it; and so do sums
  * and maxima.  A whole schedule is a line in each of its tiers; it jumps up where a leg
- * reaches the next one.  So the box is taken in stretches, in each of which every
+ * reaches the next one.  So the box is taken in stretches; within one, every
  * whole schedule is the line of one tier.  They overlap by what their ends
  * are rounded, so that every m is in one where the lines are the right ones.
  *
- * In a stretch q is then a difference Y - X of two convex functions, of which the largest is wanted:
+ * In a stretch q is then a difference Y - X of two convex functions, and its largest value is wanted:
  * X is I0, and what is wanted the smallest of q, it is all the others, and Y is I0.  Over a
  * part of a stretch, Y is at most its chord and X at least any line that
  * touches it, so that their difference is at most what chord and line make of one

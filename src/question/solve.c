@@ -278,7 +278,7 @@ narrow(Search *search, Probe *miss, Probe *hit)
 	}
 }
 
-/* The first hit among steps that lie between two cuts, of which there is one at least. */
+/* The first hit among the steps between two cuts; there is at least one. */
 static bool
 search_between(Search *search, const Decimal *from, const Decimal *to, Decimal *n)
 {

@@ -8,7 +8,7 @@
  *
  * - every limit price: an order is worth, and would lose, something else on its two sides;
  * - the bounds of what a leg would be with the orders filled, which is linear between those prices;
- * - where two amounts are equal of which the larger counts: the two legs, and what the rate, the
+ * - where two amounts are equal and only the larger counts: the two legs, and what the rate, the
  *   leverage and the maintenance ask for, each linear between such bounds;
  * - where what positions and what debts require are equal, if only the larger of these counts.
  *
@@ -259,7 +259,7 @@ differ_pairs(DecimalList *differences, const Decimal *amounts, int count)
 	}
 }
 
-/* All amounts of which the largest is what legs require to open: of each by itself, or of both. */
+/* All amounts; legs require the largest of them to open: of each by itself, or of both. */
 void
 differ_opening(DecimalList *differences, const LegRequirement legs[2], const MarketContract *contract, const Market *market)
 {
@@ -277,7 +277,7 @@ differ_opening(DecimalList *differences, const LegRequirement legs[2], const Mar
 }
 
 /*
- * Amounts of which the largest counts.  Of what is held without orders it is always the same
+ * Amounts whose largest counts.  Of what is held without orders it is always the same
  * leg that requires more maintenance, as both are in proportion to the mark.
  */
 static void

@@ -228,7 +228,7 @@ require_position(PositionLine *line, const Market *market, bool margins)
 
 /* ---------- the legs by themselves ---------- */
 
-/* Of two legs of which the larger requirement counts: which it is, of equals the larger side. */
+/* Only the larger requirement of two legs counts; if they are equal, that of the larger side. */
 static void
 leave_smaller(LegRequirement legs[2], PortfolioSide larger)
 {
@@ -279,7 +279,7 @@ position_legs(LegRequirement legs[2], const PositionLine *line, const Market *ma
 		leave_smaller(legs, larger);
 }
 
-/* The amounts of which what a leg requires to open is the largest, by InitialReason. */
+/* The amounts, by InitialReason; a leg requires the largest of them to open. */
 void
 opening_amounts(Decimal amounts[INITIAL_REASONS], const LegRequirement *leg, const MarketContract *contract, const Market *market)
 {
