@@ -17,27 +17,12 @@
 
 #define LINEAR_TIERS 16
 
-static const char *const tier_method_names[] = {"marginal", "whole", NULL};
+const char *const tier_method_names[] = {"marginal", "whole", NULL};
 
 /* ---------- building ---------- */
 
-/* A schedule under construction. */
-typedef struct TierPair
-{
-	Decimal		bound;			/* first: tiers are sorted by it */
-	Decimal		rate;
-} TierPair;
-
-typedef struct TierList
-{
-	TierMethod	method;
-	int			count;
-	int			capacity;
-	TierPair   *tiers;
-} TierList;
-
 /* The list's numbers move to "context"; more tiers than a schedule may have are an error at once. */
-static void
+void
 tier_list_add(TierList *list, const Decimal *bound, const Decimal *rate, MemoryContext context)
 {
 	if (list->count >= SCHEDULE_MAX_TIERS)
@@ -148,7 +133,7 @@ flatten_tiers(const TierList *list)
 }
 
 /* The one validator: every schedule from outside comes through here. */
-static Schedule *
+Schedule *
 schedule_build(const TierList *list)
 {
 	check_tiers(list);

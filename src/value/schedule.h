@@ -27,6 +27,8 @@ typedef enum TierMethod
 	TIER_WHOLE
 } TierMethod;
 
+extern const char *const tier_method_names[];
+
 typedef struct Tier
 {
 	Decimal		bound;
@@ -49,6 +51,24 @@ extern Schedule *schedule_scale_bounds(const Schedule *schedule, const Decimal *
 extern Schedule *schedule_parse(const char *text);
 extern void schedule_append(StringInfo out, const Schedule *schedule);
 extern Schedule *schedule_from_datum(Datum value);
+
+/* A schedule under construction. */
+typedef struct TierPair
+{
+	Decimal		bound;			/* first: tiers are sorted by it */
+	Decimal		rate;
+} TierPair;
+
+typedef struct TierList
+{
+	TierMethod	method;
+	int			count;
+	int			capacity;
+	TierPair   *tiers;
+} TierList;
+
+extern void tier_list_add(TierList *list, const Decimal *bound, const Decimal *rate, MemoryContext context);
+extern Schedule *schedule_build(const TierList *list);
 
 /* A schedule under construction from JSON, by whoever reads the JSON: "type" is what it reads. */
 typedef struct ScheduleInput
