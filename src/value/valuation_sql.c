@@ -358,12 +358,12 @@ margin_level_named(PG_FUNCTION_ARGS)
 	const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	int			level = option_from_name(name, level_names);
 
-	if (level < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("there is no level \"%.*s\"", pg_mbcliplen(name, strlen(name), 40), name),
-				 errhint("Levels are healthy, warning, margin_call, liquidation, bankrupt and unpriced.")));
-	PG_RETURN_OID(result_type(fcinfo)->levels[level]);
+	if (level >= 0)
+		PG_RETURN_OID(result_type(fcinfo)->levels[level]);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+			 errmsg("there is no level \"%.*s\"", pg_mbcliplen(name, strlen(name), 40), name),
+			 errhint("Levels are healthy, warning, margin_call, liquidation, bankrupt and unpriced.")));
 }
 
 PG_FUNCTION_INFO_V1(margin_missing);
