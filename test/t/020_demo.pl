@@ -121,4 +121,96 @@ rows(q{UPDATE demo.expected SET equity = equity + 0.000001 WHERE (account_id, sc
 like(run_file('report.sql'), qr/1 of 221 figures DIFFER/, 'the report says when the hand check fails');
 
 $node->stop;
+
+# --- what make demo prints, and the commands it ends with -----------------------
+
+my $dir = PostgreSQL::Test::Utils::tempdir_short() . '/demo';
+my ($printed, $complaint);
+ok(run_log([ "$demo/run", $dir ], '<', \undef, '>', \$printed, '2>', \$complaint), 'the demo runs') or diag $complaint;
+END
+{
+	my $status = $?;
+	system("$demo/../server", 'remove', $dir) if defined $dir;
+	$? = $status;
+}
+my ($before_try, $try) = split /^THREE COMMANDS TO TRY$/m, $printed;
+my @command = $try =~ /^(\S*psql -X .*)$/mg;
+is(scalar @command, 3, 'the demo ends with three commands');
+is((grep { length > 200 } split /\n/, $try), 0, 'that fit into a terminal in two lines');
+
+# A command as it is printed, in a directory of one's own: whether it did well, and what it wrote.
+my $cwd = PostgreSQL::Test::Utils::tempdir();
+sub try_it
+{
+	my ($line) = @_;
+	my ($out, $err) = ('', '');
+	my $done = run_log([ 'sh', '-c', "cd '$cwd' && $line" ], '<', \undef, '>', \$out, '2>', \$err);
+	return ($done, $out, $err);
+}
+
+my ($client) = $command[0] =~ /^(.* demo) -c /;
+sub there
+{
+	my ($query) = @_;
+	my ($done, $out, $err) = try_it("$client -qAt -v ON_ERROR_STOP=1 -c \"$query\"");
+	ok($done, 'a query of the demo') or diag $err;
+	chomp $out;
+	return $out;
+}
+
+# 1. The tick.  Who changed level is told by valuing everybody before and after,
+# whom the tick looked at by the rows of account_level that it left as they were.
+my $all_levels = 'SELECT account_id, level FROM desk.account_margin ORDER BY account_id';
+my $anchors = 'SELECT account_id, epoch, room, level, since FROM desk.account_level ORDER BY account_id';
+my $ada = q{SELECT asset, price FROM desk.index_price UNION ALL SELECT contract, price FROM desk.mark_price ORDER BY 1};
+my %level_was = map { split /\|/ } split /\n/, there($all_levels);
+my %anchor_was = map { /^(\d+)\|(.*)/ } split /\n/, there($anchors);
+my %price_was = map { split /\|/ } split /\n/, there($ada);
+
+my ($done, $out, $err) = try_it($command[0]);
+ok($done, 'the tick') or diag $err;
+my %said = $out =~ /^ (\S.*?) +\| ([\d,.]+)/mg;
+s/,//g for values %said;
+
+my %level_is = map { split /\|/ } split /\n/, there($all_levels);
+my %anchor_is = map { /^(\d+)\|(.*)/ } split /\n/, there($anchors);
+my %price_is = map { split /\|/ } split /\n/, there($ada);
+my @moved = sort grep { $price_is{$_} != $price_was{$_} } keys %price_was;
+is(join(' ', @moved), 'ADA ADA_USDC ADA_USDC_MAR ADA_USDT ADA_USDT_MAR', 'ADA and its contracts have moved');
+is((grep { abs($price_is{$_} / $price_was{$_} - 1.001) > 1e-12 } @moved), 0, 'by 0.1 %');
+
+my @changed = grep { $level_was{$_} ne $level_is{$_} } sort { $a <=> $b } keys %level_was;
+my @near = grep { $anchor_was{$_} =~ /^-/ } keys %anchor_was;
+my @rejudged = grep { $anchor_was{$_} !~ /^-/ && $anchor_was{$_} ne $anchor_is{$_} } keys %anchor_was;
+is($said{'accounts in the book'}, 12014, 'the tick tells of the whole book');
+is($said{'judged because of this tick'}, scalar @rejudged, 'whom it has judged');
+is(scalar @rejudged, 8, 'eight accounts');
+is($said{'next to an edge or unpriced, so judged by every tick'}, scalar @near, 'whom every tick judges');
+is($said{'proven to stay at their level, so not looked at'}, 12014 - @near - @rejudged, 'whom it has not');
+is($said{'levels changed'}, scalar @changed, 'and how many levels changed');
+cmp_ok(scalar @changed, '>', 0, 'some did');
+is($said{'changes it missed, by a look at the whole book'}, 0, 'it missed nobody');
+is(there('SELECT account_id, to_level FROM desk.level_event WHERE from_level <> to_level ORDER BY id DESC LIMIT ' . @changed) =~ s/\n/ /gr,
+	join(' ', map { "$_|$level_is{$_}" } reverse @changed), 'each change has its event');
+is(there('SELECT count(*) FROM desk.account_level AS l JOIN desk.account_margin AS m USING (account_id) WHERE l.level = m.level'), 12014,
+	'all levels are what everybody is valued at');
+
+# 2. The refusal, by hand: 1.95 BTC count (0.975 + 0.95 * 0.97) * 60,000 =
+# 113,790 against 113,500 owed; the debt asks for 2,405 (expected.sql).
+($done, $out, $err) = try_it($command[1]);
+like($err, qr/^ERROR: +insufficient margin in account "4" of book "desk": equity 290, requirement 2405, lack 2115$/m, 'the withdrawal is refused');
+like($err, qr/^DETAIL: .*available margin of -2115; the transaction found it with 795\.$/m, 'it says what would have become of the account');
+is(there('SELECT quantity FROM desk.balance WHERE account_id = 4 ORDER BY asset COLLATE \"C\" LIMIT 1'), '2', 'nothing was withdrawn');
+
+# 3. The page.
+($done, $out, $err) = try_it($command[2]);
+ok($done, 'the page is written') or diag $err;
+is("$out$err", '', 'in silence');
+my $page = slurp_file("$cwd/margin-report.html");
+like($page, qr{^<!DOCTYPE html>.*</html>\s*$}s, 'it is a page');
+like($page, qr{\bdesk\b}, 'of the book');
+my %count;
+$count{$_}++ for values %level_is;
+is((grep { my $grouped = $count{$_} =~ s/(?<=\d)(?=\d{3}$)/,/r; $page !~ /\b$grouped\b/ } keys %count), 0, 'it counts accounts by level after the tick');
+
 done_testing();
