@@ -9,7 +9,7 @@ OBJS = $(sort $(patsubst $(here)%.c,%.o,$(wildcard $(here)src/*.c $(here)src/*/*
 # The install script is these parts, in this order; src/assemble says how.
 SQL_PARTS = $(addprefix src/,$(addsuffix .sql, margin \
 	value/schedule value/portfolio value/market value/comparison value/json value/valuation value/level_names \
-	question/explain question/trade question/solve question/plans question/stress question/safe_move question/liquidation_map \
+	question/explain question/trade question/solve question/plans question/stress question/safe_move question/liquidation_map question/scenario_totals question/book_totals \
 	book/schemas book/venues book/books book/upgrade book/market book/publish book/prices book/tiers book/published book/locks book/levels book/guard book/watch book/market_source book/elsewhere book/distributed book/repay book/accruals \
 	$(addprefix answers/,reading import account reconcile binance bybit okx bitget gate kucoin mexc) \
 	report/progress report/liquidation_map report/page_html report/snapshots report/cluster_snapshots report/page report/runs \
