@@ -12,7 +12,7 @@ SQL_PARTS = $(addprefix src/,$(addsuffix .sql, margin \
 	question/explain question/trade question/solve question/plans question/stress question/safe_move question/liquidation_map question/scenario_totals question/book_totals \
 	book/schemas book/venues book/books book/upgrade book/market book/publish book/prices book/tiers book/published book/locks book/levels book/guard book/watch book/market_source book/elsewhere book/distributed book/repay book/accruals \
 	$(addprefix answers/,reading import account reconcile binance bybit okx bitget gate kucoin mexc) \
-	report/progress report/liquidation_map report/page_html report/snapshots report/cluster_snapshots report/page report/runs \
+	report/progress report/liquidation_map report/page_html report/page_style report/snapshots report/cluster_snapshots report/page_figures report/page_sections report/page report/runs \
 	cluster/shards cluster/cluster))
 # What create_venue() and create_book() run.
 FACTS_PARTS = src/book/book/facts.sql

@@ -299,7 +299,7 @@ SELECT margin.create_book('Risk "Desk"');
 SELECT margin.take_snapshot('desk2', 'changes') IS NOT NULL AS taken;
 SELECT s.form, a.account_id, a.equity, a.level FROM desk2.snapshot AS s, desk2.account_margin_at(s.taken_at) AS a ORDER BY s.taken_at, a.account_id;
 SELECT margin.report_csv('desk2', 'losses');
-SELECT margin.report_html('desk2') ~ '<h1>Margin report, book desk2</h1>.*<details open><summary><span [^>]*></span>Account &lt;a&gt;, bankrupt' AS page;
+SELECT margin.report_html('desk2') ~ '<h1>Margin report, book desk2</h1>.*<details id="worst-1" open><summary><span [^>]*></span>Account &lt;a&gt;, bankrupt' AS page;
 SELECT margin.report_html('Risk "Desk"') ~ '<h1>Margin report, book Risk &quot;Desk&quot;</h1>.*No account holds anything' AS page;
 SELECT margin.drop_snapshots('desk2', 'infinity') AS dropped;
 SAVEPOINT clean;

@@ -51,6 +51,7 @@ typedef struct AssetSums
 	int64		unvalued;
 	bool		known;			/* is asset_equity known of any? */
 	Decimal		asset_equity;
+	Decimal		owed;			/* of accounts that are not counted above, units */
 	Decimal		net_value;
 	Decimal		collateral_value;
 	int			nholders;
@@ -179,16 +180,25 @@ sums_of_other(BookTotals *totals, SymbolTable *table, const Symbol *symbol)
 	return sums;
 }
 
-/* What an account has of an asset: a debt is nothing, and what is not known may be something. */
+/* What an account has of an asset, or owes; what is not known may be something. */
 static void
 add_asset(BookTotals *totals, const AssetLine *line, const char *account)
 {
 	bool		valued = !line->pnl_unknown && !line->missing;
+	int			sign = line->pnl_unknown ? 1 : dec_sign(&line->equity);
 	AssetSums  *sums;
 
-	if (!line->pnl_unknown && dec_sign(&line->equity) <= 0)
+	if (sign == 0)
 		return;
 	sums = line->asset >= 0 ? &totals->assets[line->asset] : sums_of_other(totals, &totals->other_assets, &line->symbol);
+	if (sign < 0)
+	{
+		Decimal		debt;
+
+		dec_neg(&debt, &line->equity);
+		add_to(totals, &sums->owed, &debt);
+		return;
+	}
 	sums->accounts++;
 	if (!line->pnl_unknown)
 	{
@@ -390,6 +400,7 @@ enum
 	ASSET_SUM_ACCOUNTS,
 	ASSET_SUM_UNVALUED,
 	ASSET_SUM_ASSET_EQUITY,
+	ASSET_SUM_OWED,
 	ASSET_SUM_NET_ASSET_VALUE,
 	ASSET_SUM_COLLATERAL_VALUE,
 	ASSET_SUM_HOLDERS,
@@ -431,8 +442,9 @@ add_asset_row(RowArray *array, const AssetSums *sums)
 	Datum		values[ASSET_SUM_COLUMNS] = {0};
 	bool		nulls[ASSET_SUM_COLUMNS] = {0};
 
-	if (sums->accounts == 0)
+	if (sums->accounts == 0 && dec_is_zero(&sums->owed))
 		return;
+	values[ASSET_SUM_OWED] = dec_datum(&sums->owed, 0);
 	values[ASSET_SUM_ASSET] = symbol_datum(&sums->symbol);
 	values[ASSET_SUM_ACCOUNTS] = Int64GetDatum(sums->accounts);
 	values[ASSET_SUM_UNVALUED] = Int64GetDatum(sums->unvalued);

@@ -22,6 +22,7 @@ CREATE TYPE margin_internal.asset_sum AS (
     accounts bigint,
     unvalued bigint,
     asset_equity numeric,
+    owed numeric,
     net_asset_value numeric,
     collateral_value numeric,
     holders text[],
@@ -29,11 +30,12 @@ CREATE TYPE margin_internal.asset_sum AS (
     holder_values numeric[]
 );
 COMMENT ON TYPE margin_internal.asset_sum IS
-'what accounts have of one asset, debts left out, as report_concentration: accounts, how many of them are not in the sums, units, USD at index price, USD that counts; and the largest holders, their units and what of them counts, null where not known';
+'what accounts have of one asset, debts left out, as report_concentration: accounts, how many of them are not in the sums, units, USD at index price, USD that counts; what other accounts owe of it; and the largest holders, their units and what of them counts, null where not known';
 COMMENT ON COLUMN margin_internal.asset_sum.asset IS 'the asset';
 COMMENT ON COLUMN margin_internal.asset_sum.accounts IS 'how many accounts have some of it';
 COMMENT ON COLUMN margin_internal.asset_sum.unvalued IS 'how many of them are not in the sums, as something lacks a price or parameter';
 COMMENT ON COLUMN margin_internal.asset_sum.asset_equity IS 'sum of what they have, units of the asset; null: not known of any';
+COMMENT ON COLUMN margin_internal.asset_sum.owed IS 'what other accounts owe of it, units of the asset, >= 0';
 COMMENT ON COLUMN margin_internal.asset_sum.net_asset_value IS 'sum at index price, USD; null: of no account';
 COMMENT ON COLUMN margin_internal.asset_sum.collateral_value IS 'sum of what counts, USD; null: of no account';
 COMMENT ON COLUMN margin_internal.asset_sum.holders IS 'accounts that have most of it, the largest first';
@@ -69,10 +71,10 @@ CREATE TYPE margin_internal.book_totals AS (
     contracts margin_internal.contract_sum[]
 );
 COMMENT ON TYPE margin_internal.book_totals IS
-'a row for each level in its order; how many accounts require nothing, have a margin_ratio above 0 and below 0.1, from 0.1, ... from 0.9, from 1, or none although something is required; a row for each asset that somebody has and for each contract, in no order';
+'a row for each level in its order; how many accounts require nothing, have a margin_ratio above 0 and below 0.1, from 0.1, ... from 0.9, from 1, or none although something is required; a row for each asset that somebody has or owes and for each contract, in no order';
 COMMENT ON COLUMN margin_internal.book_totals.levels IS 'a row for each level, in their order';
 COMMENT ON COLUMN margin_internal.book_totals.ratios IS 'accounts by margin_ratio: nothing required; ten steps of 0.1; 1 and above; required of an equity not above 0';
-COMMENT ON COLUMN margin_internal.book_totals.assets IS 'a row for each asset that some account has';
+COMMENT ON COLUMN margin_internal.book_totals.assets IS 'a row for each asset that some account has or owes';
 COMMENT ON COLUMN margin_internal.book_totals.contracts IS 'a row for each contract that some account holds or has ordered';
 
 CREATE FUNCTION margin_internal.book_totals_accum(internal, text, margin.portfolio, margin.market, integer) RETURNS internal

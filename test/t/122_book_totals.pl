@@ -129,10 +129,14 @@ same(q{SELECT market_id, n, accounts FROM total.book, LATERAL unnest(ratios) WIT
 	q{SELECT market_id, CASE WHEN maintenance_margin = 0 THEN 1 WHEN margin_ratio IS NULL THEN 13 ELSE 2 + least(floor(10 * margin_ratio), 10) END::bigint, count(*)
 	  FROM total.valued WHERE level <> 'unpriced' GROUP BY 1, 2},
 	'ratios are those of evaluate()');
-same(q{SELECT market_id, asset, accounts, unvalued, asset_equity, net_asset_value, collateral_value FROM total.book, LATERAL unnest(assets) AS a},
+same(q{SELECT market_id, asset, accounts, unvalued, asset_equity, net_asset_value, collateral_value FROM total.book, LATERAL unnest(assets) AS a WHERE accounts > 0},
 	q{SELECT market_id, asset, count(*), count(*) FILTER (WHERE collateral_value IS NULL), sum(asset_equity),
 		sum(net_asset_value) FILTER (WHERE collateral_value IS NOT NULL), sum(collateral_value) FROM total.held GROUP BY market_id, asset},
 	'assets and their sums are those of collateral()');
+same(q{SELECT market_id, asset, owed FROM total.book, LATERAL unnest(assets) AS a WHERE owed > 0},
+	q{SELECT market_id, asset, - sum(asset_equity) FROM random.account JOIN random.market USING (market_id), LATERAL margin.collateral(portfolio, market)
+	  WHERE asset_equity < 0 GROUP BY market_id, asset},
+	'and what is owed');
 same(q{SELECT market_id, asset, h.* FROM total.book, LATERAL unnest(assets) AS a, LATERAL unnest(holders, holdings, holder_values) AS h},
 	q{SELECT market_id, asset, account_id::text, asset_equity, collateral_value FROM total.held WHERE place <= 3 AND asset_equity IS NOT NULL},
 	'so are the largest holders');
