@@ -34,21 +34,7 @@
 
 #include "base/enums.h"
 #include "question/safe_goal.h"
-#include "value/valuation.h"
-
-/* Release ratios of warning, margin call and liquidation; one that is not held holds nothing. */
-typedef struct ReleaseRatios
-{
-	bool		held[THRESHOLDS];
-	Decimal		ratio[THRESHOLDS];
-} ReleaseRatios;
-
-/* An account that was never judged. */
-#define LEVEL_NONE (-1)
-
-/* A part of each price, in units of the 8th decimal: how far it may move. */
-#define ROOM_DIGITS 8
-#define ROOM_ALL INT64CONST(100000000)
+#include "question/safe_move.h"
 
 typedef struct Watched
 {
@@ -73,11 +59,8 @@ is_held(const Valuation *v, const ReleaseRatios *ratios, Threshold threshold)
 	return dec_cmp(&v->maintenance_margin, &bound) >= 0;
 }
 
-/*
- * The level of an account that was kept at a level, or LEVEL_NONE, and has been valued, with
- * VALUE_MAINTENANCE: as margin.held_level().
- */
-static Level
+/* The level of an account that was kept at a level and has been valued: as margin.held_level(). */
+Level
 kept_level(const Valuation *v, int kept, const ReleaseRatios *ratios)
 {
 	if (kept == LEVEL_NONE || kept == LEVEL_UNPRICED || (int) v->level >= kept || v->level >= LEVEL_LIQUIDATION ||
@@ -319,9 +302,9 @@ largest_proven(const SafeProof *proof, const Way *way, int64 found, bool coarse)
  *
  * With a "least" it is 0 below that, too, and else rounded down to three digits:
  * who only wants to know whom to leave alone is answered faster, as numbers of
- * fewer digits are multiplied.  The account is priced, and valued with VALUE_LINES too.
+ * fewer digits are multiplied.
  */
-static int64
+int64
 room_of_level(const Valuation *v, const Market *market, Level level, const ReleaseRatios *ratios, double least)
 {
 	Stay		stay = {.v = v, .market = market, .ratios = ratios};
@@ -353,7 +336,7 @@ room_of_level(const Valuation *v, const Market *market, Level level, const Relea
 }
 
 /* The same as the part of a price, in a double that is not above it. */
-static double
+double
 room_below(int64 room)
 {
 	double		part = (double) room / ROOM_ALL;
@@ -382,7 +365,7 @@ symbol_mask(const Valuation *v, const Market *market)
 	return mask;
 }
 
-/* Numerics of the ratios must last; "least" infinite: nothing but the level. */
+/* "kept" is a Level or LEVEL_NONE; numerics of the ratios must last.  "least" infinite: nothing but the level. */
 static void
 watch_account(Watched *watched, Datum portfolio, const Market *market, int kept, const ReleaseRatios *ratios, double least)
 {
