@@ -160,7 +160,7 @@ add_notionals(const ScenarioTotals *totals, ScenarioSums *sums, const Valuation 
 	{
 		const PositionLine *line = &v->positions[i];
 		Decimal		buffer;
-		const Decimal *price = dec_flat(&line->settle->price, market, &buffer);
+		const Decimal *price = dec_flat(&line->booked->terms->price, market, &buffer);
 
 		for (int side = SIDE_LONG; side <= SIDE_SHORT; side++)
 		{
@@ -227,40 +227,147 @@ note_room(ScenarioTotals *totals, const Valuation *v)
 	return room_below(room);
 }
 
-/* One account in all scenarios: first in those that leave it at its present valuation. */
+/* What of an account a scenario moves, by number of its lines; and what these lines were before. */
+typedef struct MovedPart
+{
+	int			nlines;
+	int		   *lines;
+	AssetLine  *were;
+	int			npositions;
+	int		   *positions;
+	PositionLine *positions_were;
+	Valuation	v;
+} MovedPart;
+
+static MovedPart *
+moved_part_of(const Valuation *v)
+{
+	MovedPart  *part = palloc(sizeof(MovedPart));
+
+	part->lines = palloc((v->nassets + 1) * sizeof(int));
+	part->were = palloc((v->nassets + 1) * sizeof(AssetLine));
+	part->positions = palloc((v->npositions + 1) * sizeof(int));
+	part->positions_were = palloc((v->npositions + 1) * sizeof(PositionLine));
+	return part;
+}
+
+/* Does a position that moves settle in a line? */
+static bool
+settles_moved(const MovedPart *part, const Valuation *v, int line)
+{
+	for (int i = 0; i < part->npositions; i++)
+	{
+		if (v->positions[part->positions[i]].booked == &v->assets[line])
+			return true;
+	}
+	return false;
+}
+
+static void
+find_moved(MovedPart *part, const ScenarioTotal *scenario, const Valuation *v)
+{
+	part->nlines = part->npositions = 0;
+	for (int i = 0; i < v->npositions; i++)
+	{
+		if (scenario->contracts[v->positions[i].contract] > 0)
+			part->positions[part->npositions++] = i;
+	}
+	for (int i = 0; i < v->nassets; i++)
+	{
+		if ((v->assets[i].asset >= 0 && scenario->assets[v->assets[i].asset] > 0) || settles_moved(part, v, i))
+			part->lines[part->nlines++] = i;
+	}
+}
+
+/* Values only what a scenario moves, and puts it back. */
+static void
+total_part(ScenarioTotals *totals, BoundPortfolio *bound, Valuation *v, MovedPart *part, int number)
+{
+	part->v = *v;
+	for (int i = 0; i < part->nlines; i++)
+		part->were[i] = v->assets[part->lines[i]];
+	for (int i = 0; i < part->npositions; i++)
+		part->positions_were[i] = v->positions[part->positions[i]];
+	value_bound_part(bound, shocks_assets(&totals->shocks, number), shocks_contracts(&totals->shocks, number),
+					 part->lines, part->nlines, part->positions, part->npositions);
+	add_account(totals, &totals->scenarios[number].sums, v);
+	for (int i = 0; i < part->nlines; i++)
+		v->assets[part->lines[i]] = part->were[i];
+	for (int i = 0; i < part->npositions; i++)
+		v->positions[part->positions[i]] = part->positions_were[i];
+	*v = part->v;
+}
+
+/* Scenarios that move something of an account further than it is safe. */
+typedef struct Reached
+{
+	int			count;
+	int		   *numbers;
+} Reached;
+
+/* Those that leave an account as it is, or healthy, are done with at once. */
+static void
+find_reached(Reached *reached, ScenarioTotals *totals, const Valuation *v)
+{
+	bool		healthy = v->level == LEVEL_HEALTHY;
+	double		room = healthy ? note_room(totals, v) : 0;
+
+	reached->count = 0;
+	reached->numbers = palloc((totals->shocks.count + 1) * sizeof(int));
+	for (int i = 0; i < totals->shocks.count; i++)
+	{
+		double		furthest = furthest_move(&totals->scenarios[i], v);
+
+		if (furthest == 0)
+			add_account(totals, &totals->scenarios[i].sums, v);
+		else if (healthy && totals->healthy_is_whole && furthest <= room)
+			totals->scenarios[i].sums.levels[LEVEL_HEALTHY]++;
+		else
+			reached->numbers[reached->count++] = i;
+	}
+}
+
+/* Can a scenario be valued by what it moves alone, and does that save anything? */
+static bool
+is_partial(const MovedPart *part, const ScenarioTotal *scenario, const Valuation *v)
+{
+	return v->nmissing == 0 && furthest_move(scenario, v) < HUGE_VAL &&
+		2 * (part->nlines + part->npositions) <= v->nassets + v->npositions;
+}
+
+/* One account in all scenarios: those that move little of it first, which leave its valuation as it is. */
 static void
 total_portfolio(ScenarioTotals *totals, Datum portfolio)
 {
 	const Market *market = shocks_market(&totals->shocks);
-	int			count = totals->shocks.count;
 	Valuation	v;
 	BoundPortfolio *bound = bind_portfolio(&v, portfolio, market, VALUE_MAINTENANCE | VALUE_LINES);
-	int		   *reached = palloc(Max(count, 1) * sizeof(int));
-	int			nreached = 0;
-	double		room = 0;
-	bool		healthy;
+	MovedPart  *part = moved_part_of(&v);
+	Reached		reached;
+	int			whole = 0;
 
 	totals->accounts++;
 	value_bound(bound, market_assets(market), market_contracts(market));
-	healthy = v.level == LEVEL_HEALTHY;
-	if (healthy)
-		room = note_room(totals, &v);
-	for (int i = 0; i < count; i++)
+	find_reached(&reached, totals, &v);
+	for (int i = 0; i < reached.count; i++)
 	{
-		double		furthest = furthest_move(&totals->scenarios[i], &v);
+		int			number = reached.numbers[i];
 
-		if (furthest == 0)
-			add_account(totals, &totals->scenarios[i].sums, &v);
-		else if (healthy && totals->healthy_is_whole && furthest <= room)
-			totals->scenarios[i].sums.levels[LEVEL_HEALTHY]++;
-		else
-			reached[nreached++] = i;
-	}
-	for (int i = 0; i < nreached; i++)
-	{
 		CHECK_FOR_INTERRUPTS();
-		value_bound(bound, shocks_assets(&totals->shocks, reached[i]), shocks_contracts(&totals->shocks, reached[i]));
-		add_account(totals, &totals->scenarios[reached[i]].sums, &v);
+		if (v.nmissing == 0)
+			find_moved(part, &totals->scenarios[number], &v);
+		if (is_partial(part, &totals->scenarios[number], &v))
+			total_part(totals, bound, &v, part, number);
+		else
+			reached.numbers[whole++] = number;
+	}
+	for (int i = 0; i < whole; i++)
+	{
+		int			number = reached.numbers[i];
+
+		CHECK_FOR_INTERRUPTS();
+		value_bound(bound, shocks_assets(&totals->shocks, number), shocks_contracts(&totals->shocks, number));
+		add_account(totals, &totals->scenarios[number].sums, &v);
 	}
 }
 

@@ -683,6 +683,80 @@ value_bound(BoundPortfolio *work, const MarketAsset *assets, const MarketContrac
 	add_up(work);
 }
 
+/* Takes an asset with a price off the totals, as it was valued last; its line stays. */
+static void
+take_off_asset(Work *work, const AssetLine *line)
+{
+	Valuation  *v = work->v;
+	const Decimal *price;
+	Decimal		buffer;
+	Decimal		part;
+
+	dec_sub(&v->collateral_value, &v->collateral_value, &line->collateral_value);
+	dec_sub(&v->liabilities, &v->liabilities, &line->liability);
+	dec_sub(&v->debt_maintenance, &v->debt_maintenance, &line->liability_maintenance);
+	if (!line->settles)
+		return;
+	price = dec_flat(&line->terms->requirement_price, work->market, &buffer);
+	dec_mul(&part, price, &line->maintenance);
+	dec_sub(&v->position_maintenance, &v->position_maintenance, &part);
+	dec_mul(&part, price, &line->initial);
+	dec_sub(&v->position_initial, &v->position_initial, &part);
+	if (likely(!line->ordered))
+		return;
+	dec_mul(&part, price, &line->order_margin);
+	dec_sub(&v->order_margin, &v->order_margin, &part);
+	dec_mul(&part, dec_flat(&line->terms->high, work->market, &buffer), &line->order_loss);
+	dec_sub(&v->order_loss, &v->order_loss, &part);
+}
+
+/* Takes a position off the line of the asset in which it settles. */
+static void
+take_off_position(const PositionLine *line)
+{
+	AssetLine  *settle = line->booked;
+
+	dec_sub(&settle->pnl, &settle->pnl, &line->pnl);
+	dec_sub(&settle->maintenance, &settle->maintenance, &line->maintenance);
+	dec_sub(&settle->initial, &settle->initial, &line->initial);
+	if (likely(line->position.orders == NULL))
+		return;
+	dec_sub(&settle->order_margin, &settle->order_margin, &line->order_margin);
+	dec_sub(&settle->order_loss, &settle->order_loss, &line->order_loss);
+}
+
+/*
+ * The same as value_bound(), of a shock that moves prices of these lines alone:
+ * assets whose price moves or in which a position settles whose mark does, and such
+ * positions.  The portfolio has been valued with VALUE_MAINTENANCE | VALUE_LINES and
+ * lacks nothing.  Sums are exact, so that what is taken off and added again leaves
+ * no trace.
+ */
+void
+value_bound_part(BoundPortfolio *work, const MarketAsset *assets, const MarketContract *contracts,
+				 const int *lines, int nlines, const int *positions, int npositions)
+{
+	Valuation  *v = work->v;
+
+	Assert(work->lines && !work->margins && !work->worth && v->nmissing == 0);
+	for (int i = 0; i < nlines; i++)
+		take_off_asset(work, &v->assets[lines[i]]);
+	for (int i = 0; i < npositions; i++)
+		take_off_position(&v->positions[positions[i]]);
+	work->assets = assets;
+	work->contracts = contracts;
+	for (int i = 0; i < nlines; i++)
+	{
+		v->assets[lines[i]].terms = &assets[v->assets[lines[i]].asset];
+		clear_valued(&v->assets[lines[i]]);
+	}
+	for (int i = 0; i < npositions; i++)
+		value_position(work, &v->positions[positions[i]]);
+	for (int i = 0; i < nlines; i++)
+		value_asset(work, &v->assets[lines[i]]);
+	conclude(work);
+}
+
 /* What a bound portfolio is to hold instead of what was read. */
 void
 bound_set_balance(AssetLine *line, const Decimal *balance)

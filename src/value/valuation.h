@@ -112,6 +112,8 @@ typedef struct BoundPortfolio BoundPortfolio;
 
 extern BoundPortfolio *bind_portfolio(Valuation *v, Datum portfolio, const Market *market, int wanted);
 extern void value_bound(BoundPortfolio *bound, const MarketAsset *assets, const MarketContract *contracts);
+extern void value_bound_part(BoundPortfolio *bound, const MarketAsset *assets, const MarketContract *contracts,
+							 const int *lines, int nlines, const int *positions, int npositions);
 
 /* Between two valuations, its lines may be given other holdings; numerics must last as long as they stay there. */
 extern void bound_set_balance(AssetLine *line, const Decimal *balance);
