@@ -500,9 +500,34 @@ market_flatten(const MarketTerms *terms)
 	return market;
 }
 
+/* Is everything found where it stands, in the order of its name, and settled in what it names? */
+static bool PG_USED_FOR_ASSERTS_ONLY
+market_is_sound(const Market *market)
+{
+	for (uint32 i = 0; i < market->nassets; i++)
+	{
+		Symbol		name = market_symbol(market, &market_assets(market)[i].name);
+
+		if (market_find_asset(market, &name) != (int) i)
+			return false;
+	}
+	for (uint32 i = 0; i < market->ncontracts; i++)
+	{
+		const MarketContract *contract = &market_contracts(market)[i];
+		Symbol		name = market_symbol(market, &contract->name);
+		Symbol		settle = market_symbol(market, &contract->settle);
+
+		if (market_find_contract(market, &name) != (int) i || market_find_asset(market, &settle) != contract->settle_index)
+			return false;
+	}
+	return true;
+}
+
 Market *
 market_build(MarketTerms *terms)
 {
+	Market	   *market;
+
 	for (int i = 0; i < terms->assets.count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -514,7 +539,9 @@ market_build(MarketTerms *terms)
 		complete_contract(symbol_table_record(&terms->contracts, i));
 	}
 	settle_thresholds(terms->thresholds);
-	return market_flatten(terms);
+	market = market_flatten(terms);
+	Assert(market_is_sound(market));
+	return market;
 }
 
 /* ---------- changing a market ---------- */

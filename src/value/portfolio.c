@@ -378,6 +378,44 @@ portfolio_put_position(PortfolioWriter *writer, Position *position)
 	writer->positions++;
 }
 
+/* Does "name" follow the one before it, which it takes the place of? */
+static inline bool
+rises(Symbol *before, const Symbol *name)
+{
+	bool		result = before->length == 0 || symbol_cmp(before, name) < 0;
+
+	*before = *name;
+	return result;
+}
+
+/* Is it read again to its end, and in the order of names, each once? */
+static bool PG_USED_FOR_ASSERTS_ONLY
+portfolio_is_sound(const struct varlena *value)
+{
+	PortfolioReader reader;
+	Symbol		last_balance = {0};
+	Symbol		last_position = {0};
+	bool		sound = true;
+
+	portfolio_open(&reader, value);
+	while (reader.balances > 0)
+	{
+		Balance		balance;
+
+		portfolio_read_balance(&reader, &balance);
+		sound = sound && !dec_is_zero(&balance.quantity) && rises(&last_balance, &balance.symbol);
+	}
+	while (reader.positions > 0)
+	{
+		Position	position;
+
+		portfolio_read_position(&reader, &position);
+		sound = sound && rises(&last_position, &position.symbol);
+	}
+	portfolio_end(&reader);
+	return sound;
+}
+
 struct varlena *
 portfolio_finish(PortfolioWriter *writer)
 {
@@ -387,6 +425,7 @@ portfolio_finish(PortfolioWriter *writer)
 	*payload = PORTFOLIO_VERSION;
 	memcpy(payload + sizeof(uint8), &writer->balances, sizeof(uint32));
 	memcpy(payload + sizeof(uint8) + sizeof(uint32), &writer->positions, sizeof(uint32));
+	Assert(portfolio_is_sound((struct varlena *) writer->data));
 	return (struct varlena *) writer->data;
 }
 

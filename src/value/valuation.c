@@ -581,6 +581,20 @@ add_portfolio(Work *work, Valuation *v, Datum portfolio, const Market *market, i
 		add_flat(work, PG_DETOAST_DATUM_PACKED(portfolio));
 }
 
+/* Signs that follow from SPEC 3, whatever the account and the market: ratios are at most 1, weights at least. */
+static bool PG_USED_FOR_ASSERTS_ONLY
+valuation_is_sound(const Valuation *v, bool worth, bool maintenance)
+{
+	if (dec_sign(&v->collateral_value) < 0 || dec_sign(&v->liabilities) < 0)
+		return false;
+	if (worth && dec_sign(&v->haircut) < 0)
+		return false;
+	return !maintenance ||
+		(dec_sign(&v->maintenance_margin) >= 0 && dec_sign(&v->initial_margin) >= 0 &&
+		 dec_sign(&v->order_margin) >= 0 && dec_sign(&v->order_loss) >= 0 &&
+		 dec_cmp(&v->judged_equity, &v->equity) <= 0 && (v->level == LEVEL_BANKRUPT) == (dec_sign(&v->equity) < 0));
+}
+
 /* What follows from the sums. */
 static void
 conclude(Work *work)
@@ -599,6 +613,7 @@ conclude(Work *work)
 	}
 	if (work->margins)
 		value_margins(v);
+	Assert(valuation_is_sound(v, work->worth, work->maintenance));
 }
 
 /* Values the assets, once all positions are booked on them, and adds up. */
