@@ -102,11 +102,11 @@ COMMENT ON FUNCTION margin_internal.page_steady(margin.market, margin_internal.c
 'the assets that stay where they are while the market moves: what counts in full as collateral and no position is on, as stablecoins; null: none';
 
 CREATE FUNCTION margin_internal.page_moves(assets text[], OUT n bigint, OUT asset text, OUT move numeric) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 44
+LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 36
 BEGIN ATOMIC
     SELECT row_number() OVER (ORDER BY a.n, m.n), a.asset, m.move
       FROM unnest(array_prepend(NULL, assets)) WITH ORDINALITY AS a (asset, n),
-           unnest('{-0.5,-0.4,-0.3,-0.2,-0.1,0,0.1,0.2,0.3,0.4,0.5}'::numeric[]) WITH ORDINALITY AS m (move, n)
+           unnest('{-0.5,-0.3,-0.2,-0.1,0,0.1,0.2,0.3,0.5}'::numeric[]) WITH ORDINALITY AS m (move, n)
      ORDER BY 1;
 END;
 COMMENT ON FUNCTION margin_internal.page_moves(text[]) IS 'the moves that the page shows, numbered: of the market (asset null), then of each of these assets';
@@ -215,7 +215,7 @@ BEGIN
     ), total AS MATERIALIZED (
         SELECT margin_internal.book_totals(h.account_id::text, h.portfolio, market, 5) AS t, count(*) AS accounts
           FROM held AS h
-         WHERE h.n % 1000 <> 0 OR margin_internal.report_progress('page, adding up', h.n, (SELECT count(*) FROM held))
+         WHERE h.n % 1000 <> 0 OR margin_internal.report_progress('page, adding up', h.n, expected)
     ), course AS MATERIALIZED (
         SELECT margin_internal.page_exposed(market, (t.t).assets, (t.t).contracts) AS exposed,
                margin_internal.page_steady(market, (t.t).contracts) AS steady

@@ -304,7 +304,7 @@ CREATE FUNCTION margin_internal.page_moved(
     OUT n bigint, OUT series text, OUT first boolean, OUT move text, OUT undercollateralized bigint, OUT bankrupt bigint, OUT unpriced bigint,
     OUT notional_usd numeric, OUT long_usd numeric, OUT shortfall numeric, OUT loss numeric
 ) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 44
+LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 36
 BEGIN ATOMIC
     SELECT m.n, coalesce(m.asset, 'The market'), m.asset IS NULL, margin_internal.page_percent(m.move), s.levels[4] + s.levels[5], s.levels[5], s.levels[6],
            s.notional_usd, s.long_usd, s.shortfall, s.loss
