@@ -13,7 +13,7 @@ SQL_PARTS = $(addprefix src/,$(addsuffix .sql, margin \
 	book/schemas book/venues book/books book/upgrade book/market book/publish book/prices book/tiers book/published book/locks book/levels book/guard book/watch book/market_source book/elsewhere book/distributed book/repay book/accruals \
 	$(addprefix answers/,reading import account reconcile binance bybit okx bitget gate kucoin mexc) \
 	report/progress report/liquidation_map report/page_html report/page_style report/snapshots report/cluster_snapshots report/page_figures report/page_sections report/page report/runs \
-	cluster/shards cluster/cluster))
+	cluster/shards cluster/cluster cluster/grow))
 # What create_venue() and create_book() run.
 FACTS_PARTS = src/book/book/facts.sql
 VENUE_PARTS = $(addprefix src/book/venue/,$(addsuffix .sql, terms changes prices price_checks thresholds rules scenarios repayment_rules interest market published_market))

@@ -97,7 +97,7 @@ SELECT c.oid::regclass AS view_of_its_owner FROM pg_catalog.pg_class c
 SELECT p.oid::regprocedure AS looks_up_anywhere FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
  WHERE p.pronamespace::regnamespace::text IN ('margin', 'margin_internal', 'desk') AND l.lanname = 'plpgsql'
    AND NOT coalesce(p.proconfig, '{}') && ARRAY['search_path=pg_catalog, pg_temp']
-   AND p.proname NOT IN ('account_key', 'set_side', 'check_prices', 'apply_index_prices', 'apply_mark_prices', 'held_offer', 'switch_publishing', 'run_reports',
+   AND p.proname NOT IN ('account_key', 'set_side', 'check_prices', 'apply_index_prices', 'apply_mark_prices', 'held_offer', 'switch_publishing', 'run_reports', 'switch_book',
                          'levels_are_watched', 'present_epoch', 'present_basis', 'enter_epoch', 'retire_epochs', 'judge_moved', 'anchor_moved', 'anchor_as_seen', 'follow_market', 'judges_by_the_present',
                          'judge_everyone', 'refresh_everyone', 'keep_strayed', 'some_not_entered')
  ORDER BY p.proname COLLATE "C";

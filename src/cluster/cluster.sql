@@ -256,8 +256,15 @@ BEGIN
     INSERT INTO shard (shard, server, modulus, remainder)
     SELECT coalesce(max(s.shard), 0) + 1, enter_shard.server, enter_shard.modulus, enter_shard.remainder FROM shard AS s RETURNING shard.shard INTO entered;
     PERFORM margin_internal.attach_shard(book, p.name, entered) FROM margin_internal.cluster_parts() AS p;
-    EXECUTE format('INSERT INTO %I (command, argument) VALUES (''keep_part'', $1)', 'shard_request_shard' || entered)
-      USING jsonb_build_object('modulus', enter_shard.modulus, 'remainder', enter_shard.remainder);
+    BEGIN
+        EXECUTE format('INSERT INTO %I (command, argument) VALUES (''keep_part'', $1)', 'shard_request_shard' || entered)
+          USING jsonb_build_object('modulus', enter_shard.modulus, 'remainder', enter_shard.remainder);
+    EXCEPTION WHEN undefined_table THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('server "%s" leads to no shard "%s"', enter_shard.server, (cluster_book()).remote),
+            DETAIL = SQLERRM,
+            HINT = format('There: CREATE EXTENSION margin; CREATE SCHEMA %1$I; SELECT margin.create_shard(%1$L, %2$L);', (cluster_book()).remote,
+                          (SELECT a.atttypid::regtype FROM pg_attribute AS a WHERE a.attrelid = 'balance'::regclass AND a.attname = 'account_id'));
+    END;
     RETURN entered;
 END
 $$;

@@ -11,6 +11,22 @@ END
 $$;
 COMMENT ON FUNCTION margin_internal.hold_market(regclass) IS 'keeps others from writing published_market of the schema of the relation until the transaction ends';
 
+CREATE FUNCTION margin_internal.leave_part(book name) RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    rule record;
+BEGIN
+    PERFORM margin_internal.enter_book(book);
+    FOR rule IN SELECT c.conrelid::regclass AS part, c.conname AS name FROM pg_constraint AS c
+                 WHERE c.conrelid IN ('balance'::regclass, 'position'::regclass, 'open_order'::regclass) AND c.conname LIKE '%\_of\_this\_shard' LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', rule.part, rule.name);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.leave_part(name) IS 'on a shard: the tables of its book take any account, as before keep_part(). For their owner';
+
 -- A row of an account of another shard would count in totals and not be found by
 -- its key, so the tables themselves refuse it, however it is written.
 CREATE FUNCTION margin_internal.keep_part(book name, modulus integer, remainder integer) RETURNS void
@@ -22,11 +38,9 @@ DECLARE
     rule name;
 BEGIN
     PERFORM margin_internal.enter_book(book);
+    PERFORM margin_internal.leave_part(book);
     FOREACH part IN ARRAY '{balance,position,open_order}'::text[] LOOP
         rule := part || '_of_this_shard';
-        IF EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = part::regclass AND c.conname = rule) THEN
-            EXECUTE format('ALTER TABLE %I DROP CONSTRAINT %I', part, rule);
-        END IF;
         BEGIN
             EXECUTE format('ALTER TABLE %I ADD CONSTRAINT %I CHECK (satisfies_hash_partition(''shard_key''::regclass, %s, %s, account_id))',
                            part, rule, modulus, remainder);
@@ -43,6 +57,64 @@ END
 $$;
 COMMENT ON FUNCTION margin_internal.keep_part(name, integer, integer) IS 'on a shard: from now on the tables of its book take only accounts whose hash leaves remainder by modulus; an error (23514) where they have others. For their owner';
 
+-- The account keys are of the type that they have here.
+CREATE FUNCTION margin_internal.create_next(book name, next name) RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    filled boolean := false;
+BEGIN
+    PERFORM margin_internal.enter_book(book);
+    IF next = book THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('the book of the shard is called "%s" itself', book),
+            HINT = 'Give the next one another name: they stand side by side.';
+    ELSIF to_regnamespace(quote_ident(next)) IS NULL THEN
+        EXECUTE format('CREATE SCHEMA %I', next);
+    END IF;
+    IF to_regclass(format('%I.shard_request', next)) IS NULL THEN
+        PERFORM margin.create_shard(next, (SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = 'balance'::regclass AND a.attname = 'account_id'));
+    ELSE
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I.holding)', next) INTO filled;
+    END IF;
+    IF filled THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('book "%s" of the shard has accounts already', next),
+            HINT = format('Give another name; or if nobody needs it, margin.drop_shard(%L) there drops it.', next);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.create_next(name, name) IS 'on a shard: makes a schema, and in it a shard with keys of the same type, unless it is there; an error for its own name (22023) and where that one has accounts (55000)';
+
+CREATE FUNCTION margin_internal.refuse_closed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
+        MESSAGE = format('the accounts of book "%s" have moved to book "%s"', TG_TABLE_SCHEMA, TG_ARGV[0]),
+        HINT = 'Write there. Where the coordinator did not get to the end of switch_book(), call that again.';
+END
+$$;
+COMMENT ON FUNCTION margin_internal.refuse_closed() IS 'trigger: the accounts are elsewhere, in the book that the argument names';
+
+-- Without waiting: the coordinator could not see what a writer commits while it waits.
+CREATE FUNCTION margin_internal.close_shard(book name, next name) RETURNS void
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part text;
+BEGIN
+    PERFORM margin_internal.enter_book(book);
+    LOCK TABLE balance, position, open_order IN SHARE ROW EXCLUSIVE MODE NOWAIT;
+    FOREACH part IN ARRAY '{balance,position,open_order}'::text[] LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER closed BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION margin_internal.refuse_closed(%L)', part, next);
+        EXECUTE format('COMMENT ON TRIGGER closed ON %I IS ''the accounts have moved: see margin.switch_book() of the coordinator''', part);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.close_shard(name, name) IS 'on a shard: from now on its book refuses all writes of what accounts hold, which is in book next; an error (55P03) while somebody writes. For the owner of its tables';
+
 CREATE FUNCTION margin_internal.answer_request() RETURNS trigger
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -56,6 +128,10 @@ BEGIN
             PERFORM hold_market();
         WHEN 'keep_part' THEN
             PERFORM margin_internal.keep_part(book, (NEW.argument ->> 'modulus')::integer, (NEW.argument ->> 'remainder')::integer);
+        WHEN 'create_next' THEN
+            PERFORM margin_internal.create_next(book, (NEW.argument ->> 'next')::name);
+        WHEN 'close' THEN
+            PERFORM margin_internal.close_shard(book, (NEW.argument ->> 'next')::name);
         WHEN 'judge' THEN
             SET CONSTRAINTS ALL IMMEDIATE;
             NEW.result := to_jsonb((SELECT m.id FROM published_market AS m));
@@ -103,6 +179,7 @@ BEGIN
     IF to_regclass('shard_request') IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('book "%s" is no shard', book), HINT = format('margin.drop_book(%L) drops it.', book);
     END IF;
+    PERFORM margin_internal.leave_part(book);
     PERFORM margin_internal.drop_objects(book, margin_internal.shard_script());
     PERFORM margin.drop_book(book);
     PERFORM margin_internal.drop_objects(book, margin_internal.incoming_script());

@@ -60,7 +60,7 @@ COMMENT ON COLUMN shard_status.refreshed_at IS 'when a refresh or a write last j
 CREATE VIEW shard_request WITH (security_invoker = true) AS
 SELECT NULL::text AS command, NULL::jsonb AS argument, NULL::jsonb AS result WHERE false;
 COMMENT ON VIEW shard_request IS 'always empty: a command that is inserted is carried out with the rights of the role that inserts it, and RETURNING result gives the answer. The coordinator does this through a foreign table';
-COMMENT ON COLUMN shard_request.command IS 'keep_part, hold_market, judge, refresh_levels, refresh_kept, prepare_snapshots, take_snapshot, drop_snapshots';
+COMMENT ON COLUMN shard_request.command IS 'keep_part, create_next, close, hold_market, judge, refresh_levels, refresh_kept, prepare_snapshots, take_snapshot, drop_snapshots';
 COMMENT ON COLUMN shard_request.argument IS 'an object of arguments; null: none';
 COMMENT ON COLUMN shard_request.result IS 'what the function returned';
 
