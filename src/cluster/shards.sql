@@ -38,6 +38,12 @@ DECLARE
     rule name;
 BEGIN
     PERFORM margin_internal.enter_book(book);
+    -- two servers of one cluster ask in two sessions, of which the second would wait for the first for ever
+    IF NOT pg_try_advisory_xact_lock(hashtextextended('margin: part of ' || book, 0)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_in_use',
+            MESSAGE = format('book "%s" of database "%s" is being taken as a shard already', book, current_database()),
+            HINT = 'Two servers of a cluster must not lead to the same database.';
+    END IF;
     PERFORM margin_internal.leave_part(book);
     FOREACH part IN ARRAY '{balance,position,open_order}'::text[] LOOP
         rule := part || '_of_this_shard';
@@ -55,7 +61,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.keep_part(name, integer, integer) IS 'on a shard: from now on the tables of its book take only accounts whose hash leaves remainder by modulus; an error (23514) where they have others. For their owner';
+COMMENT ON FUNCTION margin_internal.keep_part(name, integer, integer) IS 'on a shard: from now on the tables of its book take only accounts whose hash leaves remainder by modulus; an error (23514) where they have others, (55006) while another transaction does the same. For their owner';
 
 -- The account keys are of the type that they have here.
 CREATE FUNCTION margin_internal.create_next(book name, next name) RETURNS void

@@ -49,17 +49,31 @@ END
 $$;
 COMMENT ON FUNCTION margin_internal.report_time(name, timestamptz) IS 'the time that a report as of an instant tells of: that of the latest snapshot at or before it; an error if there is none; now() for null';
 
+CREATE FUNCTION margin_internal.report_market(book name, as_of timestamptz) RETURNS bigint
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM margin_internal.enter_book(book);
+    RETURN CASE WHEN as_of IS NULL THEN margin_internal.market_id(venue_market())
+                ELSE (SELECT s.market_id FROM snapshot AS s WHERE s.taken_at = snapshot_at(as_of)) END;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.report_market(name, timestamptz) IS 'the id of the market of a report: that of the latest snapshot at or before an instant, of the present market for null; null where it is not published';
+
 CREATE FUNCTION margin.report_json(book name, as_of timestamptz DEFAULT NULL) RETURNS json
-LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED
 BEGIN ATOMIC
     SELECT json_object_agg(name, content ORDER BY n)
-      FROM (SELECT 0 AS n, 'as_of' AS name, to_json(margin_internal.report_time(book, as_of)) AS content
+      FROM (SELECT -1 AS n, 'as_of' AS name, to_json(margin_internal.report_time(book, as_of)) AS content
+             UNION ALL
+            SELECT 0, 'market_id', to_json(margin_internal.report_market(book, as_of))
              UNION ALL
             SELECT s.n, s.name, (SELECT coalesce(json_agg(r), '[]') FROM margin.report_rows(book, s.name, as_of) AS r)
               FROM unnest(margin.report_sections()) WITH ORDINALITY AS s (name, n)) AS section;
 END;
 COMMENT ON FUNCTION margin.report_json(name, timestamptz) IS
-'the whole report on a book as one JSON object, an array for each section: of the latest snapshot at or before as_of; an error if there is none; null: now. Amounts are JSON numbers with all their digits; some readers keep them all only if asked to';
+'the whole report on a book as one JSON object: as_of, market_id (null where the market is not published), and an array for each section; of the latest snapshot at or before as_of; an error if there is none; null: now. Amounts are JSON numbers with all their digits; some readers keep them all only if asked to';
 
 CREATE FUNCTION margin.report_csv(book name, section text, as_of timestamptz DEFAULT NULL) RETURNS SETOF text
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 20

@@ -28,7 +28,7 @@ like($empty, qr/\A<!DOCTYPE html>.*<\/html>\z/s, 'a page even of an empty book')
 like($empty, qr/>\Q$_\E</, "it says: $_") for 'No account holds anything.', 'No account is short.', 'There is no collateral.',
 	'There are no positions and no orders.', 'There are no snapshots yet.', 'No account is at warning or above.', 'Nothing is held whose price could move.', 'Every account could be valued.',
 	'There is no earlier snapshot to compare with.';
-is_deeply([ map { $_ eq 'as_of' ? () : scalar @{ decode_json(sql(q{SELECT margin.report_json('desk')}))->{$_} } } qw(shortfalls losses concentration exposure stress liquidations unpriced worst history) ],
+is_deeply([ map { /^(?:as_of|market_id)$/ ? () : scalar @{ decode_json(sql(q{SELECT margin.report_json('desk')}))->{$_} } } qw(shortfalls losses concentration exposure stress liquidations unpriced worst history) ],
 	[ (0) x 9 ], 'and its JSON has empty arrays');
 is(sql(q{SELECT count(*) FROM margin.report_csv('desk', 'shortfalls')}), 0, 'and its CSV no lines');
 
@@ -72,7 +72,7 @@ is_deeply({ map { $_ => "$report->{liquidations}[0]{notional}{$_}" } keys %{ $re
 is(scalar @{ $report->{history} }, 2, 'JSON: history');
 is_deeply([ map { $_->{account_id} } @{ $report->{worst} } ], [ 5, 3, 4 ], 'JSON: the worst accounts');
 like($report->{worst}[2]{explanation}, qr/120/, 'explained');
-is_deeply([ sort keys %$report ], [ sort 'as_of', split /\n/, sql('SELECT unnest(margin.report_sections())') ], 'JSON: all sections');
+is_deeply([ sort keys %$report ], [ sort 'as_of', 'market_id', split /\n/, sql('SELECT unnest(margin.report_sections())') ], 'JSON: all sections');
 
 # CSV reads back through COPY, every section, to the rows of its report
 for my $section (grep { $_ ne 'unpriced' } split /\n/, sql('SELECT unnest(margin.report_sections())'))

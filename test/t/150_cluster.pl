@@ -286,7 +286,8 @@ same_relations('desk', 'after others wrote');
 on('coordinator', q{CALL margin.run_reports('desk')});
 is(on('coordinator', q{SELECT status, error FROM desk.report_run}), 'done|', 'a run');
 like(on('coordinator', q{SELECT margin.report_html('desk')}), qr/<\/html>/, 'a page');
-same('the report for machines', q{SELECT margin.report_json('desk')::jsonb - '{as_of,history}'::text[]});
+same('the report for machines', q{SELECT margin.report_json('desk')::jsonb - '{as_of,market_id,history}'::text[]});
+is(on('coordinator', q{SELECT margin.report_json('desk') ->> 'market_id'}), on('coordinator', 'SELECT desk.market_id()'), 'which names its market');
 
 # A shard whose market is another one is told of, not summed.
 on('shard2', 'UPDATE desk.published_market SET id = id - 1');

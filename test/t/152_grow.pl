@@ -64,6 +64,12 @@ here(q{
 	INSERT INTO desk.position (account_id, contract, quantity, entry_price, leverage) SELECT 'c' || i, 'BTC_USDT', 50 - i, 60000 + i, nullif(i % 3, 0) FROM generate_series(1, 120) AS i WHERE i <> 50;
 	INSERT INTO desk.open_order SELECT 'c' || i, o, 'BTC_USDT', i, 61000 FROM generate_series(1, 40) AS i, unnest('{x,y}'::text[]) AS o});
 
+# Two servers that lead to one database would have its accounts counted twice.
+here(sprintf q{CREATE SERVER twin FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '%s', port '%s', dbname 'shard_1', extensions 'margin'); CREATE USER MAPPING FOR CURRENT_USER SERVER twin; CREATE SCHEMA twice},
+	$node->host, $node->port);
+like(failure(q{SET statement_timeout = '60s'; SELECT margin.create_cluster('twice', 'mkt', '{shard_1,twin}', 'text', 'desk')}), qr/book "desk" of database "shard_1" is being taken as a shard already/, 'one database twice');
+here('DROP SCHEMA twice; DROP SERVER twin CASCADE');
+
 # All that accounts hold, in one line.
 sub holds
 {
