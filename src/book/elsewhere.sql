@@ -15,7 +15,7 @@ END
 $$;
 COMMENT ON FUNCTION margin_internal.is_cluster(name) IS 'whether the accounts of a book live on shards';
 
-CREATE FUNCTION margin_internal.refuse_cluster(book name) RETURNS void
+CREATE FUNCTION margin_internal.refuse_cluster(book name, hint text DEFAULT 'Call this on each shard.') RETURNS void
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -23,11 +23,11 @@ BEGIN
     IF margin_internal.is_cluster(book) THEN
         RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
             MESSAGE = format('the accounts of book "%s" live on shards', book),
-            HINT = 'Call this on each shard.';
+            HINT = refuse_cluster.hint;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.refuse_cluster(name) IS 'an error for a cluster, from what has to run where the accounts are';
+COMMENT ON FUNCTION margin_internal.refuse_cluster(name, text) IS 'an error for a cluster, from what has to run where the accounts are, with a hint';
 
 -- In the order of their numbers, for everybody, so that nobody waits in a circle.
 CREATE FUNCTION margin_internal.ask_shards(book name, command text, argument jsonb DEFAULT NULL, OUT shard integer, OUT result jsonb) RETURNS SETOF record

@@ -387,7 +387,7 @@ gains_carry(const Court *court, Book *book)
 
 /* ---------- refusing ---------- */
 
-/* Whether a role may read what the book says of its accounts, and no policy hides a part of it. */
+/* Whether a role may read what the book says of its accounts, and all beneath, and no policy hides a part of it. */
 static bool
 may_read(const Book *book, Oid role)
 {
@@ -399,7 +399,8 @@ may_read(const Book *book, Oid role)
 		return false;
 	foreach(cell, query->relationOids)
 	{
-		if (check_enable_rls(lfirst_oid(cell), role, true) == RLS_ENABLED)
+		if (pg_class_aclcheck(lfirst_oid(cell), role, ACL_SELECT) != ACLCHECK_OK ||
+			check_enable_rls(lfirst_oid(cell), role, true) == RLS_ENABLED)
 			return false;
 	}
 	return true;
@@ -422,7 +423,9 @@ may_be_told(const Book *book)
 static const char *
 table_named(Oid table, const Book *book)
 {
-	Oid			root = get_rel_relispartition(table) ? llast_oid(get_partition_ancestors(table)) : table;
+	/* one that is being detached has none any more */
+	List	   *ancestors = get_rel_relispartition(table) ? get_partition_ancestors(table) : NIL;
+	Oid			root = ancestors == NIL ? table : llast_oid(ancestors);
 	const char *name = get_rel_name(root);
 
 	if (name == NULL || get_rel_namespace(root) == book->schema)

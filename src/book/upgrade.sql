@@ -129,7 +129,7 @@ DECLARE
                                          WHERE n.nspname = book AND p.proname = 'account_margin' AND p.proparallel = 'u');
 BEGIN
     PERFORM margin_internal.enter_book(book);
-    PERFORM margin_internal.refuse_cluster(book);
+    PERFORM margin_internal.refuse_cluster(book, format('Upgrade the book of each shard; then drop the cluster and call create_cluster() again. DROP SCHEMA %I CASCADE drops the cluster here and leaves the rows of the shards alone.', book));
     PERFORM margin_internal.check_schema(book);
     SELECT a.* INTO present FROM about() AS a;
     source := to_regclass('market_source');
@@ -218,7 +218,7 @@ DECLARE
     is_venue boolean;
 BEGIN
     PERFORM margin_internal.enter_book(book);
-    PERFORM margin_internal.refuse_cluster(book);
+    PERFORM margin_internal.refuse_cluster(book, format('margin.drop_shard() drops the book of a shard, with its rows. DROP SCHEMA %I CASCADE drops the cluster here and leaves the rows of the shards alone.', book));
     PERFORM margin_internal.check_schema(book);
     SELECT a.* INTO present FROM about() AS a;
     -- What create_book() makes bears its trigger: tables of the same names may

@@ -24,6 +24,7 @@ BEGIN
     END IF;
     servers := servers || server;
     IF margin_internal.is_cluster(next) THEN
+        PERFORM margin_internal.check_schema(next);
         EXECUTE format('SELECT array_agg(s.server ORDER BY s.shard) FROM %I.shard AS s', next) INTO present;
         IF present = servers THEN
             RETURN;
@@ -88,6 +89,7 @@ DECLARE
 BEGIN
     PERFORM margin_internal.enter_book(next);
     PERFORM margin_internal.require_cluster(next);
+    PERFORM margin_internal.check_schema(next);
     targets := ARRAY(SELECT s.shard FROM shard AS s ORDER BY s.shard);
     PERFORM margin_internal.enter_book(book);
     PERFORM margin_internal.require_cluster(book);
@@ -151,6 +153,7 @@ DECLARE
 BEGIN
     PERFORM margin_internal.enter_book(next);
     PERFORM margin_internal.require_cluster(next);
+    PERFORM margin_internal.check_schema(next);
     PERFORM margin_internal.enter_book(book);
     PERFORM margin_internal.require_cluster(book);
     IF before IS NULL THEN

@@ -78,6 +78,7 @@ BEGIN
     ELSIF to_regnamespace(quote_ident(next)) IS NULL THEN
         EXECUTE format('CREATE SCHEMA %I', next);
     END IF;
+    PERFORM margin_internal.check_schema(next);
     IF to_regclass(format('%I.shard_request', next)) IS NULL THEN
         PERFORM margin.create_shard(next, (SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = 'balance'::regclass AND a.attname = 'account_id'));
     ELSE

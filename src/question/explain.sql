@@ -125,9 +125,9 @@ BEGIN ATOMIC
           FROM valued AS v
         UNION ALL
         SELECT 2, 0, '', NULL,
-               concat('The margin ratio is ' || v.margin_ratio || '; ',
-                      CASE WHEN v.shortfall > 0 THEN format('equity lacks %s USD to the maintenance margin.', v.shortfall)
-                           ELSE format('equity is %s USD above the maintenance margin.', trim_scale(v.equity - v.maintenance_margin)) END)
+               concat('The margin ratio is ' || v.margin_ratio || '. ',
+                      CASE WHEN v.shortfall > 0 THEN format('Equity lacks %s USD to the maintenance margin.', v.shortfall)
+                           ELSE format('Equity is %s USD above the maintenance margin.', trim_scale(v.equity - v.maintenance_margin)) END)
           FROM valued AS v
          WHERE v.maintenance_margin > 0
         UNION ALL

@@ -63,7 +63,7 @@ BEGIN
     id := CASE WHEN as_of IS NULL THEN margin_internal.market_id(market) ELSE (SELECT s.market_id FROM snapshot AS s WHERE s.taken_at = stated) END;
     RETURN format('Market %s%s: %s assets, %s contracts.',
                   coalesce('of venue <b>' || margin_internal.html_text(venue::text) || '</b>, ', ''),
-                  CASE WHEN id IS NULL THEN 'not published, as it was at ' || margin_internal.page_time(stated)
+                  CASE WHEN id IS NULL THEN 'as it was at ' || margin_internal.page_time(stated)
                        ELSE 'number <b>' || id || '</b> of ' || coalesce(margin_internal.page_time(margin_internal.published_at(venue, id)),
                                                                          'before ' || margin_internal.page_time(stated)) END,
                   margin_internal.html_amount((SELECT count(*) FROM margin.assets(market)), 0),
@@ -103,9 +103,9 @@ CREATE FUNCTION margin_internal.page_foot(book name, as_of timestamptz) RETURNS 
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 SET timezone = 'UTC'
 SET datestyle = 'ISO, YMD'
-RETURN format(E'<footer><p>Amounts in USD, rounded for reading; all digits: <code>%s</code>, and one section as <code>margin.report_csv(%L, &#39;shortfalls&#39;)</code>.</p></footer>\n',
+RETURN format(E'<footer><p>Amounts in USD, rounded for reading; all digits: <code>%s</code>, and one section as <code>margin.report_csv(%s, &#39;shortfalls&#39;)</code>.</p></footer>\n',
               margin_internal.html_text(format('SELECT margin.report_json(%s)', concat_ws(', ', quote_literal(book), quote_literal(as_of::text)))),
-              margin_internal.html_text(book::text));
+              margin_internal.html_text(quote_literal(book)));
 COMMENT ON FUNCTION margin_internal.page_foot(name, timestamptz) IS 'what stands below the sections: where all digits are';
 
 -- ---------------------------------------------------------------------------
@@ -243,7 +243,9 @@ BEGIN ATOMIC
                                  w.n, CASE WHEN w.n = 1 THEN ' open' END, margin_internal.level_chip(w.level),
                                  coalesce(margin_internal.html_text(w.account_id), 'null'), margin_internal.level_name(w.level),
                                  margin_internal.html_amount(w.equity), margin_internal.html_amount(w.maintenance_margin),
-                                 margin_internal.html_sentence(w.explanation)), E'\n' ORDER BY w.n),
+                                 -- line by line: each number is looked at from its text's beginning
+                                 (SELECT string_agg(margin_internal.html_sentence(l.line), E'\n' ORDER BY l.n)
+                                    FROM string_to_table(w.explanation, E'\n') WITH ORDINALITY AS l (line, n))), E'\n' ORDER BY w.n),
                margin_internal.html_more(count(*), (SELECT sum(l.accounts)::bigint FROM unnest((totals).levels) AS l WHERE l.level BETWEEN 'warning' AND 'bankrupt'),
                                          margin_internal.page_call(book, 'report_worst', as_of, 'NULL'))) END
       FROM unnest(worst) WITH ORDINALITY AS w (account_id, level, equity, maintenance_margin, shortfall, margin_ratio, missing, explanation, n);
@@ -320,7 +322,7 @@ LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 BEGIN ATOMIC
     SELECT string_agg(chart.figures, '' ORDER BY chart.n)
       FROM (SELECT min(m.n) AS n, format('<h3>%s</h3><div class="pair">%s%s</div>', margin_internal.html_text(m.series),
-                       margin_internal.html_columns('Undercollateralized accounts; darker those bankrupt', array_agg(rtrim(m.move, ' %') ORDER BY m.n), array_agg(m.bankrupt::numeric ORDER BY m.n),
+                       margin_internal.html_columns('Undercollateralized accounts; in full colour those bankrupt', array_agg(rtrim(m.move, ' %') ORDER BY m.n), array_agg(m.bankrupt::numeric ORDER BY m.n),
                            array_agg((m.undercollateralized - m.bankrupt)::numeric ORDER BY m.n),
                            array_agg(format('%%: %s, of them %s bankrupt', margin_internal.html_amount(m.undercollateralized, 0), margin_internal.html_amount(m.bankrupt, 0)) ORDER BY m.n), 0),
                        margin_internal.html_columns('Loss beyond collateral, USD', array_agg(rtrim(m.move, ' %') ORDER BY m.n), array_agg(m.loss ORDER BY m.n), NULL,
@@ -391,7 +393,7 @@ COMMENT ON FUNCTION margin_internal.page_assets(margin.market, margin_internal.b
 CREATE FUNCTION margin_internal.page_concentration(book name, as_of timestamptz, market margin.market, totals margin_internal.book_totals) RETURNS text
 LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT concat('<p class="note">What counts, and paler what ratios take away.</p>',
+    SELECT concat('<p class="note">What counts, and faint what ratios take away.</p>',
                margin_internal.html_bars(array_agg(c.asset ORDER BY c.n), array_agg(c.collateral_value ORDER BY c.n), array_agg(c.haircut ORDER BY c.n),
                    array_agg(margin_internal.html_amount(c.collateral_value, 0) ORDER BY c.n)),
                margin_internal.html_table('Collateral of all accounts, USD but for units', '{Asset,Accounts,Units,Price,Value,Collateral value,Share,Haircut,Lost to tiers}',
@@ -444,7 +446,8 @@ AS $$
 BEGIN
     PERFORM margin_internal.enter_book(book);
     RETURN (
-        SELECT CASE WHEN count(*) = 0 THEN '<p class="none">There are no snapshots yet.</p>' ELSE
+        SELECT CASE WHEN count(*) = 0 THEN '<p class="none">There are no snapshots yet.</p>'
+               WHEN count(*) = 1 THEN format('<p class="none">There is one snapshot so far, of %s.</p>', margin_internal.page_time(min(h.taken_at))) ELSE
                format(E'<p class="note">The last %s snapshots, from %s to %s; USD.</p>\n<div class="lines">%s</div><p class="more">All of them: <code>%s</code></p>', margin_internal.html_amount(count(*), 0),
                       margin_internal.page_time(min(h.taken_at)), margin_internal.page_time(max(h.taken_at)),
                       concat(margin_internal.html_line('Equity', array_agg(h.taken_at), array_agg(h.equity), 0),

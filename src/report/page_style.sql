@@ -27,13 +27,13 @@ h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .
 p { margin: .3rem 0; max-width: 60rem; } small, figcaption, caption, .note, .none, .more { color: var(--soft); } a { color: var(--link); } h2 a { color: inherit; text-decoration: none; }
 code { font: .85em/1.3 ui-monospace, monospace; } header p b { font-size: 1.05rem; }
 nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin: .8rem 0 0; padding: 0; font-size: .9rem; }
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .5rem; margin: 1rem 0; }
+dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(11.5rem, 1fr)); gap: .5rem; margin: 1rem 0; }
 dl div { background: var(--panel); border: 1px solid var(--rule); border-radius: .4rem; padding: .45rem .7rem; } dt { color: var(--soft); font-size: .82rem; } dd { margin: 0; font-size: 1.1rem; font-variant-numeric: tabular-nums; }
 table { border-collapse: collapse; width: 100%; margin: .6rem 0; font-size: .875rem; } table.small { width: auto; min-width: min(24rem, 100%); } caption { text-align: left; padding: .2rem 0; caption-side: top; }
 th, td { text-align: left; padding: .25rem .5rem; border-bottom: 1px solid var(--rule); vertical-align: top; overflow-wrap: anywhere; } thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; overflow-wrap: normal; }
 tbody th { font-weight: 500; } td.n { white-space: nowrap; font-variant-numeric: tabular-nums; } td.n, th.n { text-align: right; }
 svg { display: block; width: 100%; } .stack { height: 1.6rem; border-radius: .3rem; } .stacks { display: grid; gap: .2rem; margin: .5rem 0 1rem; }
-.bars { margin: .5rem 0 1rem; } .bars div { display: grid; grid-template-columns: minmax(0, 9rem) minmax(2rem, 1fr) minmax(0, 9rem); gap: .6rem; align-items: center; margin: .15rem 0; font-size: .875rem; }
+.bars { margin: .5rem 0 1rem; } .bars div { display: grid; grid-template-columns: minmax(0, 25%) minmax(2rem, 1fr) minmax(0, 30%); gap: .6rem; align-items: center; margin: .15rem 0; font-size: .875rem; }
 .bars svg { height: .9rem; background: var(--panel); } .bar { fill: var(--bar); } .beyond { fill: var(--beyond); } .n { text-align: right; font-variant-numeric: tabular-nums; }
 .lines { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); gap: 1rem 1.5rem; margin: .6rem 0; } .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); gap: 0 2rem; }
 figure { margin: 0; min-width: 0; } figure b { color: var(--ink); } .plot { display: grid; grid-template-columns: fit-content(25%) minmax(0, 1fr); gap: 0 .4rem; } .plot svg { height: 5.5rem; border-left: 1px solid var(--soft); border-bottom: 1px solid var(--soft); }

@@ -9,6 +9,7 @@ SELECT margin.enable_levels('desk'), margin.enable_guard('desk') \g /dev/null
 -- The first judges everybody, the second finds an anchor for those whose level is new.
 SELECT margin.refresh_levels('desk') \g /dev/null
 SELECT margin.refresh_levels('desk') \g /dev/null
+SELECT margin.load_scenarios('desk') \g /dev/null
 SELECT margin.prepare_snapshots('desk') \g /dev/null
 SELECT margin.take_snapshot('desk') \g /dev/null
 VACUUM ANALYZE desk.account_level;

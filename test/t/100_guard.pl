@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -497,6 +498,30 @@ SKIP:
 	is(outcome('keeper', sprintf($generated, 'virtually', 'VIRTUAL')), '0A000', 'a virtual generated column names no account');
 	is(outcome('keeper', sprintf($generated, 'stored', 'STORED')), 'MG001', 'a stored one does');
 }
+
+# ---------------------------------------------------------------------------
+# A partition half detached, and a role that may read the view and nothing beneath
+# ---------------------------------------------------------------------------
+
+as('keeper', q{
+	CREATE SCHEMA parted;
+	CREATE TABLE parted.wallet (account bigint, asset text, quantity numeric) PARTITION BY RANGE (account);
+	CREATE TABLE parted.wallet_1 PARTITION OF parted.wallet FOR VALUES FROM (0) TO (100);
+	CREATE TABLE parted.trade (account bigint, contract text, quantity numeric, entry_price numeric, leverage numeric);
+	SELECT margin.create_book('parted', 'desk', 'parted.wallet', 'parted.trade', balance_account => 'account', position_account => 'account');
+	SELECT margin.guard_table('parted', 'parted.wallet', 'account'), margin.guard_table('parted', 'parted.trade', 'account'), margin.enable_guard('parted');
+	INSERT INTO parted.wallet VALUES (1, 'USD', 100)});
+my $reader = IPC::Run::start([ 'psql', '-X', '-q', '-d', $node->connstr('book'), '-U', 'keeper', '-c', 'BEGIN; SELECT * FROM parted.wallet LIMIT 0; SELECT pg_sleep(4); COMMIT' ], '<', \'', '>', \my $read, '2>', \my $read_err);
+$node->poll_query_until('book', q{SELECT count(*) > 0 FROM pg_locks WHERE relation = 'parted.wallet'::regclass AND mode = 'AccessShareLock'}) or die;
+is(outcome('keeper', q{SET statement_timeout = '500ms'; ALTER TABLE parted.wallet DETACH PARTITION parted.wallet_1 CONCURRENTLY}), '57014', 'a partition is half detached');
+is(outcome('keeper', q{BEGIN; UPDATE parted.wallet_1 SET quantity = 99; INSERT INTO parted.trade VALUES (1, 'FUT', 1000, 100, NULL); COMMIT}), 'MG001', 'a write to it is refused');
+$reader->finish;
+
+as('keeper', q{GRANT USAGE ON SCHEMA parted TO writer; GRANT INSERT ON parted.trade TO writer; GRANT SELECT ON parted.account_margin TO writer});
+is(outcome('writer', 'SELECT * FROM parted.account_margin'), '42501', 'the view alone shows nothing');
+my ($told, $what) = outcome('writer', q{INSERT INTO parted.trade VALUES (2, 'FUT', 1000, 100, NULL)});
+is($told, 'MG001', 'a writer who may read that view is refused');
+unlike($what, qr/equity|lack/, 'and told no amounts');
 
 # ---------------------------------------------------------------------------
 # Dropped by a transaction that has written

@@ -104,7 +104,7 @@ like(sql(q{SELECT margin.report_html('desk', now())}), qr/From the snapshot of/,
 my ($past, $present) = map { sql("SELECT margin.report_html('desk', $_)") =~ m{<th scope="row" role="rowheader">BTC</th><td role="cell" data-of="Accounts".*?</tr>} ? $& : '' } 'now()', 'NULL';
 like($past, qr/>798,000</, 'with the collateral of then');
 like($present, qr/>672,000</, 'and one of now');
-like($page, qr/Market of venue <b>desk<\/b>, not published, as it was at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: 3 assets, 2 contracts\./, 'the market is named');
+like($page, qr/Market of venue <b>desk<\/b>, as it was at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: 3 assets, 2 contracts\./, 'the market is named');
 my $number = sql(q{SELECT margin.publish_market('desk')});
 like(sql(q{SELECT margin.report_html('desk')}), qr/Market of venue <b>desk<\/b>, number <b>$number<\/b> of \d{4}-/, 'by its number, where it is published');
 like(sql(q{SELECT margin.take_snapshot('desk'); SELECT margin.report_html('desk', now() + interval '1 hour')}), qr/number <b>$number<\/b>/, 'in a snapshot, too');
@@ -336,7 +336,7 @@ SKIP:
 				 LATERAL margin.evaluate(p.portfolio, margin.shock(desk.market(), ARRAY[ROW(NULL, NULL, NULL, m, NULL), ROW(NULL, 'USDT', NULL, 0, NULL)]::margin.price_move[])) AS v
 			GROUP BY m ORDER BY m}) ], 'and that of the market evaluate() in shock()');
 	my ($accounts, $loss) = @{ $f->{columns} }[ 0, 1 ];
-	is_deeply([ $accounts->[0], $loss->[0] ], [ 'Undercollateralized accounts; darker those bankrupt', 'Loss beyond collateral, USD' ], 'two charts of the market');
+	is_deeply([ $accounts->[0], $loss->[0] ], [ 'Undercollateralized accounts; in full colour those bankrupt', 'Loss beyond collateral, USD' ], 'two charts of the market');
 	is_deeply([ $accounts->[1], $accounts->[2] ], [ [ 3, 0 ], [qw(-50 -30 -20 -10 0 +10 +20 +30 +50)] ], 'with axes');
 	my @market = map { [ split /\|/, $map{"The market|$_"} ] } '-50 %', '0 %';
 	ok(close_to($accounts->[3][0][0], $market[0][1] / 3) && close_to($accounts->[3][0][1], ($market[0][0] - $market[0][1]) / 3) && close_to($accounts->[3][4][0], 1 / 3), 'drawn to scale');

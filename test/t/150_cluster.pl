@@ -375,12 +375,12 @@ for my $shard (1, 2)
 }
 my $pays = qq{
 	INSERT INTO transfer_out VALUES (1, $payee, 250);
-	UPDATE desk.balance SET quantity = quantity - 250 WHERE account_id = $payer AND asset = 'USDT';
-	UPDATE desk.balance SET quantity = quantity + 250 WHERE account_id = $clearing{1} AND asset = 'USDT';};
+	INSERT INTO desk.balance AS b VALUES ($payer, 'USDT', -250), ($clearing{1}, 'USDT', 250)
+	    ON CONFLICT (account_id, asset) DO UPDATE SET quantity = b.quantity + excluded.quantity;};
 my $comes = qq{
-	WITH come AS (INSERT INTO transfer_in VALUES (1, $payee, 250) ON CONFLICT DO NOTHING RETURNING account_id, amount),
-	     paid AS (UPDATE desk.balance AS b SET quantity = b.quantity + c.amount FROM come AS c WHERE b.account_id = c.account_id AND b.asset = 'USDT')
-	UPDATE desk.balance AS b SET quantity = b.quantity - c.amount FROM come AS c WHERE b.account_id = $clearing{2} AND b.asset = 'USDT'};
+	WITH come AS (INSERT INTO transfer_in VALUES (1, $payee, 250) ON CONFLICT DO NOTHING RETURNING account_id, amount)
+	INSERT INTO desk.balance AS b SELECT account_id, 'USDT', amount FROM come UNION ALL SELECT $clearing{2}, 'USDT', -amount FROM come
+	    ON CONFLICT (account_id, asset) DO UPDATE SET quantity = b.quantity + excluded.quantity};
 
 # What the payer, both clearing accounts and the payee have.
 sub balances

@@ -70,6 +70,12 @@ here(sprintf q{CREATE SERVER twin FOREIGN DATA WRAPPER postgres_fdw OPTIONS (hos
 like(failure(q{SET statement_timeout = '60s'; SELECT margin.create_cluster('twice', 'mkt', '{shard_1,twin}', 'text', 'desk')}), qr/book "desk" of database "shard_1" is being taken as a shard already/, 'one database twice');
 here('DROP SCHEMA twice; DROP SERVER twin CASCADE');
 
+# A schema of somebody else's with the name of the next book.
+on('shard_1', q{CREATE ROLE squatter; CREATE SCHEMA desk_next AUTHORIZATION squatter; SET ROLE squatter;
+	CREATE TABLE desk_next.shard_request (command text, argument jsonb, result jsonb); CREATE VIEW desk_next.holding AS SELECT 1 / 0 AS one});
+like(failure(q{SELECT margin.add_shard('desk', 'shard_3', 'desk_next')}), qr/schema "desk_next" belongs to|not owner|belongs to "squatter"/, "a stranger's schema is not entered");
+on('shard_1', 'DROP SCHEMA desk_next CASCADE; DROP ROLE squatter');
+
 # All that accounts hold, in one line.
 sub holds
 {
