@@ -69,8 +69,8 @@ like($unpriced_said, qr/ERROR:  MG002: account "3" of book "desk" cannot be valu
 unlike($unpriced_said, qr/MOON/, 'nowhere');
 like($unpriced_said, qr/SCHEMA NAME:  desk\nTABLE NAME:  balance\nCOLUMN NAME:  3\nCONSTRAINT NAME:  margin_guard\n/, 'but the account, in the field for it');
 like((outcome('keeper', 'UPDATE desk.balance SET quantity = -1 WHERE account_id = 3'))[1], qr/cannot be valued: no price or parameters for "MOON"/, 'as others are');
-as('keeper', 'GRANT SELECT ON desk.account_margin TO booker');
-like((outcome('booker', $withdraw))[1], qr/equity 90, requirement 100, lack 10/, 'the right to read account_margin is enough');
+as('keeper', 'GRANT SELECT ON desk.account_margin, desk.account_portfolio, desk.holding, desk.open_order TO booker');
+like((outcome('booker', $withdraw))[1], qr/equity 90, requirement 100, lack 10/, 'the right to read account_margin and what is beneath is enough');
 # a function of a writer, called by somebody who may read
 as('writer', q{CREATE SCHEMA ear; GRANT USAGE ON SCHEMA ear TO PUBLIC;
 	CREATE FUNCTION ear.hear() RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS $$
