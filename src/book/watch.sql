@@ -178,7 +178,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', SCHEMA = book,
             MESSAGE = format('what the accounts of book %s hold is not kept', book),
             DETAIL = 'Levels are not enabled on every table that it reads, or these or their triggers have changed since the last refresh.',
-            HINT = format('margin.enable_levels(%1$L), then margin.refresh_levels(%1$L); or read account_margin.', book);
+            HINT = format('margin.enable_levels(%1$L), then, in another transaction, margin.refresh_levels(%1$L); or read account_margin.', book);
     END IF;
     RETURN true;
 END
