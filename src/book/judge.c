@@ -521,7 +521,7 @@ refuse_silently(const Account *account)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_MARGIN),
 			 errmsg("insufficient margin in account \"%s\" of book \"%s\"", account->key, NameStr(account->book->name)),
-			 errdetail("Amounts are told only to roles that may read all of \"%s.account_margin\".", NameStr(account->book->name)),
+			 errdetail("Amounts are shown only to roles that may read all of \"%s.account_margin\".", NameStr(account->book->name)),
 			 errhint("%s", account->unheeded ? UNHEEDED : ADVICE),
 			 errguard(account)));
 }

@@ -62,7 +62,7 @@ like((outcome('keeper', $withdraw))[1],
 	qr/ERROR:  MG001: insufficient margin in account "1" of book "desk": equity 90, requirement 100, lack 10\nDETAIL:  .*\nHINT:  .*\nSCHEMA NAME:  desk\nTABLE NAME:  balance\nCOLUMN NAME:  1\nCONSTRAINT NAME:  margin_guard\n/,
 	'account, equity, requirement, lack, hint, and fields for programs');
 # what an account holds is told to those who may know it
-my $silent = qr/ERROR:  MG001: insufficient margin in account "1" of book "desk"\nDETAIL:  Amounts are told only to roles that may read all of "desk.account_margin".\nHINT:  [^0-9]*\nSCHEMA NAME:  desk\nTABLE NAME:  balance\nCOLUMN NAME:  1\nCONSTRAINT NAME:  margin_guard\n/;
+my $silent = qr/ERROR:  MG001: insufficient margin in account "1" of book "desk"\nDETAIL:  Amounts are shown only to roles that may read all of "desk.account_margin".\nHINT:  [^0-9]*\nSCHEMA NAME:  desk\nTABLE NAME:  balance\nCOLUMN NAME:  1\nCONSTRAINT NAME:  margin_guard\n/;
 like((outcome('writer', $withdraw))[1], $silent, 'a role that may not read accounts is told no amounts');
 my ($unpriced, $unpriced_said) = outcome('writer', 'UPDATE desk.balance SET quantity = -1 WHERE account_id = 3');
 like($unpriced_said, qr/ERROR:  MG002: account "3" of book "desk" cannot be valued\nDETAIL/, 'nor symbols');
@@ -79,7 +79,7 @@ as('writer', q{CREATE SCHEMA ear; GRANT USAGE ON SCHEMA ear TO PUBLIC;
 is(as('keeper', 'SELECT ear.hear()'), 'insufficient margin in account "1" of book "desk"', 'nor does it learn them from what others may read');
 as('keeper', q{CREATE FUNCTION public.withdraw() RETURNS void LANGUAGE sql SECURITY DEFINER AS $$UPDATE desk.balance SET quantity = quantity - 60 WHERE account_id = 1;
 	SET CONSTRAINTS ALL IMMEDIATE$$});
-like((outcome('stranger', 'SELECT public.withdraw()'))[1], qr/"desk"\nDETAIL:  Amounts are told only/, 'nor somebody who calls a function of one who may');
+like((outcome('stranger', 'SELECT public.withdraw()'))[1], qr/"desk"\nDETAIL:  Amounts are shown only/, 'nor somebody who calls a function of one who may');
 as('writer', 'DROP SCHEMA ear CASCADE');
 as('keeper', 'DROP FUNCTION public.withdraw');
 is(outcome('writer', 'UPDATE desk.balance SET quantity = quantity - 50 WHERE account_id = 1'), 'accepted', 'what is to spare may go');
@@ -175,7 +175,7 @@ is(as('writer', 'SELECT count(*) FROM shop.wallet'), 1, 'the writer sees half of
 is(outcome('writer', 'UPDATE shop.wallet SET amount = amount - 21'), 'MG001', 'the check sees all of it');
 is(outcome('writer', 'UPDATE shop.wallet SET amount = amount - 20'), 'accepted', 'and allows what is right');
 as('keeper', 'GRANT SELECT ON ALL TABLES IN SCHEMA shop TO writer');
-like((outcome('writer', 'UPDATE shop.wallet SET amount = amount - 1'))[1], qr/in account "ann" of book "shop"\nDETAIL:  Amounts are told only/, 'and tells no sum of what the writer does not see');
+like((outcome('writer', 'UPDATE shop.wallet SET amount = amount - 1'))[1], qr/in account "ann" of book "shop"\nDETAIL:  Amounts are shown only/, 'and tells no sum of what the writer does not see');
 as('keeper', 'ALTER TABLE shop.wallet FORCE ROW LEVEL SECURITY');
 is(outcome('writer', 'UPDATE shop.wallet SET amount = amount - 1'), 'MG001', 'also where the owner is held to the policy');
 is(outcome('keeper', q{SELECT set_config('row_security', 'on', false); UPDATE shop.wallet SET amount = amount - 1 WHERE asset = 'EUR'}), 'MG001', 'who is guarded, too');
