@@ -216,7 +216,7 @@ BEGIN
     FOR view IN
         SELECT o.paragraph, m.part[1] AS branch, m.part[2] AS valuation, m.part[3] AS relation
           FROM margin_internal.script_objects(margin_internal.cluster_script()) AS o,
-               LATERAL regexp_match(o.paragraph, 'FROM [(](SELECT p.account_id, (margin.evaluate[(].*[)]) AS v\s+FROM ([a-z_]+) AS p GROUP BY .*)[)] AS valued;') AS m (part)
+               LATERAL regexp_match(o.paragraph, 'FROM [(](SELECT p.account_id, (margin.evaluate[(].*[)]) AS v[[:space:]]+FROM ([a-z_]+) AS p GROUP BY .*)[)] AS valued;') AS m (part)
          WHERE o.kind = 'view' AND m.part IS NOT NULL ORDER BY o.n
     LOOP
         branches := replace(view.branch, view.valuation || ' AS v', margin_internal.valued_fields(view.valuation));

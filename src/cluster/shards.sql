@@ -20,7 +20,7 @@ DECLARE
 BEGIN
     PERFORM margin_internal.enter_book(book);
     FOR rule IN SELECT c.conrelid::regclass AS part, c.conname AS name FROM pg_constraint AS c
-                 WHERE c.conrelid IN ('balance'::regclass, 'position'::regclass, 'open_order'::regclass) AND c.conname LIKE '%\_of\_this\_shard' LOOP
+                 WHERE c.conrelid IN ('balance'::regclass, 'position'::regclass, 'open_order'::regclass) AND right(c.conname::text, 14) = '_of_this_shard' LOOP
         EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', rule.part, rule.name);
     END LOOP;
 END
