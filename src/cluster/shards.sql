@@ -16,12 +16,13 @@ LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    rule record;
+    part text;
 BEGIN
     PERFORM margin_internal.enter_book(book);
-    FOR rule IN SELECT c.conrelid::regclass AS part, c.conname AS name FROM pg_constraint AS c
-                 WHERE c.conrelid IN ('balance'::regclass, 'position'::regclass, 'open_order'::regclass) AND right(c.conname::text, 14) = '_of_this_shard' LOOP
-        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', rule.part, rule.name);
+    FOREACH part IN ARRAY '{balance,position,open_order}'::text[] LOOP
+        IF EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = part::regclass AND c.conname = part || '_of_this_shard') THEN
+            EXECUTE format('ALTER TABLE %I DROP CONSTRAINT %I', part, part || '_of_this_shard');
+        END IF;
     END LOOP;
 END
 $$;
@@ -144,7 +145,7 @@ BEGIN
             NEW.result := to_jsonb((SELECT m.id FROM published_market AS m));
         WHEN 'refresh_levels', 'refresh_kept' THEN
             -- a market older than the one that is there by now is an error (40001)
-            PERFORM margin_internal.judges_by_the_present();
+            PERFORM FROM published_market FOR SHARE;
             NEW.result := to_jsonb(CASE NEW.command WHEN 'refresh_kept' THEN margin_internal.refresh_kept(book)
                                    ELSE margin.refresh_levels(book, (NEW.argument ->> 'everyone')::boolean, NEW.argument ->> 'cause') END);
         WHEN 'prepare_snapshots' THEN

@@ -283,6 +283,18 @@ is(on($_, q{SELECT margin.check_levels('desk')}), '', "$_: all levels are right 
 $node{coordinator}->safe_psql('single', $move->($_) . "; SELECT margin.refresh_levels('desk')") for 2798, 2799;
 same_relations('desk', 'after others wrote');
 
+# A transaction that looked at a shard before the present market came there does not
+# judge by the one before.
+my $price = sub { "UPDATE mkt.mark_price SET price = $_[0] WHERE contract = 'ETH_USDT'" };
+for my $level ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
+{
+	my $publish = sprintf q{psql -X -q -v ON_ERROR_STOP=1 -d "%s" -c "%s"}, $node{coordinator}->connstr('postgres'), $price->($level eq 'SERIALIZABLE' ? 2797 : 2796);
+	like(failure('coordinator', "BEGIN ISOLATION LEVEL $level; SELECT count(*) FROM desk.balance;\n\\! $publish\nSELECT margin.refresh_levels('desk');\nCOMMIT"), qr/could not serialize/, "$level: not by an older market");
+	on('coordinator', $price->(2799));
+}
+on('coordinator', q{SELECT margin.refresh_levels('desk')});
+
+
 on('coordinator', q{CALL margin.run_reports('desk')});
 is(on('coordinator', q{SELECT status, error FROM desk.report_run}), 'done|', 'a run');
 like(on('coordinator', q{SELECT margin.report_html('desk')}), qr/<\/html>/, 'a page');
