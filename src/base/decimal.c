@@ -592,6 +592,17 @@ dec_copy_into(Decimal *dst, const Decimal *src, MemoryContext context)
 		pfree(old);
 }
 
+/* Adds to a sum that lives in a context, and keeps it canonical: many amounts leave no more digits than it has. */
+void
+dec_add_to(Decimal *sum, const Decimal *amount, MemoryContext context)
+{
+	Decimal		total;
+
+	dec_add(&total, sum, amount);
+	dec_normalize(&total);
+	dec_copy_into(sum, &total, context);
+}
+
 /* ---------- the road over numeric ---------- */
 
 typedef Datum (*NumericFunction) (PG_FUNCTION_ARGS);

@@ -69,6 +69,7 @@ extern char *dec_text(const Decimal *a);
 extern void dec_strip_zeros(Decimal *a);
 extern bool dec_big_digits_within(const Decimal *a, int integer, int fraction);
 extern void dec_copy_into(Decimal *dst, const Decimal *src, MemoryContext context);
+extern void dec_add_to(Decimal *sum, const Decimal *amount, MemoryContext context);
 
 /* The packed form: canonical, unaligned, for values on disk and on the wire */
 extern Size dec_packed_size(const Decimal *a);

@@ -86,13 +86,8 @@ typedef struct BookTotals
 static void
 add_to(const BookTotals *totals, Decimal *sum, const Decimal *amount)
 {
-	Decimal		total;
-
-	if (dec_is_zero(amount))
-		return;
-	dec_add(&total, sum, amount);
-	dec_normalize(&total);
-	dec_copy_into(sum, &total, totals->context);
+	if (!dec_is_zero(amount))
+		dec_add_to(sum, amount, totals->context);
 }
 
 /* ---------- one account ---------- */

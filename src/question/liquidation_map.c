@@ -23,8 +23,8 @@
 
 #include "base/flat.h"
 #include "base/rows.h"
+#include "question/loss_sums.h"
 #include "question/shocks.h"
-#include "value/valuation.h"
 
 /* What a move makes of the accounts; amounts in USD. */
 typedef struct MapSums
@@ -32,9 +32,7 @@ typedef struct MapSums
 	int64		undercollateralized;
 	int64		bankrupt;
 	int64		unpriced;
-	Decimal		shortfall;
-	Decimal		loss;
-	Decimal		notional[2];	/* by PortfolioSide, of what is undercollateralized */
+	LossSums	usd;
 	Decimal    *contracts;		/* by number in the market: both sides together; 0: none */
 } MapSums;
 
@@ -152,63 +150,16 @@ create_map(MemoryContext context, const Market *market, ArrayType *rows)
 /* ---------- accounts ---------- */
 
 static void
-add_to(const LiquidationMap *map, Decimal *sum, const Decimal *amount)
-{
-	Decimal		total;
-
-	dec_add(&total, sum, amount);
-	dec_normalize(&total);
-	dec_copy_into(sum, &total, map->context);
-}
-
-/* The positions of an undercollateralized account, in USD. */
-static void
-add_notionals(const LiquidationMap *map, MapSums *sums, const Valuation *v)
-{
-	const Market *market = shocks_market(&map->shocks);
-
-	for (int i = 0; i < v->npositions; i++)
-	{
-		const PositionLine *line = &v->positions[i];
-		Decimal		buffer;
-		const Decimal *price = dec_flat(&line->settle->price, market, &buffer);
-
-		for (int side = SIDE_LONG; side <= SIDE_SHORT; side++)
-		{
-			Decimal		notional;
-
-			if (dec_is_zero(&line->notional[side]))
-				continue;
-			dec_mul(&notional, &line->notional[side], price);
-			add_to(map, &sums->notional[side], &notional);
-			add_to(map, &sums->contracts[line->contract], &notional);
-		}
-	}
-}
-
-static void
 add_account(const LiquidationMap *map, MapSums *sums, const Valuation *v)
 {
-	Decimal		lacking;
-
 	if (v->level == LEVEL_UNPRICED)
 	{
 		sums->unpriced++;
 		return;
 	}
-	dec_sub(&lacking, &v->maintenance_margin, &v->equity);
-	if (dec_sign(&lacking) > 0)
-		add_to(map, &sums->shortfall, &lacking);
-	if (v->level < LEVEL_LIQUIDATION)
-		return;
-	sums->undercollateralized++;
-	add_notionals(map, sums, v);
-	if (v->level == LEVEL_BANKRUPT)
-	{
-		sums->bankrupt++;
-		dec_neg(&lacking, &v->equity);
-		add_to(map, &sums->loss, &lacking);
-	}
+	sums->undercollateralized += v->level >= LEVEL_LIQUIDATION;
+	sums->bankrupt += v->level == LEVEL_BANKRUPT;
+	loss_sums_add(&sums->usd, sums->contracts, v, shocks_market(&map->shocks), map->context);
 }
 
 /* Does a move change a price of what the account is made of? */
@@ -291,12 +242,12 @@ combine_sums(const LiquidationMap *map, MapSums *to, const MapSums *from)
 	to->undercollateralized += from->undercollateralized;
 	to->bankrupt += from->bankrupt;
 	to->unpriced += from->unpriced;
-	add_to(map, &to->shortfall, &from->shortfall);
-	add_to(map, &to->loss, &from->loss);
+	dec_add_to(&to->usd.shortfall, &from->usd.shortfall, map->context);
+	dec_add_to(&to->usd.loss, &from->usd.loss, map->context);
 	for (int side = SIDE_LONG; side <= SIDE_SHORT; side++)
-		add_to(map, &to->notional[side], &from->notional[side]);
+		dec_add_to(&to->usd.notional[side], &from->usd.notional[side], map->context);
 	for (uint32 i = 0; i < shocks_market(&map->shocks)->ncontracts; i++)
-		add_to(map, &to->contracts[i], &from->contracts[i]);
+		dec_add_to(&to->contracts[i], &from->contracts[i], map->context);
 }
 
 PG_FUNCTION_INFO_V1(margin_liquidation_map_combine);
@@ -328,10 +279,10 @@ send_sums(StringInfo out, const LiquidationMap *map, const MapSums *sums)
 	pq_sendint64(out, sums->undercollateralized);
 	pq_sendint64(out, sums->bankrupt);
 	pq_sendint64(out, sums->unpriced);
-	pq_sendstring(out, dec_text(&sums->shortfall));
-	pq_sendstring(out, dec_text(&sums->loss));
-	pq_sendstring(out, dec_text(&sums->notional[SIDE_LONG]));
-	pq_sendstring(out, dec_text(&sums->notional[SIDE_SHORT]));
+	pq_sendstring(out, dec_text(&sums->usd.shortfall));
+	pq_sendstring(out, dec_text(&sums->usd.loss));
+	pq_sendstring(out, dec_text(&sums->usd.notional[SIDE_LONG]));
+	pq_sendstring(out, dec_text(&sums->usd.notional[SIDE_SHORT]));
 	for (uint32 i = 0; i < shocks_market(&map->shocks)->ncontracts; i++)
 		pq_sendstring(out, dec_text(&sums->contracts[i]));
 }
@@ -353,10 +304,10 @@ receive_sums(StringInfo in, const LiquidationMap *map, MapSums *sums)
 	sums->undercollateralized = pq_getmsgint64(in);
 	sums->bankrupt = pq_getmsgint64(in);
 	sums->unpriced = pq_getmsgint64(in);
-	receive_sum(in, map, &sums->shortfall);
-	receive_sum(in, map, &sums->loss);
-	receive_sum(in, map, &sums->notional[SIDE_LONG]);
-	receive_sum(in, map, &sums->notional[SIDE_SHORT]);
+	receive_sum(in, map, &sums->usd.shortfall);
+	receive_sum(in, map, &sums->usd.loss);
+	receive_sum(in, map, &sums->usd.notional[SIDE_LONG]);
+	receive_sum(in, map, &sums->usd.notional[SIDE_SHORT]);
 	for (uint32 i = 0; i < shocks_market(&map->shocks)->ncontracts; i++)
 		receive_sum(in, map, &sums->contracts[i]);
 }
@@ -479,12 +430,12 @@ point_datum(const LiquidationMap *map, int number, TupleDesc tupdesc)
 	values[POINT_BANKRUPT] = Int64GetDatum(sums->bankrupt);
 	values[POINT_UNPRICED] = Int64GetDatum(sums->unpriced);
 	values[POINT_NOTIONAL] = contracts_datum(map, sums);
-	dec_add(&amount, &sums->notional[SIDE_LONG], &sums->notional[SIDE_SHORT]);
+	dec_add(&amount, &sums->usd.notional[SIDE_LONG], &sums->usd.notional[SIDE_SHORT]);
 	dec_normalize(&amount);
 	values[POINT_NOTIONAL_USD] = dec_datum(&amount, 0);
-	values[POINT_LONG_USD] = dec_datum(&sums->notional[SIDE_LONG], 0);
-	values[POINT_SHORTFALL] = dec_datum(&sums->shortfall, 0);
-	values[POINT_LOSS] = dec_datum(&sums->loss, 0);
+	values[POINT_LONG_USD] = dec_datum(&sums->usd.notional[SIDE_LONG], 0);
+	values[POINT_SHORTFALL] = dec_datum(&sums->usd.shortfall, 0);
+	values[POINT_LOSS] = dec_datum(&sums->usd.loss, 0);
 	return HeapTupleGetDatum(heap_form_tuple(tupdesc, values, nulls));
 }
 

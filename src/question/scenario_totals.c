@@ -24,6 +24,7 @@
 #include "utils/typcache.h"
 
 #include "base/flat.h"
+#include "question/loss_sums.h"
 #include "question/safe_goal.h"
 #include "question/safe_move.h"
 #include "question/shocks.h"
@@ -36,9 +37,7 @@
 typedef struct ScenarioSums
 {
 	int64		levels[LEVELS];
-	Decimal		notional[2];	/* by PortfolioSide, of what is undercollateralized */
-	Decimal		shortfall;
-	Decimal		loss;
+	LossSums	usd;
 } ScenarioSums;
 
 typedef struct ScenarioTotal
@@ -141,57 +140,11 @@ create_totals(MemoryContext context, const Market *market, ArrayType *rows)
 /* ---------- accounts ---------- */
 
 static void
-add_to(const ScenarioTotals *totals, Decimal *sum, const Decimal *amount)
-{
-	Decimal		total;
-
-	dec_add(&total, sum, amount);
-	dec_normalize(&total);
-	dec_copy_into(sum, &total, totals->context);
-}
-
-/* The positions of an undercollateralized account, in USD. */
-static void
-add_notionals(const ScenarioTotals *totals, ScenarioSums *sums, const Valuation *v)
-{
-	const Market *market = shocks_market(&totals->shocks);
-
-	for (int i = 0; i < v->npositions; i++)
-	{
-		const PositionLine *line = &v->positions[i];
-		Decimal		buffer;
-		const Decimal *price = dec_flat(&line->booked->terms->price, market, &buffer);
-
-		for (int side = SIDE_LONG; side <= SIDE_SHORT; side++)
-		{
-			Decimal		notional;
-
-			if (dec_is_zero(&line->notional[side]))
-				continue;
-			dec_mul(&notional, &line->notional[side], price);
-			add_to(totals, &sums->notional[side], &notional);
-		}
-	}
-}
-
-static void
 add_account(const ScenarioTotals *totals, ScenarioSums *sums, const Valuation *v)
 {
-	Decimal		amount;
-
 	sums->levels[v->level]++;
-	if (v->level == LEVEL_UNPRICED || (v->level == LEVEL_HEALTHY && totals->healthy_is_whole))
-		return;
-	dec_sub(&amount, &v->maintenance_margin, &v->equity);
-	if (dec_sign(&amount) > 0)
-		add_to(totals, &sums->shortfall, &amount);
-	if (v->level < LEVEL_LIQUIDATION)
-		return;
-	add_notionals(totals, sums, v);
-	if (v->level != LEVEL_BANKRUPT)
-		return;
-	dec_neg(&amount, &v->equity);
-	add_to(totals, &sums->loss, &amount);
+	if (v->level != LEVEL_UNPRICED && !(v->level == LEVEL_HEALTHY && totals->healthy_is_whole))
+		loss_sums_add(&sums->usd, NULL, v, shocks_market(&totals->shocks), totals->context);
 }
 
 /* How far a scenario moves the prices of what an account is made of; 0: it stays as it is. */
@@ -269,6 +222,8 @@ find_moved(MovedPart *part, const ScenarioTotal *scenario, const Valuation *v)
 	part->nlines = part->npositions = 0;
 	for (int i = 0; i < v->npositions; i++)
 	{
+		/* of a priced account the market knows all contracts */
+		Assert(v->positions[i].contract >= 0);
 		if (scenario->contracts[v->positions[i].contract] > 0)
 			part->positions[part->npositions++] = i;
 	}
@@ -432,15 +387,15 @@ total_datum(const ScenarioTotals *totals, const ScenarioTotal *scenario, TupleDe
 	bool		nulls[TOTAL_COLUMNS] = {0};
 	Decimal		notional;
 
-	dec_add(&notional, &sums->notional[SIDE_LONG], &sums->notional[SIDE_SHORT]);
+	dec_add(&notional, &sums->usd.notional[SIDE_LONG], &sums->usd.notional[SIDE_SHORT]);
 	dec_normalize(&notional);
 	values[TOTAL_SCENARIO] = scenario->name;
 	values[TOTAL_ACCOUNTS] = Int64GetDatum(totals->accounts);
 	values[TOTAL_LEVELS] = counts_datum(sums->levels, LEVELS);
 	values[TOTAL_NOTIONAL_USD] = dec_datum(&notional, 0);
-	values[TOTAL_LONG_USD] = dec_datum(&sums->notional[SIDE_LONG], 0);
-	values[TOTAL_SHORTFALL] = dec_datum(&sums->shortfall, 0);
-	values[TOTAL_LOSS] = dec_datum(&sums->loss, 0);
+	values[TOTAL_LONG_USD] = dec_datum(&sums->usd.notional[SIDE_LONG], 0);
+	values[TOTAL_SHORTFALL] = dec_datum(&sums->usd.shortfall, 0);
+	values[TOTAL_LOSS] = dec_datum(&sums->usd.loss, 0);
 	return HeapTupleGetDatum(heap_form_tuple(tupdesc, values, nulls));
 }
 
