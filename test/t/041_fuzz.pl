@@ -12,7 +12,8 @@ use Test::More;
 
 my $fuzz = "$FindBin::RealBin/../fuzz";
 my $module = PostgreSQL::Test::Utils::tempdir . '/fuzz.so';
-my $seed = $ENV{MARGIN_SEED} // int rand 1_000_000_000;
+# the same inputs in every "make check"; the fuzzer tries others
+my $seed = $ENV{MARGIN_SEED} // 1;
 note "seed $seed";
 
 # The harness is a module for the server: it needs a compiler, as an extension does.
