@@ -285,11 +285,15 @@ LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 RETURN CASE WHEN epoch = -1 THEN 0.001 ELSE 0.0005 END;
 COMMENT ON FUNCTION margin_internal.room_wanted(bigint) IS 'room from which an account that was in an epoch is anchored to the present one, in proportion to prices';
 
+-- Whoever is out of his room is judged by every tick until he is anchored anew,
+-- which costs about eight judgements.  So it waits for its turn, one time in
+-- eight: many prices come back before.  Not after a large move: there are too many then.
 CREATE FUNCTION margin_internal.room_wanted(epoch bigint, mask bigint, present bigint, largest double precision) RETURNS double precision
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-RETURN CASE WHEN epoch = -1 AND largest < 0.001 AND (hashint8(mask) + present) % 8 <> 0 THEN 'Infinity' ELSE margin_internal.room_wanted(epoch) END;
+RETURN CASE WHEN epoch >= -1 AND largest < CASE WHEN epoch = -1 THEN 0.001 ELSE 0.02 END AND (hashint8(mask) + present) % 8 <> 0 THEN 'Infinity'
+            ELSE margin_internal.room_wanted(epoch) END;
 COMMENT ON FUNCTION margin_internal.room_wanted(bigint, bigint, bigint, double precision) IS
-'the same for a tick whose largest move is that; infinite where room is not looked for, as in seven of eight small ticks for an account that had hardly any';
+'the same for a tick whose largest move is that; infinite where room is not looked for, as in seven of eight small ticks';
 
 CREATE FUNCTION margin_internal.epoch_for(present bigint, was bigint, room double precision) RETURNS bigint
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
@@ -329,19 +333,18 @@ BEGIN
         SELECT e.epoch, margin_internal.price_moves(b.terms_now, e.prices, here.present_prices) AS moves
           FROM level_epoch AS e JOIN basis AS b ON b.basis = e.basis
     ), near AS (
-        SELECT l.*
-          FROM account_level AS l
-         WHERE l.epoch < 0
-           -- of those that every tick judges hardly one has another level
-           AND (l.paused IS NOT NULL OR margin_internal.room_wanted(l.epoch, l.mask, judge_moved.present, here.largest) < 'Infinity'
-                OR margin_internal.kept_level(l.portfolio, judge_moved.given, l.level, judge_moved.ratios) IS DISTINCT FROM l.level)
-        UNION ALL
-        SELECT l.*
-          FROM moved AS m
-         CROSS JOIN LATERAL (
-               SELECT * FROM account_level AS a
-                WHERE a.epoch = m.epoch AND a.room <= m.moves[65] AND margin_internal.out_of_room(a.mask, a.room, m.moves)
-               OFFSET 0) AS l
+        SELECT u.*
+          FROM (SELECT * FROM account_level AS l WHERE l.epoch < 0
+                UNION ALL
+                SELECT l.*
+                  FROM moved AS m
+                 CROSS JOIN LATERAL (
+                       SELECT * FROM account_level AS a
+                        WHERE a.epoch = m.epoch AND a.room <= m.moves[65] AND margin_internal.out_of_room(a.mask, a.room, m.moves)
+                       OFFSET 0) AS l) AS u
+         -- of those that are judged hardly one has another level
+         WHERE u.paused IS NOT NULL OR margin_internal.room_wanted(u.epoch, u.mask, judge_moved.present, here.largest) < 'Infinity'
+            OR margin_internal.kept_level(u.portfolio, judge_moved.given, u.level, judge_moved.ratios) IS DISTINCT FROM u.level
     ), judged AS MATERIALIZED (
         SELECT n.account_id, n.level, n.epoch, n.portfolio, n.paused AS was_paused, b.held AS held_by,
                CASE WHEN b.held IS NULL THEN w.level ELSE n.level END AS held, CASE WHEN b.held IS NOT NULL THEN w.level END AS paused,
