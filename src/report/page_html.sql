@@ -160,8 +160,8 @@ BEGIN ATOMIC
       FROM (SELECT nullif(max(greatest(u.height, 0) + greatest(coalesce(u.rest, 0), 0)), 0) AS whole,
                    max(greatest(u.height, 0) + greatest(coalesce(u.rest, 0), 0)) AS most
               FROM unnest(heights, beyond) AS u (height, rest)) AS e,
-           LATERAL (SELECT u.n, u.label, u.text, round(300 * (u.n - 1) / cardinality(labels)::numeric + 2, 2) AS x,
-                           round(300 / cardinality(labels)::numeric - 4, 2) AS width,
+           LATERAL (SELECT u.n, u.label, u.text, round(300 * (u.n - 1) / nullif(cardinality(labels), 0)::numeric + 2, 2) AS x,
+                           round(300 / nullif(cardinality(labels), 0)::numeric - 4, 2) AS width,
                            coalesce(round(60 * greatest(u.height, 0) / e.whole, 2), 0) AS height,
                            coalesce(round(60 * greatest(u.rest, 0) / e.whole, 2), 0) AS rest
                       FROM unnest(labels, heights, beyond, shown) WITH ORDINALITY AS u (label, height, rest, text, n)) AS c
