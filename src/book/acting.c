@@ -39,7 +39,11 @@ act_as_before(Identity mine)
 	SetUserIdAndSecContext(mine.user, mine.context);
 }
 
-/* Settings of the caller that must not bend what is read; until unpin_settings(). */
+/*
+ * Settings of the caller that must not bend what is read; until unpin_settings().
+ * Nor is he to be sent what the server, or a module that logs plans, writes of the
+ * statements: their arguments may be amounts that he may not read.
+ */
 int
 pin_settings(void)
 {
@@ -47,6 +51,8 @@ pin_settings(void)
 
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	(void) set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	if (client_min_messages < NOTICE)
+		(void) set_config_option("client_min_messages", "notice", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	return nest_level;
 }
 

@@ -61,6 +61,7 @@ book_entry(Oid schema)
 		book->reading = 0;
 		book->gains_asked = false;
 		book->gains_carry = true;
+		book->told = false;
 	}
 	return book;
 }

@@ -41,6 +41,7 @@ typedef struct Book
 	uint64		reading;		/* and which reading of it that is */
 	bool		gains_asked;	/* and whether paper gains carry, once somebody has some */
 	bool		gains_carry;
+	bool		told;			/* and whether an error may tell what is in an account */
 } Book;
 
 /* What stands for an account in a lock: accounts that share it share the lock, too. */

@@ -24,14 +24,12 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
-#include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -41,6 +39,7 @@
 #include "book/acting.h"
 #include "book/judge.h"
 #include "book/market_copy.h"
+#include "book/told.h"
 #include "book/touched.h"
 #include "value/valuation.h"
 
@@ -89,6 +88,20 @@ prepare_question(const Book *book, const Question *question)
 	return plan;
 }
 
+/* Prepares a question once; as the book's owner. */
+static void
+learn_question(const Book *book, SPIPlanPtr *plan, const Question *question)
+{
+	SPIPlanPtr	fresh;
+
+	if (*plan != NULL)
+		return;
+	fresh = prepare_question(book, question);
+	if (SPI_keepplan(fresh) != 0)
+		elog(ERROR, "cannot keep the plan for \"%s\": %s", question->relation, SPI_result_code_string(SPI_result));
+	*plan = fresh;
+}
+
 /* Whether a book's view can be asked at all. */
 void
 check_question(const Book *book)
@@ -122,6 +135,21 @@ books_of(const AccountList *accounts)
 	return books;
 }
 
+/* Whether errors may tell what is in accounts, by the view as it is now: planned anew, if it is another one. */
+static bool
+find_told(Book *book)
+{
+	Identity	mine = act_for(book_owner(book), RESTRICTED);
+	CachedPlan *plan;
+
+	learn_question(book, &book->portfolio, &ask_portfolio);
+	plan = SPI_plan_get_cached_plan(book->portfolio);
+	if (plan != NULL)
+		ReleaseCachedPlan(plan, CurrentResourceOwner);
+	act_as_before(mine);
+	return may_be_told(book);
+}
+
 static void
 open_court(Court *court, const AccountList *accounts)
 {
@@ -147,6 +175,7 @@ open_court(Court *court, const AccountList *accounts)
 		book->present = present.market;
 		book->reading = present.reading;
 		book->gains_asked = false;
+		book->told = find_told(book);
 	}
 }
 
@@ -196,7 +225,7 @@ empty_portfolio(void)
 	return portfolio_finish(&writer);
 }
 
-/* Asks about one account, by a plan prepared once; the answer as the snapshot shows it, or of the row that was locked. */
+/* Asks about one account; the answer as the snapshot shows it, or of the row that was locked. */
 static bool
 ask(const Account *account, SPIPlanPtr *plan, const Question *question, Snapshot snapshot, Datum *answer)
 {
@@ -207,14 +236,7 @@ ask(const Account *account, SPIPlanPtr *plan, const Question *question, Snapshot
 	bool		isnull = true;
 
 	Assert(book_plans_run);
-	if (*plan == NULL)
-	{
-		SPIPlanPtr	fresh = prepare_question(book, question);
-
-		if (SPI_keepplan(fresh) != 0)
-			elog(ERROR, "cannot keep the plan for \"%s\": %s", question->relation, SPI_result_code_string(SPI_result));
-		*plan = fresh;
-	}
+	learn_question(book, plan, question);
 	if (SPI_execute_snapshot(*plan, &key, NULL, snapshot, InvalidSnapshot, question->lock[0] == '\0', false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "cannot read \"%s\" of book \"%s\"", question->relation, NameStr(book->name));
 	/* SPI has switched to a context of its own, which lives too long */
@@ -387,35 +409,6 @@ gains_carry(const Court *court, Book *book)
 
 /* ---------- refusing ---------- */
 
-/* Whether a role may read what the book says of its accounts, and all beneath, and no policy hides a part of it. */
-static bool
-may_read(const Book *book, Oid role)
-{
-	const CachedPlanSource *query = linitial(SPI_plan_get_plan_sources(book->portfolio));
-	Oid			relation = get_relname_relid("account_margin", book->schema);
-	ListCell   *cell;
-
-	if (!OidIsValid(relation) || pg_class_aclcheck(relation, role, ACL_SELECT) != ACLCHECK_OK)
-		return false;
-	foreach(cell, query->relationOids)
-	{
-		if (pg_class_aclcheck(lfirst_oid(cell), role, ACL_SELECT) != ACLCHECK_OK ||
-			check_enable_rls(lfirst_oid(cell), role, true) == RLS_ENABLED)
-			return false;
-	}
-	return true;
-}
-
-/*
- * Whether an error may tell what is in an account.  It is read by the client,
- * or caught by the function that runs, which need not have the same rights.
- */
-static bool
-may_be_told(const Book *book)
-{
-	return may_read(book, GetUserId()) && may_read(book, GetOuterUserId());
-}
-
 /*
  * A table as error fields name it: by itself in the book's schema, else with its
  * own; a partition by its root.  NULL: it was dropped after it was judged early.
@@ -504,7 +497,7 @@ refuse_unpriced(const Account *account, const Valuation *after)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNPRICED_ACCOUNT),
-			 may_be_told(account->book) ?
+			 account->book->told ?
 			 errmsg("account \"%s\" of book \"%s\" cannot be valued: no price or parameters for %s",
 					account->key, NameStr(account->book->name), symbol_list(after->missing, after->nmissing)) :
 			 errmsg("account \"%s\" of book \"%s\" cannot be valued", account->key, NameStr(account->book->name)),
@@ -564,7 +557,7 @@ refuse(const Account *account, const Valuation *after, const Valuation *before, 
 		refuse_unpriced(account, after);
 
 	Assert(!valuation_passes(after));
-	if (!may_be_told(account->book))
+	if (!account->book->told)
 		refuse_silently(account);
 	lack = lack_of(after, market_of(account));
 	ereport(ERROR,
@@ -690,6 +683,21 @@ judge_account(Court *court, Account *account, int kept)
 	MemoryContextReset(court->context);
 }
 
+/* What goes wrong is told to nobody who may not know what is in the account. */
+static void
+judge_discreetly(Court *court, Account *account, int kept)
+{
+	PG_TRY();
+	{
+		judge_account(court, account, kept);
+	}
+	PG_CATCH();
+	{
+		conceal(account->book, account->book->told);
+	}
+	PG_END_TRY();
+}
+
 /* Locks accounts, which are in the order of their locks. */
 static void
 lock_accounts(const AccountList *accounts)
@@ -718,8 +726,16 @@ write_levels(const Book *book, char **keys, int count)
 	};
 
 	Assert(count > 0);
-	execute_as(book_owner(book), "SELECT margin_internal.write_account_levels($1::pg_catalog.name, $2, 'write', $3)",
-			   arguments, lengthof(arguments));
+	PG_TRY();
+	{
+		execute_as(book_owner(book), "SELECT margin_internal.write_account_levels($1::pg_catalog.name, $2, 'write', $3)",
+				   arguments, lengthof(arguments));
+	}
+	PG_CATCH();
+	{
+		conceal(book, book->told);
+	}
+	PG_END_TRY();
 }
 
 /* Refreshes the levels of the accounts that moved, book by book. */
@@ -759,7 +775,7 @@ judge(const AccountList *accounts)
 	for (int i = 0; i < accounts->count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		judge_account(&court, accounts->accounts[i], kept[i]);
+		judge_discreetly(&court, accounts->accounts[i], kept[i]);
 	}
 	UnregisterSnapshot(court.snapshot);
 	if (court.nmoved > 0)

@@ -40,6 +40,7 @@ notify_of(Relation journal)
 	Oid			type = REGCLASSOID;
 	Datum		argument = ObjectIdGetDatum(RelationGetRelid(journal));
 	Identity	mine = act_for(journal->rd_rel->relowner, RESTRICTED);
+	int			settings = pin_settings();
 	char	   *notice;
 
 	SPI_connect();
@@ -51,6 +52,7 @@ notify_of(Relation journal)
 		Async_Notify(CHANNEL, notice);
 	PopActiveSnapshot();
 	SPI_finish();
+	unpin_settings(settings);
 	act_as_before(mine);
 }
 
