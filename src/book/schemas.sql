@@ -34,6 +34,16 @@ RETURN CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_s
 COMMENT ON FUNCTION margin.acting_user() IS
 'the role that acts: the one of SET ROLE, else of the session; the same inside of functions that run with their owner''s rights, where current_user is the owner';
 
+-- For checks that run with their owner's rights: what is wrong with a row may be
+-- that it does not agree with another.
+CREATE FUNCTION margin_internal.may_be_told(of_table regclass) RETURNS boolean
+LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT has_table_privilege(r.oid, c.oid, 'SELECT') AND (NOT c.relrowsecurity OR r.rolsuper OR r.rolbypassrls OR pg_has_role(r.oid, c.relowner, 'USAGE') AND NOT c.relforcerowsecurity)
+      FROM pg_class AS c, pg_roles AS r WHERE c.oid = of_table AND r.rolname = margin.acting_user();
+END;
+COMMENT ON FUNCTION margin_internal.may_be_told(regclass) IS 'whether the role that acts may read all rows of a table, so that an error may tell it of them; null for null';
+
 CREATE FUNCTION margin_internal.append_only() RETURNS trigger
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp

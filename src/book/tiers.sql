@@ -39,7 +39,8 @@ BEGIN
     IF edits.uncapped OR edits.entered AND earlier.ratio = 0 THEN
         RAISE NOTICE USING
             MESSAGE = format('%s of "%s", valid from %s: the cap is gone', replace(target, '_', ' ') || 's', tell_lost_cap.symbol, tell_lost_cap.valid_from),
-            DETAIL = format('The last tier counts at %s, without an end; the schedule before ended in a tier of ratio 0.', trim_scale(last_ratio)),
+            DETAIL = format('The last tier counts%s, without an end; the schedule before ended in a tier of ratio 0.',
+                            CASE WHEN margin_internal.may_be_told(tiers) THEN format(' at %s', trim_scale(last_ratio)) END),
             HINT = 'A last tier of ratio 0 caps what counts.';
     END IF;
 END

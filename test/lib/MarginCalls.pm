@@ -16,7 +16,7 @@ sub arguments
 	my ($book, $venue) = @_;
 	return (
 		name => $book, regclass => "$book.holding", regtype => "$venue.asset", regnamespace => $book, regrole => 'pg_monitor', text => 'BTC', _text => '{1}',
-		int8 => '1', int4 => '1', int2 => '1', numeric => '1', _numeric => '{1}', bool => 't', interval => '1 hour', timestamptz => '2026-01-01 00:00+00',
+		int8 => '1', int4 => '1', int2 => '1', numeric => '1', _numeric => '{1}', bool => 't', interval => '1 hour', timestamptz => 'now',
 		json => '{"assets": {"BTC": 1}}', jsonb => '{"assets": {"BTC": 1}}', uuid => '00000000-0000-0000-0000-00000000002a', oid => '1', bytea => '\x00',
 		portfolio => '{"balances": {"BTC": 1}}', market => '{"assets": {"BTC": {"price": 1}}}', schedule => '{0: 0.9}');
 }
@@ -30,10 +30,11 @@ sub calls
 	my %given = arguments(@about);
 	my $values = join ', ', map { my $v = $given{$_} =~ s/'/''/gr; "('$_', '$v')" } sort keys %given;
 	return grep { $_ } split /\n/, $node->safe_psql($database, qq{
+		SET search_path = pg_catalog;
 		SELECT DISTINCT format(CASE p.prokind WHEN 'p' THEN 'CALL %I.%I(%s)' ELSE 'SELECT %I.%I(%s)' END, p.pronamespace::regnamespace::name, p.proname,
 		           array_to_string(ARRAY(
 		               SELECT CASE WHEN p.provariadic <> 0 AND a.n = p.pronargs THEN 'VARIADIC ' ELSE '' END
-		                      || coalesce(format('%L', CASE WHEN given THEN v.value END), 'NULL') || '::' || format('%I.%I', t.typnamespace::regnamespace::name, t.typname)
+		                      || coalesce(format('%L', CASE WHEN given THEN CASE WHEN t.typname = 'name' AND p.proargnames[a.n] = 'venue' THEN '$about[1]' ELSE v.value END END), 'NULL') || '::' || format('%I.%I', t.typnamespace::regnamespace::name, t.typname)
 		                 FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS a (type, n)
 		                 JOIN pg_type AS t ON t.oid = CASE a.type WHEN 'anyelement'::regtype THEN 'text'::regtype WHEN 'anyarray'::regtype THEN 'text[]'::regtype
 		                                                          WHEN 'anyenum'::regtype THEN 'margin.level'::regtype WHEN '"any"'::regtype THEN 'text'::regtype ELSE a.type END
@@ -51,6 +52,7 @@ sub reads
 {
 	my ($node, $database, $schemas) = @_;
 	return split /\n/, $node->safe_psql($database, qq{
+		SET search_path = pg_catalog;
 		SELECT format('SELECT * FROM %I.%I', c.relnamespace::regnamespace::name, c.relname) FROM pg_class AS c
 		 WHERE c.relnamespace = ANY ('{$schemas}'::regnamespace[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY 1});
 }
@@ -61,6 +63,7 @@ sub writes
 {
 	my ($node, $database, $schemas) = @_;
 	return split /\n/, $node->safe_psql($database, qq{
+		SET search_path = pg_catalog;
 		SELECT format(s, c.relnamespace::regnamespace::name, c.relname, a.attname)
 		  FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attgenerated = '' AND a.attidentity = ''
 		       AND a.attnum = (SELECT min(f.attnum) FROM pg_attribute AS f WHERE f.attrelid = c.oid AND f.attnum > 0 AND f.attgenerated = '' AND f.attidentity = '' AND NOT f.attisdropped),

@@ -214,6 +214,29 @@ for my $role ('teller', 'client')
 }
 $node->safe_psql('book', "ALTER DATABASE book RESET ALL");
 
+# ---------------------------------------------------------------------------
+# Checks of whole schedules
+# ---------------------------------------------------------------------------
+
+# who enters a row of a schedule learns nothing of the other rows
+as('keeper', q{INSERT INTO mkt.asset (asset) VALUES ('GBP'); INSERT INTO mkt.collateral_tier (asset, lower_bound, ratio) VALUES ('GBP', 0, 0.070713);
+	INSERT INTO mkt.collateral_tier (asset, valid_from, lower_bound, ratio) VALUES ('GBP', '2100-01-01', 0, 0.5), ('GBP', '2100-01-01', 1, 0), ('GBP', '2100-02-01', 0, 0.070713), ('GBP', '2100-02-01', 5, 0);
+	INSERT INTO mkt.liability_tier (asset, lower_bound, maintenance_rate) VALUES ('GBP', 0, 0.070713); INSERT INTO mkt.risk_tier (contract, lower_bound, maintenance_rate, initial_rate) VALUES ('FUT', 1000000000, 1.070713, 2.070713);
+	INSERT INTO mkt.level_threshold (level, margin_ratio, release_ratio) VALUES ('liquidation', 1.070713, 0.929287);
+	GRANT INSERT, UPDATE, DELETE ON mkt.collateral_tier, mkt.liability_tier, mkt.risk_tier, mkt.level_threshold TO teller; GRANT SELECT (asset, lower_bound, valid_from) ON mkt.collateral_tier TO teller});
+my %shapes = (
+	'a ratio that rises' => q{INSERT INTO mkt.collateral_tier (asset, lower_bound, ratio) VALUES ('GBP', 9, 1)},
+	'a rate that falls' => q{INSERT INTO mkt.liability_tier (asset, lower_bound, maintenance_rate) VALUES ('GBP', 9, 0)},
+	'rates that fall' => q{INSERT INTO mkt.risk_tier (contract, lower_bound, maintenance_rate, initial_rate) VALUES ('FUT', 2000000000, 1, 3)},
+	'a threshold above the next' => q{INSERT INTO mkt.level_threshold (level, margin_ratio) VALUES ('margin_call', 2)},
+	'a release ratio above the next' => q{INSERT INTO mkt.level_threshold (level, margin_ratio, release_ratio) VALUES ('margin_call', 1, 1)});
+for my $name (sort keys %shapes)
+{
+	keeps_silent('teller', $shapes{$name}, $name, qr/ERROR:  23514: .*(?:not as the rows of a schedule have to be|not in order)/);
+	like(told('keeper', $shapes{$name}), $marked, "the owner is told of $name");
+}
+keeps_silent('teller', q{DELETE FROM mkt.collateral_tier WHERE asset = 'GBP' AND valid_from = '2100-02-01' AND lower_bound = 5}, 'a cap that is gone', qr/NOTICE:.*the cap is gone\nDETAIL:  The last tier counts, without/);
+
 # Nothing of ours that is no error goes into the log.
 is(join("\n", grep { /(?:LOG|WARNING|NOTICE|INFO):/ && !/duration:/ && /$marked/ } split /\n/, slurp_file($node->logfile)), '', 'no message in the log tells an amount');
 

@@ -233,7 +233,8 @@ BEGIN
             GET STACKED DIAGNOSTICS flaw = MESSAGE_TEXT;
             RAISE EXCEPTION USING
                 ERRCODE = 'check_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME,
-                MESSAGE = format('%s of "%s", valid from %s: %s', replace(TG_TABLE_NAME, '_', ' ') || 's', edited.symbol, edited.valid_from, flaw),
+                MESSAGE = format('%s of "%s", valid from %s: %s', replace(TG_TABLE_NAME, '_', ' ') || 's', edited.symbol, edited.valid_from,
+                                 CASE WHEN margin_internal.may_be_told(TG_RELID) THEN flaw ELSE 'not as the rows of a schedule have to be' END),
                 HINT = 'The tiers of a schedule begin at 0; collateral ratios never rise, margin rates never fall; initial rates are in all tiers or in none.';
         END;
         PERFORM margin_internal.tell_lost_cap(TG_RELID, edited.symbol, edited.valid_from);

@@ -63,7 +63,7 @@ BEGIN
         GET STACKED DIAGNOSTICS flaw = MESSAGE_TEXT;
         RAISE EXCEPTION USING
             ERRCODE = 'check_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME,
-            MESSAGE = format('%s: %s', what, flaw),
+            MESSAGE = format('%s: %s', what, CASE WHEN margin_internal.may_be_told(TG_RELID) THEN flaw ELSE 'not in order' END),
             HINT = 'They rise or stay from warning to margin_call to liquidation. Without a row a level begins at 0.7, 0.85 or 1; without a release ratio it is left at its threshold.';
     END;
     RETURN NULL;
