@@ -84,6 +84,12 @@ SELECT p.oid::regprocedure AS unsafe_definer FROM pg_catalog.pg_proc p
    AND (p.proacl IS NULL OR p.proacl::text ~ '[{,]='
         OR NOT coalesce(p.proconfig, '{}') && ARRAY['search_path=pg_catalog, pg_temp']
         OR p.proowner <> (SELECT relowner FROM pg_catalog.pg_class WHERE oid = 'desk.asset'::regclass));
+-- All that there are in scripts, of shards and clusters too: src/operations/README.md
+-- says of each why it is safe.
+SELECT name AS definer, count(*) FROM declaration WHERE rest ~ 'SECURITY DEFINER' GROUP BY name ORDER BY name COLLATE "C";
+SELECT name AS definer_without_path FROM declaration WHERE rest ~ 'SECURITY DEFINER' AND rest !~ 'SECURITY DEFINER\s+SET search_path = pg_catalog, pg_temp\s';
+SELECT name AS definer_for_public FROM declaration WHERE rest ~ 'SECURITY DEFINER' GROUP BY name
+HAVING count(*) > (SELECT count(*) FROM script, regexp_matches(text, 'REVOKE ALL ON FUNCTION ' || name || '\([^;]*\) FROM PUBLIC;', 'g'));
 -- a trigger with its owner's rights asks whose table it is on
 SELECT p.oid::regprocedure AS definer_for_any_table FROM pg_catalog.pg_proc p
  WHERE p.pronamespace = 'desk'::regnamespace AND p.prosecdef AND p.prorettype = 'trigger'::regtype

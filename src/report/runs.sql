@@ -126,9 +126,10 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     run bigint;
-    at_step text;
-    code text;
-    failure text;
+    -- declared before the path is pinned
+    at_step pg_catalog.text;
+    code pg_catalog.text;
+    failure pg_catalog.text;
 BEGIN
     -- An error here, inside of a transaction block, comes before all else.
     COMMIT;
@@ -140,7 +141,7 @@ BEGIN
         RETURN;
     END IF;
 
-    FOREACH at_step IN ARRAY '{partitions,levels,snapshot,retention}'::text[] LOOP
+    FOREACH at_step IN ARRAY '{partitions,levels,snapshot,retention}'::pg_catalog.text[] LOOP
         PERFORM margin_internal.note_step(book, run, at_step);
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
