@@ -51,7 +51,10 @@ may_be_told(const Book *book)
 	return may_read(book, GetUserId()) && (GetUserId() == GetOuterUserId() || may_read(book, GetOuterUserId()));
 }
 
-/* What the server itself says of values and of rows; others speak for themselves. */
+/*
+ * What the server itself says of values and of rows, and PL/pgSQL of parameters,
+ * where the client likes (plpgsql.print_strict_params); others speak for themselves.
+ */
 static bool
 quotes_values(int sqlstate)
 {
@@ -59,7 +62,8 @@ quotes_values(int sqlstate)
 
 	return category == ERRCODE_DATA_EXCEPTION ||
 		category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
-		category == ERRCODE_WITH_CHECK_OPTION_VIOLATION;
+		category == ERRCODE_WITH_CHECK_OPTION_VIOLATION ||
+		sqlstate == ERRCODE_NO_DATA_FOUND || sqlstate == ERRCODE_TOO_MANY_ROWS;
 }
 
 /* The error goes into the server's log as it was. */

@@ -162,6 +162,9 @@ keeps_silent('booker', q{BEGIN; SET LOCAL margin.guard = record; INSERT INTO exa
 keeps_silent('teller', q{UPDATE rough.wallet SET coin = 'USD' WHERE id = 1}, 'what casts');
 keeps_silent('teller', q{UPDATE rough.wallet SET coin = 'EUR' WHERE id = 2}, 'what does not cast', qr/ERROR:  22P02: an account of book "rough" cannot be judged\nDETAIL:  Why is shown only to roles/);
 keeps_silent('teller', q{UPDATE rough.wallet SET coin = 'FUTURE' WHERE id = 3}, 'no entry price', qr/ERROR:  22\w+: an account of book "rough" cannot be judged/);
+as('keeper', q{CREATE FUNCTION rough.worth(amount numeric) RETURNS numeric STABLE LANGUAGE plpgsql AS $$DECLARE r numeric; BEGIN SELECT amount INTO STRICT r WHERE amount < 100; RETURN r; END$$;
+	CREATE OR REPLACE VIEW rough.money AS SELECT client AS account_id, coin AS asset, rough.worth(amount::numeric) AS quantity FROM rough.wallet WHERE coin NOT LIKE 'FUT%'});
+keeps_silent('teller', q{SET plpgsql.print_strict_params = on; UPDATE rough.wallet SET coin = 'EUR' WHERE id = 1}, 'what is not found', qr/ERROR:  P0002: an account of book "rough" cannot be judged/);
 # whoever may read is told as the server tells it
 like(told('keeper', $refusals{'a check on levels'}[0]), qr/violates check constraint "rich"\nDETAIL:  Failing row contains/, 'the owner is told');
 like(told('keeper', q{UPDATE rough.wallet SET coin = 'EUR' WHERE id = 2}), qr/22P02: invalid input syntax for type numeric: "51113.070713 or so"/, 'the owner is told of a cast');
