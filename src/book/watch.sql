@@ -286,14 +286,14 @@ RETURN CASE WHEN epoch = -1 THEN 0.001 ELSE 0.0005 END;
 COMMENT ON FUNCTION margin_internal.room_wanted(bigint) IS 'room from which an account that was in an epoch is anchored to the present one, in proportion to prices';
 
 -- Whoever is out of his room is judged by every tick until he is anchored anew,
--- which costs about eight judgements.  So it waits for its turn, one time in
--- eight: many prices come back before.  Not after a large move: there are too many then.
+-- which costs some sixteen judgements.  So it waits for his turn, one time in
+-- sixteen: many prices come back before.  Not after a large move: there are too many then.
 CREATE FUNCTION margin_internal.room_wanted(epoch bigint, mask bigint, present bigint, largest double precision) RETURNS double precision
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-RETURN CASE WHEN epoch >= -1 AND largest < CASE WHEN epoch = -1 THEN 0.001 ELSE 0.02 END AND (hashint8(mask) + present) % 8 <> 0 THEN 'Infinity'
+RETURN CASE WHEN epoch >= -1 AND largest < CASE WHEN epoch = -1 THEN 0.001 ELSE 0.02 END AND (hashint8(mask) + present) % 16 <> 0 THEN 'Infinity'
             ELSE margin_internal.room_wanted(epoch) END;
 COMMENT ON FUNCTION margin_internal.room_wanted(bigint, bigint, bigint, double precision) IS
-'the same for a tick whose largest move is that; infinite where room is not looked for, as in seven of eight small ticks';
+'the same for a tick whose largest move is that; infinite where room is not looked for, as in 15 of 16 small ticks';
 
 CREATE FUNCTION margin_internal.epoch_for(present bigint, was bigint, room double precision) RETURNS bigint
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
