@@ -84,6 +84,7 @@ is($node->safe_psql('postgres', $kinds{$_}), $expected, "$_: at rest") for sort 
 my ($out, $err) = ('', '');
 my $writer = IPC::Run::start([ 'psql', '-X', '-q', '-d', $node->connstr('postgres'), '-c', 'CALL write()' ],
 	'>', \$out, '2>', \$err, IPC::Run::timeout(180));
+$node->poll_query_until('postgres', q{SELECT price <> 100 FROM desk.index_price WHERE asset = 'UP'}) or die 'nobody writes';
 
 my %scripts = map { ("060_$_" => "INSERT INTO reading SELECT '$_', (SELECT price FROM desk.index_price WHERE asset = 'UP'), ($kinds{$_});") } sort keys %kinds;
 $node->pgbench('--no-vacuum --client=' . READERS . ' --transactions=' . READINGS * keys %kinds,
