@@ -446,18 +446,18 @@ SELECT relation AS unforeseen FROM reference JOIN pg_class ON pg_class.oid = rel
  WHERE strpos(pg_get_functiondef('margin_internal.market_lasts'::regproc), ' ' || relname || ' ') = 0;
 -- what becomes valid, and what expires, while the market is kept and the transaction goes on
 BEGIN;
-UPDATE desk.asset SET max_age = interval '1 second' WHERE asset = 'COIN';
+UPDATE desk.asset SET max_age = interval '3 seconds' WHERE asset = 'COIN';
 UPDATE desk.index_price SET updated_at = clock_timestamp() WHERE asset = 'COIN';
 INSERT INTO desk.balance VALUES (13, 'COIN', 1), (13, 'USD', -10);
 SET CONSTRAINTS ALL IMMEDIATE;
-SELECT pg_sleep(1.1);
+SELECT pg_sleep(3.1);
 UPDATE desk.balance SET quantity = -11 WHERE (account_id, asset) = (13, 'USD');
 ROLLBACK;
 BEGIN;
-INSERT INTO desk.collateral_tier (asset, valid_from, lower_bound, ratio) VALUES ('COIN', clock_timestamp() + interval '1 second', 0, 0.1);
+INSERT INTO desk.collateral_tier (asset, valid_from, lower_bound, ratio) VALUES ('COIN', clock_timestamp() + interval '3 seconds', 0, 0.1);
 INSERT INTO desk.balance VALUES (13, 'COIN', 1), (13, 'USD', -10);
 SET CONSTRAINTS ALL IMMEDIATE;
-SELECT pg_sleep(1.1);
+SELECT pg_sleep(3.1);
 UPDATE desk.balance SET quantity = -11 WHERE (account_id, asset) = (13, 'USD');
 ROLLBACK;
 -- ages are compared as intervals are, a month being 30 days
