@@ -33,7 +33,7 @@ use Math::BigInt;
 use Test::More;
 
 our @EXPORT = qw(random_seed random_book add_market add_account rows copy_rows market_text
-  chance pick between decimal);
+  chance pick deal between decimal);
 
 # Seeds Perl's generator, with MARGIN_SEED where that is set, and says with what.
 sub random_seed
@@ -51,6 +51,18 @@ sub random_seed
 sub chance { return rand() < $_[0] }
 sub pick { return $_[ rand @_ ] }
 sub between { my ($low, $high) = @_; return $low + int rand $high - $low + 1 }
+
+# pick() for what a whole market has in common, of which there are few: each as often
+# as it is among the choices.  By chance is only the order, as of cards, which
+# are shuffled again when the last one is dealt.
+my %deck;
+
+sub deal
+{
+	my ($deck, @cards) = @_;
+	$deck{$deck} = [ shuffle @cards ] unless @{ $deck{$deck} // [] };
+	return pop @{ $deck{$deck} };
+}
 
 sub digits { return join '', map { int rand 10 } 1 .. $_[0] }
 sub whole { return between(1, 9) . digits($_[0] - 1) }
@@ -183,6 +195,9 @@ my @levels = (
 	{ margin_call => '0.70', liquidation => '0.7' },
 	{ warning => '0.01', margin_call => '0.0200', liquidation => 3 });
 
+# What orders take of equity, and how debts count, each with each.
+my @rules = map { my $reduction = $_; map { [ $reduction, $_ ] } qw(sum larger) } qw(nothing loss margin both);
+
 sub put_schedule
 {
 	my ($market, $kind, $symbol, $method, $bound, $rate) = @_;
@@ -259,10 +274,8 @@ sub add_market
 	my $rules = $with{rules};
 	my (%asset, %contract);
 
-	row('market', $market,
-		$rules ? pick(qw(nothing loss margin both)) : 'nothing',
-		$rules ? pick(qw(sum larger)) : 'sum');
-	my $levels = pick(@levels);
+	row('market', $market, $rules ? deal('rules', @rules)->@* : qw(nothing sum));
+	my $levels = deal('levels', @levels);
 	row('level_threshold', $market, $_, $levels->{$_}) for sort keys %$levels;
 
 	# Cash counts at par with either sign, and a dial requires its quantity
@@ -275,7 +288,7 @@ sub add_market
 
 	for my $name ((shuffle @asset_names)[ 0 .. between(4, 9) ])
 	{
-		my $price = chance(0.08) ? undef : decimal($profile);
+		my $price = deal('no price', (0) x 11, 1) ? undef : decimal($profile);
 		my $tier_unit = pick(qw(quantity value));
 		my $weight = chance(0.5) ? 1 : pick('1.1', '1.250', 2, '1.' . digits(18), decimal('huge'));
 		my ($low, $high) = $rules && defined $price && chance(0.4) ? doubt($profile, $price) : ();
@@ -293,16 +306,16 @@ sub add_market
 
 	for my $name ((shuffle @contract_names)[ 0 .. between(4, 8) ])
 	{
-		my $settle = chance(0.06) ? pick(@unknown_names) : pick(sort keys %asset);
-		my $mark = chance(0.06) ? undef : decimal($profile);
+		my $settle = deal('no settlement', (0) x 15, 1) ? pick(@unknown_names) : pick(sort keys %asset);
+		my $mark = deal('no mark', (0) x 15, 1) ? undef : decimal($profile);
 		my $size = pick(1, '0.0001', decimal($profile));
-		my $tier_unit = $rules && chance(0.3) ? 'contracts' : 'notional';
+		my $tier_unit = $rules ? deal('tier unit', qw(contracts notional notional)) : 'notional';
 		my $unit = defined $mark && $profile ne 'vast' && $tier_unit eq 'notional' ? product($size, $mark) : undef;
-		my $maintenance = chance(0.94);
+		my $maintenance = !deal('no maintenance', (0) x 15, 1);
 		my @bounds;
-		row('contract', $market, $name, $settle, chance(0.5) ? undef : 'BTC', $size, $mark,
-			pick(qw(leg larger net)), fee($profile),
-			$rules ? fee($profile) : 0, $tier_unit, $rules && chance(0.5) ? 't' : 'f');
+		row('contract', $market, $name, $settle, deal('base', undef, 'BTC'), $size, $mark,
+			deal('netting', qw(leg larger net)), fee($profile),
+			$rules ? fee($profile) : 0, $tier_unit, $rules ? deal('order maintenance', 't', 'f') : 'f');
 		push @bounds, add_schedule($market, 'maintenance', $name, $profile, $unit) if $maintenance;
 		push @bounds, add_schedule($market, 'initial', $name, $profile, $unit) if chance(0.6);
 		$contract{$name} = {
@@ -353,7 +366,7 @@ sub add_balances
 		next unless defined $name;
 		my $asset = $assets->{$name};
 		my $quantity = quantity($market, $asset->{bounds});
-		my $sign = chance(0.3) && !($clean && !defined $asset->{price}) ? '-' : '';
+		my $sign = chance(defined $asset->{price} ? 0.3 : $clean ? 0 : 0.5) ? '-' : '';
 		put_balance($case, $name, $sign . $quantity);
 		put_balance($case, $name, ($sign ? '' : '-') . $quantity) if chance(0.06);
 		put_balance($case, $name, decimal($market->{profile})) if chance(0.15);
@@ -383,7 +396,8 @@ sub add_lots
 		next unless defined $name;
 		my $contract = $contracts->{$name};
 		my @lots = map { pick('', '-') . quantity($market, $contract->{bounds}) } 1 .. pick(1, 1, 2, 3);
-		push @lots, $lots[0] =~ s/^-//r, '-' . $lots[0] =~ s/^-//r if chance(0.15);    # hedged
+		push @lots, $lots[0] =~ s/^-//r, '-' . $lots[0] =~ s/^-//r if chance(0.15);    # both sides
+		push @lots, map { /^-(.*)/ ? $1 : "-$_" } @lots if chance(0.05);               # as much on each
 		for my $lot (@lots)
 		{
 			my $entry = chance(0.03) ? 0
@@ -556,8 +570,8 @@ sub market_text
 #     profiles => [qw(plain token)]     what sizes of numbers, see %number;
 #                                       repeat one to make it more frequent
 #     clean => 0.75                     the part of accounts that lack nothing
-#     rules => 1, orders => 0.5         see add_market(); rules may be a part, too: that
-#                                       of the markets; without them there is neither
+#     rules => 1, orders => 0.5         see add_market(); rules may be 0.5, too: for every
+#                                       other market; without them there is neither
 #     aimed => 1                        see below
 #
 # Random accounts are mostly far from where anything is decided.  So each
@@ -581,7 +595,8 @@ sub random_book
 	%rows = ();
 	for my $id (1 .. $wanted{markets})
 	{
-		my $market = add_market($id, pick(@{ $wanted{profiles} }), rules => chance($wanted{rules} // 0), orders => $wanted{orders});
+		my $has_rules = int($id * ($wanted{rules} // 0)) > int(($id - 1) * ($wanted{rules} // 0));
+		my $market = add_market($id, deal('profile', @{ $wanted{profiles} }), rules => $has_rules, orders => $wanted{orders});
 		push @markets, $id;
 		add_account(++$account, $id, $market, $wanted{clean}, 'random') for 1 .. $wanted{accounts};
 	}

@@ -33,7 +33,7 @@ my $case = 1000;    # below: the cases worked by hand
 for my $market_id (1 .. MARKETS + VAST_MARKETS)
 {
 	my $vast = $market_id > MARKETS;
-	my $market = add_market($market_id, $vast ? 'vast' : pick(qw(plain plain plain token token tiny huge boundary mixed)),
+	my $market = add_market($market_id, $vast ? 'vast' : deal('profile', qw(plain plain plain token token tiny huge boundary mixed)),
 		rules => 1, orders => 0.5);
 	for (1 .. ($vast ? CASES_PER_VAST_MARKET : CASES_PER_MARKET))
 	{
@@ -60,7 +60,7 @@ $node->safe_psql('postgres',
 # safe_psql() would hide the message in a log, behind the whole statement.
 sub sql
 {
-	my ($status, $output, $error) = $node->psql('property', $_[0], timeout => 300);
+	my ($status, $output, $error) = $node->psql('property', $_[0], timeout => 900);
 	return $output if $status == 0;
 	diag "MARGIN_SEED=$seed\n", substr($error, 0, 4000);
 	die 'a statement failed';

@@ -32,7 +32,7 @@ $node->start;
 
 sub sql
 {
-	my ($status, $output, $error) = $node->psql('postgres', $_[0], timeout => 300);
+	my ($status, $output, $error) = $node->psql('postgres', $_[0], timeout => 900);
 	return $output if $status == 0;
 	diag "MARGIN_SEED=$seed\n", substr($error, 0, 4000);
 	die 'a statement failed';

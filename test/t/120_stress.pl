@@ -32,7 +32,7 @@ $node->safe_psql('postgres', 'CREATE EXTENSION margin');
 # safe_psql() would hide the message in a log, behind the whole statement.
 sub sql
 {
-	my ($status, $output, $error) = $node->psql('postgres', $_[0], timeout => 300);
+	my ($status, $output, $error) = $node->psql('postgres', $_[0], timeout => 900);
 	return $output if $status == 0;
 	diag "MARGIN_SEED=$seed\n", substr($error, 0, 4000);
 	die 'a statement failed';
