@@ -115,7 +115,7 @@ account_own_market(const Account *account, const Decimal *unit)
 	}
 	for (int i = 0; i < v->npositions; i++)
 		market_terms_read_contract(&terms, account->market, v->positions[i].contract);
-	result = market_flatten(&terms);
+	result = market_flatten(&terms, false);
 	for (uint32 i = 0; unit != NULL && i < result->nassets; i++)
 	{
 		AssetQuote	quote;

@@ -141,7 +141,7 @@ build_market(const AssetMover *self, const Decimal *price)
 		add_asset(self, &terms, self->assets[i], price);
 	for (int i = 0; i < v->npositions; i++)
 		add_contract(self, &terms, i, price);
-	return market_flatten(&terms);
+	return market_flatten(&terms, false);
 }
 
 /* ---------- the portfolio in our units ---------- */

@@ -6,8 +6,10 @@
 
 #include "access/detoast.h"
 #include "access/xact.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #include "base/flat.h"
@@ -322,7 +324,14 @@ typedef struct MarketWriter
 {
 	char	   *base;
 	Size		at;
+	HTAB	   *placed;			/* of PlacedSchedule; NULL: each schedule has a place of its own */
 } MarketWriter;
+
+typedef struct PlacedSchedule
+{
+	const Schedule *schedule;	/* the key */
+	uint32		offset;
+} PlacedSchedule;
 
 static Size
 put_bytes(MarketWriter *writer, const void *bytes, Size size)
@@ -357,7 +366,17 @@ put_name(MarketWriter *writer, MarketName *to, const Symbol *symbol)
 static uint32
 put_schedule(MarketWriter *writer, const Schedule *schedule)
 {
-	return schedule == NULL ? 0 : put_bytes(writer, schedule, VARSIZE(schedule));
+	PlacedSchedule *placed;
+	bool		found;
+
+	if (schedule == NULL)
+		return 0;
+	if (writer->placed == NULL)
+		return put_bytes(writer, schedule, VARSIZE(schedule));
+	placed = hash_search(writer->placed, &schedule, HASH_ENTER, &found);
+	if (!found)
+		placed->offset = put_bytes(writer, schedule, VARSIZE(schedule));
+	return placed->offset;
 }
 
 /* Copies what terms say into the flat record. */
@@ -436,12 +455,23 @@ fill_slots(Market *market, uint32 slots, uint32 mask, uint32 records, Size recor
 	}
 }
 
+static HTAB *
+schedule_table(Size entry_size, HashValueFunc hash, HashCompareFunc match)
+{
+	HASHCTL		control = {.keysize = sizeof(const Schedule *), .entrysize = entry_size, .hash = hash, .match = match,
+		.hcxt = CurrentMemoryContext};
+
+	return hash_create("margin schedules", 256, &control,
+					   HASH_ELEM | HASH_CONTEXT | (hash == NULL ? HASH_BLOBS : HASH_FUNCTION | HASH_COMPARE));
+}
+
 static Size
-put_market(MarketWriter *writer, Market *market, const MarketTerms *terms, void **assets, void **contracts)
+put_market(MarketWriter *writer, Market *market, const MarketTerms *terms, void **assets, void **contracts, bool shared)
 {
 	MarketAsset scrap_asset;
 	MarketContract scrap_contract;
 
+	writer->placed = shared ? schedule_table(sizeof(PlacedSchedule), NULL, NULL) : NULL;
 	writer->at = MAXALIGN(sizeof(Market));
 	market->version = MARKET_VERSION;
 	market->nassets = terms->assets.count;
@@ -457,24 +487,35 @@ put_market(MarketWriter *writer, Market *market, const MarketTerms *terms, void 
 	for (int i = 0; i < THRESHOLDS; i++)
 		put_decimal(writer, &market->thresholds[i], &terms->thresholds[i]);
 	for (uint32 i = 0; i < market->nassets; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		put_asset(writer, writer->base == NULL ? &scrap_asset :
 				  (MarketAsset *) market_assets(market) + i, assets[i]);
+	}
 	for (uint32 i = 0; i < market->ncontracts; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		put_contract(writer, writer->base == NULL ? &scrap_contract :
 					 (MarketContract *) market_contracts(market) + i, contracts[i]);
+	}
+	if (writer->placed != NULL)
+		hash_destroy(writer->placed);
 	return writer->at;
 }
 
-/* The flat value of terms whose derived fields are right, as those read from a market are. */
+/*
+ * The flat value of terms whose derived fields are right, as those read from a market are.
+ * Shared: a schedule that several terms point to has one place, as the canonical form wants it.
+ */
 Market *
-market_flatten(const MarketTerms *terms)
+market_flatten(const MarketTerms *terms, bool shared)
 {
 	void	  **assets = symbol_table_sorted(&terms->assets);
 	void	  **contracts = symbol_table_sorted(&terms->contracts);
-	MarketWriter writer = {NULL, 0};
+	MarketWriter writer = {0};
 	Market		counted;
 	Market	   *market;
-	Size		size = put_market(&writer, &counted, terms, assets, contracts);
+	Size		size = put_market(&writer, &counted, terms, assets, contracts, shared);
 
 	if (size > MaxAllocSize)
 		ereport(ERROR,
@@ -484,7 +525,7 @@ market_flatten(const MarketTerms *terms)
 
 	market = palloc0(size);
 	writer.base = (char *) market;
-	put_market(&writer, market, terms, assets, contracts);
+	put_market(&writer, market, terms, assets, contracts, shared);
 	SET_VARSIZE(market, size);
 	fill_slots(market, market->asset_slots, market->asset_mask, market->assets,
 			   sizeof(MarketAsset), market->nassets);
@@ -523,6 +564,65 @@ market_is_sound(const Market *market)
 	return true;
 }
 
+/* ---------- equal schedules ---------- */
+
+/* The bytes of a schedule, which is canonical, and its length before them. */
+static uint32
+hash_schedule(const void *key, Size size)
+{
+	const Schedule *schedule = *(const Schedule *const *) key;
+
+	return hash_bytes((const unsigned char *) schedule, VARSIZE(schedule));
+}
+
+static int
+match_schedules(const void *a, const void *b, Size size)
+{
+	const Schedule *x = *(const Schedule *const *) a;
+	const Schedule *y = *(const Schedule *const *) b;
+
+	return x == y ? 0 : VARSIZE(x) != VARSIZE(y) ? 1 : memcmp(x, y, VARSIZE(x));
+}
+
+static void
+share_schedule(HTAB *schedules, const Schedule **schedule)
+{
+	if (*schedule != NULL)
+		*schedule = *(const Schedule **) hash_search(schedules, schedule, HASH_ENTER, NULL);
+}
+
+static void
+share_fields(HTAB *schedules, const MarketField *fields, int count, void *terms)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (fields[i].kind == FIELD_SCHEDULE)
+			share_schedule(schedules, FIELD_AT(const Schedule *, terms, fields[i].terms));
+	}
+}
+
+/* Makes terms with equal schedules point to the same one: of what a venue lists, most have the tiers of many others. */
+static void
+share_schedules(MarketTerms *terms)
+{
+	HTAB	   *schedules = schedule_table(sizeof(const Schedule *), hash_schedule, match_schedules);
+
+	for (int i = 0; i < terms->assets.count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		share_fields(schedules, asset_fields, ASSET_FIELDS, symbol_table_record(&terms->assets, i));
+	}
+	for (int i = 0; i < terms->contracts.count; i++)
+	{
+		ContractTerms *contract = symbol_table_record(&terms->contracts, i);
+
+		CHECK_FOR_INTERRUPTS();
+		share_fields(schedules, contract_fields, CONTRACT_FIELDS, contract);
+		share_schedule(schedules, &contract->requirement);
+	}
+	hash_destroy(schedules);
+}
+
 Market *
 market_build(MarketTerms *terms)
 {
@@ -539,7 +639,8 @@ market_build(MarketTerms *terms)
 		complete_contract(symbol_table_record(&terms->contracts, i));
 	}
 	settle_thresholds(terms->thresholds);
-	market = market_flatten(terms);
+	share_schedules(terms);
+	market = market_flatten(terms, true);
 	Assert(market_is_sound(market));
 	return market;
 }
@@ -664,7 +765,7 @@ static Market *
 replace_market(Market *market, const MarketTerms *terms, MemoryContext caller)
 {
 	MemoryContext own = CurrentMemoryContext;
-	Market	   *flat = market_flatten(terms);
+	Market	   *flat = market_flatten(terms, true);
 	Market	   *result;
 
 	MemoryContextSwitchTo(caller);

@@ -6,7 +6,7 @@
  * unit of the contract's underlying, sizes in units per contract, weights and
  * rates plain factors.  The value is position independent: records in byte
  * order of their names, found through a hash index inside, schedules embedded
- * as they are.  Nothing needs to be compiled or copied before use.
+ * as they are, equal ones once.  Nothing needs to be compiled or copied before use.
  *
  * market_build() is the one validator: text, binary and rows all come through.
  */
@@ -307,6 +307,6 @@ extern ContractTerms *market_add_contract(MarketTerms *terms, const Symbol *symb
 extern void asset_terms_price(AssetTerms *asset);
 extern void contract_terms_mark(ContractTerms *contract);
 extern Market *market_build(MarketTerms *terms);
-extern Market *market_flatten(const MarketTerms *terms);
+extern Market *market_flatten(const MarketTerms *terms, bool shared);
 
 #endif							/* MARGIN_MARKET_H */
