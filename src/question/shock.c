@@ -177,33 +177,19 @@ index_moves(MoveIndex *index, const Scenario *scenario, const Market *market)
 	}
 }
 
-/* A price that is there is moved; one that is not can only be given. */
-static void
-move_price(Decimal *price, bool *given, const PriceMove *move)
+/*
+ * A price that is there is moved; one that is not can only be given, and is not in doubt then.
+ * The bounds of a doubtful price move with it.  False where the quote stays.
+ */
+static bool
+moved_quote(AssetQuote *quote, const MoveIndex *index, const Market *market, int number)
 {
-	if (move == NULL)
-		return;
-	if (move->absolute)
-		*price = move->value;
-	else if (*given)
-		dec_mul(price, price, &move->value);
-	*given |= move->absolute;
-}
+	const PriceMove *move = index->assets[number];
 
-/* The bounds of a doubtful price move with it; a price that is given is not in doubt. */
-static void
-move_quote(AssetTerms *asset, const PriceMove *move)
-{
-	if (move == NULL)
-		return;
-	if (move->absolute)
-		asset->has_low = asset->has_high = false;
-	else if (asset->priced)
-	{
-		dec_mul(&asset->quote.low, &asset->quote.low, &move->value);
-		dec_mul(&asset->quote.high, &asset->quote.high, &move->value);
-	}
-	move_price(&asset->quote.price, &asset->priced, move);
+	if (move == NULL || (!move->absolute && !market_assets(market)[number].priced))
+		return false;
+	*quote = move->absolute ? plain_quote(&move->value) : quote_times(market, number, &move->value);
+	return true;
 }
 
 /* How an asset's price changes, as two numbers of that proportion; false where it does not. */
@@ -228,30 +214,102 @@ price_change(Decimal *before, Decimal *after, const MoveIndex *index, const Mark
 	return dec_cmp(before, after) != 0;
 }
 
-/* Takes a mark along with the prices of its contract's underlying and settlement asset. */
-static void
-link_mark(ContractTerms *contract, const MoveIndex *index, const Market *market, int settle)
+/* Takes a mark along with the prices of its contract's underlying and settlement asset; false where it stays. */
+static bool
+link_mark(Decimal *mark, const MoveIndex *index, const Market *market, const MarketContract *contract)
 {
-	int			base = contract->base.length == 0 ? -1 : market_find_asset(market, &contract->base);
+	Symbol		base_name = market_symbol(market, &contract->base);
+	Symbol		name = market_symbol(market, &contract->name);
+	int			base = contract->base.length == 0 ? -1 : market_find_asset(market, &base_name);
+	Decimal		buffer;
 	Decimal		before,
 				after,
 				settle_before,
 				settle_after;
 	bool		base_moved = price_change(&before, &after, index, market, base);
-	bool		settle_moved = price_change(&settle_before, &settle_after, index, market, settle);
+	bool		settle_moved = price_change(&settle_before, &settle_after, index, market, contract->settle_index);
 
 	if (!base_moved && !settle_moved)
-		return;
+		return false;
 	dec_mul(&after, &after, &settle_before);
 	dec_mul(&before, &before, &settle_after);
-	dec_mul(&after, &after, &contract->mark);
-	dec_div_round18(&contract->mark, &after, &before);
-	if (dec_is_zero(&contract->mark))
+	dec_mul(&after, &after, dec_flat(&contract->mark, market, &buffer));
+	dec_div_round18(mark, &after, &before);
+	if (dec_is_zero(mark))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("linked mark price of contract \"%s\" would be 0", symbol_text(&contract->symbol)),
+				 errmsg("linked mark price of contract \"%s\" would be 0", symbol_text(&name)),
 				 errdetail("It is rounded at the 18th decimal."),
 				 errhint("Give the contract a move of its own.")));
+	return true;
+}
+
+/* The mark of a contract once it has moved; false where it stays. */
+static bool
+moved_mark(Decimal *mark, const MoveIndex *index, const Market *market, int number, bool linked)
+{
+	const MarketContract *contract = &market_contracts(market)[number];
+	const PriceMove *move = index->contracts[number];
+	Decimal		buffer;
+
+	if (move == NULL)
+		return linked && contract->marked && link_mark(mark, index, market, contract);
+	if (move->absolute)
+		*mark = move->value;
+	else if (contract->marked)
+		dec_mul(mark, dec_flat(&contract->mark, market, &buffer), &move->value);
+	return move->absolute || contract->marked;
+}
+
+/* Moves prices where they stand in a copy of the market; false if some have too many digits for that. */
+static bool
+move_in_place(Market *result, const MoveIndex *index, const Market *market, bool linked)
+{
+	for (uint32 i = 0; i < market->nassets; i++)
+	{
+		AssetQuote	quote;
+
+		CHECK_FOR_INTERRUPTS();
+		if (moved_quote(&quote, index, market, i) && !market_put_quote(result, i, &quote))
+			return false;
+	}
+	for (uint32 i = 0; i < market->ncontracts; i++)
+	{
+		Decimal		mark;
+
+		CHECK_FOR_INTERRUPTS();
+		if (moved_mark(&mark, index, market, i, linked) && !market_put_mark(result, i, &mark))
+			return false;
+	}
+	return true;
+}
+
+/* The same market built anew. */
+static Market *
+build_moved(const MoveIndex *index, const Market *market, bool linked)
+{
+	MarketTerms terms;
+
+	market_terms_read(&terms, market);
+	for (uint32 i = 0; i < market->nassets; i++)
+	{
+		AssetTerms *asset = symbol_table_record(&terms.assets, i);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!moved_quote(&asset->quote, index, market, i))
+			continue;
+		asset->priced = true;
+		if (index->assets[i]->absolute)
+			asset->has_low = asset->has_high = false;
+	}
+	for (uint32 i = 0; i < market->ncontracts; i++)
+	{
+		ContractTerms *contract = symbol_table_record(&terms.contracts, i);
+
+		CHECK_FOR_INTERRUPTS();
+		contract->marked |= moved_mark(&contract->mark, index, market, i, linked);
+	}
+	return market_build(&terms);
 }
 
 static void
@@ -268,31 +326,18 @@ Market *
 shock_market(const Market *market, const Scenario *scenario, bool linked)
 {
 	ErrorContextCallback context = {error_context_stack, scenario_context, (void *) scenario};
-	MarketTerms terms;
 	MoveIndex	index;
 	Market	   *result;
 
 	error_context_stack = &context;
 	index_moves(&index, scenario, market);
-	market_terms_read(&terms, market);
-	for (uint32 i = 0; i < market->nassets; i++)
+	result = market_copy(market);
+	result->stamp = NO_STAMP;
+	if (!move_in_place(result, &index, market, linked))
 	{
-		AssetTerms *asset = symbol_table_record(&terms.assets, i);
-
-		CHECK_FOR_INTERRUPTS();
-		move_quote(asset, index.assets[i]);
+		pfree(result);
+		result = build_moved(&index, market, linked);
 	}
-	for (uint32 i = 0; i < market->ncontracts; i++)
-	{
-		ContractTerms *contract = symbol_table_record(&terms.contracts, i);
-
-		CHECK_FOR_INTERRUPTS();
-		if (index.contracts[i] != NULL)
-			move_price(&contract->mark, &contract->marked, index.contracts[i]);
-		else if (linked && contract->marked)
-			link_mark(contract, &index, market, market_contracts(market)[i].settle_index);
-	}
-	result = market_build(&terms);
 	error_context_stack = context.previous;
 	return result;
 }
