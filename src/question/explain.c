@@ -46,6 +46,7 @@ typedef struct Explanation
 	ReturnSetInfo *result;
 	const Market *market;
 	Oid			sides[2];
+	MemoryContext scratch;		/* of one row */
 } Explanation;
 
 /* A row in the making; what is NULL does not apply. */
@@ -96,6 +97,7 @@ put_row(const Explanation *explanation, const Row *row)
 	Datum		values[ROW_COLUMNS] = {0};
 	bool		nulls[ROW_COLUMNS] = {0};
 	const Decimal *factors[] = {row->rate, row->weight, row->price};
+	MemoryContext caller = MemoryContextSwitchTo(explanation->scratch);
 	Decimal		value;
 
 	CHECK_FOR_INTERRUPTS();
@@ -128,13 +130,17 @@ put_row(const Explanation *explanation, const Row *row)
 		values[ROW_VALUE] = dec_datum(&value, 0);
 	}
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(explanation->scratch);
 }
 
 /* One row per tier that a part of the amount lies in. */
 static void
 put_slices(const Explanation *explanation, Row row, const Schedule *schedule, const Decimal *amount)
 {
-	for (int i = 0; i < schedule->count; i++)
+	int			last = schedule_find_tier(schedule, amount);
+
+	for (int i = schedule->method == TIER_WHOLE ? last : 0; i <= last; i++)
 	{
 		ScheduleSlice slice;
 
@@ -688,6 +694,7 @@ margin_explain(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	explanation.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	explanation.scratch = AllocSetContextCreate(CurrentMemoryContext, "margin explanation", ALLOCSET_DEFAULT_SIZES);
 	if (explanation.result->setDesc->natts != ROW_COLUMNS)
 		elog(ERROR, "type explanation has %d columns instead of %d", explanation.result->setDesc->natts, ROW_COLUMNS);
 	side = TupleDescAttr(explanation.result->setDesc, ROW_SIDE)->atttypid;

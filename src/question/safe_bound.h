@@ -296,6 +296,7 @@ load_account(BoundAccount *account, const Valuation *v, const Market *market)
 		BoundPosition *position = &account->positions[i];
 		BoundAsset *asset = asset_of[v->positions[i].booked - v->assets];
 
+		CHECK_FOR_INTERRUPTS();
 		load_position(position, &v->positions[i], market);
 		position->next = asset->positions;
 		asset->positions = position;
@@ -529,6 +530,7 @@ settle(Settled *s, BoundAsset *asset, const Box *box)
 		const Number *factor = position->rising == box->below ? &box->low : &box->high;
 		Number		part;
 
+		CHECK_FOR_INTERRUPTS();
 		num_sub(&s->equity, &s->equity, &position->cost);
 		if (is_open(position, box))
 		{
@@ -554,6 +556,7 @@ add_open(Number *sum, BoundAsset *asset, const Box *box, const Number *weighted,
 	{
 		Number		worst;
 
+		CHECK_FOR_INTERRUPTS();
 		if (!is_open(position, box))
 			continue;
 		if (unlikely(position->orders != NULL))
@@ -1088,6 +1091,7 @@ bound_account(Bound *r, const BoundAccount *account, const Box *box, const Bound
 	{
 		BoundAsset *asset = &account->assets[i];
 
+		CHECK_FOR_INTERRUPTS();
 		if (asset->settles)
 			bound_settling(&sum, asset, box);
 		else

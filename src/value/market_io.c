@@ -311,6 +311,7 @@ put_schedule(MarketOutput *out, const char *key, uint32 offset)
 	initStringInfo(&text);
 	schedule_append(&text, market_schedule(out->market, offset));
 	put_string(out, key, text.data);
+	pfree(text.data);
 }
 
 /* Whether a field is absent, or has the default that another number is. */
@@ -592,10 +593,16 @@ margin_market_from_rows(PG_FUNCTION_ARGS)
 	market_terms_init(&terms);
 	count = array_rows(fcinfo, 0, &rows, &nulls);
 	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		asset_from_row(&terms, rows[i], nulls[i]);
+	}
 	count = array_rows(fcinfo, 1, &rows, &nulls);
 	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		contract_from_row(&terms, rows[i], nulls[i]);
+	}
 	for (int i = 0; i < THRESHOLDS; i++)
 	{
 		int			number = ARGUMENT_THRESHOLDS + i;
@@ -652,6 +659,7 @@ put_row(ReturnSetInfo *result, const MarketField *fields, int nfields, const voi
 	Datum		values[Max(ASSET_COLUMNS, CONTRACT_COLUMNS)] = {0};
 	bool		nulls[Max(ASSET_COLUMNS, CONTRACT_COLUMNS)] = {0};
 
+	CHECK_FOR_INTERRUPTS();
 	values[0] = name_datum(market, record);
 	for (int i = 0; i < nfields; i++)
 	{
