@@ -23,7 +23,16 @@ account_bind(Account *account, Datum portfolio, const Market *market, int wanted
 	MemoryContextReset(account->binding);
 	old = MemoryContextSwitchTo(account->binding);
 	account->bound = bind_portfolio(&account->v, portfolio, market, wanted);
+	if (account->narrow)
+		bound_begin_with(account->bound, &account->rest);
 	MemoryContextSwitchTo(old);
+}
+
+static void
+open_contexts(Account *account)
+{
+	account->binding = AllocSetContextCreate(CurrentMemoryContext, "margin binding", ALLOCSET_DEFAULT_SIZES);
+	account->scratch = AllocSetContextCreate(CurrentMemoryContext, "margin valuation", ALLOCSET_DEFAULT_SIZES);
 }
 
 Account *
@@ -33,8 +42,8 @@ account_open(Datum portfolio, const Market *market, int wanted)
 
 	if (netting_from_datum(portfolio) == NULL)
 		portfolio = PointerGetDatum(PG_DETOAST_DATUM_PACKED(portfolio));
-	account->binding = AllocSetContextCreate(CurrentMemoryContext, "margin binding", ALLOCSET_DEFAULT_SIZES);
-	account->scratch = AllocSetContextCreate(CurrentMemoryContext, "margin valuation", ALLOCSET_DEFAULT_SIZES);
+	account->narrow = false;
+	open_contexts(account);
 	account_bind(account, portfolio, market, wanted);
 	return account;
 }
@@ -58,6 +67,64 @@ account_value(Account *account)
 	old = MemoryContextSwitchTo(account->scratch);
 	value_bound(account->bound, market_assets(account->market), market_contracts(account->market));
 	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Some of its lines, with the assets in which they settle, as a portfolio of their own.
+ * What other positions gain in these assets is in the balances, as if it had been paid.
+ */
+static Datum
+part_of_account(const Account *account, bool *assets, const bool *positions)
+{
+	const Valuation *v = &account->v;
+	Netting    *netting = netting_create(CurrentMemoryContext);
+
+	for (int i = 0; i < v->npositions; i++)
+	{
+		const PositionLine *line = &v->positions[i];
+		Decimal		unpaid;
+
+		if (!positions[i])
+			continue;
+		*netting_position(netting, &line->position.symbol) = line->position;
+		dec_neg(&unpaid, &line->pnl);
+		netting_add_balance(netting, &line->booked->symbol, &unpaid);
+		assets[line->booked - v->assets] = true;
+	}
+	for (int i = 0; i < v->nassets; i++)
+	{
+		if (assets[i])
+			netting_add_balance(netting, &v->assets[i].symbol, &v->assets[i].equity);
+	}
+	return EOHPGetRODatum(&netting->header);
+}
+
+/*
+ * Goes on with these lines alone, where a question changes nothing else: of all others
+ * their sums stay, as long as prices of their assets do.  The account has been
+ * valued and lacks nothing; its lines have other places afterwards.
+ */
+void
+account_narrow(Account *account, bool *assets, const bool *positions)
+{
+	Valuation	whole = account->v;
+	Datum		part = part_of_account(account, assets, positions);
+
+	/* anew: the part points to what was read before, and the whole to its amounts */
+	open_contexts(account);
+	account_bind(account, part, account->market, account->wanted);
+	account_value(account);
+	valuation_rest(&account->rest, &whole, &account->v);
+	account->narrow = true;
+	bound_begin_with(account->bound, &account->rest);
+	account_value(account);
+}
+
+/* From now on USD is counted in a unit that is so many times as small. */
+void
+account_scale_rest(Account *account, const Decimal *unit)
+{
+	valuation_scale_rest(&account->rest, unit);
 }
 
 AssetLine *
@@ -91,6 +158,9 @@ account_number(const Account *account, const Decimal *stored)
 	return *dec_flat(stored, account->market, &buffer);
 }
 
+/* So few do not repay what it costs to find which schedules they share. */
+#define FEW_LINES 100
+
 /*
  * A market of our own with what the account needs; its assets and contracts have
  * other numbers there.  With a unit, USD is counted in one that is so many times as small.
@@ -115,7 +185,7 @@ account_own_market(const Account *account, const Decimal *unit)
 	}
 	for (int i = 0; i < v->npositions; i++)
 		market_terms_read_contract(&terms, account->market, v->positions[i].contract);
-	result = market_flatten(&terms, false);
+	result = market_flatten(&terms, v->nassets + v->npositions > FEW_LINES);
 	for (uint32 i = 0; unit != NULL && i < result->nassets; i++)
 	{
 		AssetQuote	quote;

@@ -22,6 +22,8 @@ typedef struct Account
 	int			wanted;
 	Valuation	v;
 	BoundPortfolio *bound;
+	bool		narrow;			/* is this a part of it, and "rest" the sums of all else, in USD? */
+	Valuation	rest;
 	MemoryContext binding;		/* of what the portfolio is read into */
 	MemoryContext scratch;		/* of one valuation's large amounts */
 } Account;
@@ -30,6 +32,8 @@ extern Account *account_open(Datum portfolio, const Market *market, int wanted);
 extern void	account_bind(Account *account, Datum portfolio, const Market *market, int wanted);
 extern void	account_market_changed(Account *account, const Market *market);
 extern void	account_value(Account *account);
+extern void account_narrow(Account *account, bool *assets, const bool *positions);
+extern void account_scale_rest(Account *account, const Decimal *unit);
 extern AssetLine *account_asset_line(const Account *account, int asset);
 extern PositionLine *account_position_line(const Account *account, int contract);
 extern Decimal account_number(const Account *account, const Decimal *stored);

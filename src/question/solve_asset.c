@@ -262,20 +262,6 @@ value_at_price(Mover *mover, const Decimal *price)
 	account_value(mover->account);
 }
 
-static void
-open_asset(Mover *mover)
-{
-	AssetMover *self = (AssetMover *) mover;
-
-	if (self->inverse)
-	{
-		self->memory = AllocSetContextCreate(CurrentMemoryContext, "margin moved market", ALLOCSET_DEFAULT_SIZES);
-		return;
-	}
-	self->moved = build_market(self, &mover->present);
-	bind_moved(self, &mover->present);
-}
-
 /* Notes what the lines are and what becomes of the contracts; does the price reach any? */
 static bool
 note_lines(AssetMover *self)
@@ -309,6 +295,40 @@ note_lines(AssetMover *self)
 	}
 	self->doubtful = market_assets(self->market)[self->asset].doubtful && !self->inverse;
 	return reached;
+}
+
+/* Only what the price reaches: the asset, whatever settles in it, and contracts whose mark goes with it. */
+static void
+narrow_to_asset(AssetMover *self)
+{
+	Account    *account = self->mover.account;
+	const Valuation *v = &account->v;
+	bool	   *assets = palloc0(Max(v->nassets, 1) * sizeof(bool));
+	bool	   *positions = palloc0(Max(v->npositions, 1) * sizeof(bool));
+	Decimal		usd = units_of_usd(self);
+
+	for (int i = 0; i < v->nassets; i++)
+		assets[i] = self->assets[i] == self->asset;
+	for (int i = 0; i < v->npositions; i++)
+		positions[i] = self->follows[i] || v->positions[i].terms->settle_index == self->asset;
+	account_narrow(account, assets, positions);
+	account_scale_rest(account, &usd);
+	note_lines(self);
+}
+
+static void
+open_asset(Mover *mover)
+{
+	AssetMover *self = (AssetMover *) mover;
+
+	narrow_to_asset(self);
+	if (self->inverse)
+	{
+		self->memory = AllocSetContextCreate(CurrentMemoryContext, "margin moved market", ALLOCSET_DEFAULT_SIZES);
+		return;
+	}
+	self->moved = build_market(self, &mover->present);
+	bind_moved(self, &mover->present);
 }
 
 Mover *

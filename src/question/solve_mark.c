@@ -57,6 +57,25 @@ linked_asset(const Account *account, int contract)
 	return number;
 }
 
+/* Only what the mark reaches: the contract, and with the index of its base whatever settles in that. */
+static void
+narrow_to_mark(const MarkMover *self)
+{
+	Account    *account = self->mover.account;
+	const Valuation *v = &account->v;
+	bool	   *assets = palloc0(v->nassets * sizeof(bool));
+	bool	   *positions = palloc0(v->npositions * sizeof(bool));
+
+	for (int i = 0; i < v->nassets; i++)
+		assets[i] = self->base >= 0 && v->assets[i].asset == self->base;
+	for (int i = 0; i < v->npositions; i++)
+		positions[i] = v->positions[i].contract == self->contract ||
+			(self->base >= 0 && v->positions[i].terms->settle_index == self->base);
+	account_narrow(account, assets, positions);
+	if (self->base >= 0)
+		account_scale_rest(account, &self->mover.present);
+}
+
 /* In a market of our own the contract has another number, and so has the asset whose index moves along, if any. */
 static void
 open_mark(Mover *mover)
@@ -66,6 +85,7 @@ open_mark(Mover *mover)
 	const Market *market = account->market;
 	Symbol		symbol = market_symbol(market, &market_contracts(market)[self->contract].name);
 
+	narrow_to_mark(self);
 	self->market = account_own_market(account, self->base >= 0 ? &mover->present : NULL);
 	self->contract = market_find_contract(self->market, &symbol);
 	if (self->base >= 0)

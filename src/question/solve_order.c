@@ -361,6 +361,19 @@ opening_fails(OrderSearch *self, const Decimal *closed, Decimal *n)
 	first_failure(self, n);
 }
 
+/* For a search of many steps, which leave all else as it is. */
+static void
+narrow_to_position(OrderSearch *self)
+{
+	const Valuation *v = &self->account->v;
+	bool	   *assets = palloc0(v->nassets * sizeof(bool));
+	bool	   *positions = palloc0(v->npositions * sizeof(bool));
+
+	positions[self->position - v->positions] = true;
+	account_narrow(self->account, assets, positions);
+	self->position = account_position_line(self->account, self->number);
+}
+
 PG_FUNCTION_INFO_V1(margin_max_order);
 
 /* max_order(portfolio, market, contract text, side side, price, leverage, step numeric) */
@@ -384,6 +397,8 @@ margin_max_order(PG_FUNCTION_ARGS)
 	(void) netting_position(netting, &symbol);
 	if (!open_order(&self, netting, market))
 		PG_RETURN_NULL();
+	if (closing_may_hurt(&self))
+		narrow_to_position(&self);
 	self.worse = is_worse(&self) ? self.price : account_number(self.account, &self.contract->mark);
 	self.settle = self.position->booked;
 	self.balance = self.settle->balance;

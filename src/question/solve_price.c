@@ -265,6 +265,7 @@ find_range(FunctionCallInfo fcinfo, bool (*verdict) (const Account *, Decimal *)
 	DecimalList bounds;
 	Decimal		score;
 	bool		jumps;
+	bool		folds;
 
 	search.tick = step_argument(fcinfo, ARG_TICK, "tick");
 	account = account_open(PG_GETARG_DATUM(ARG_PORTFOLIO), market, PRICE_WANTED);
@@ -283,12 +284,13 @@ find_range(FunctionCallInfo fcinfo, bool (*verdict) (const Account *, Decimal *)
 		return true;
 	}
 
+	folds = orders_fold(account);
 	search.mover->open(search.mover);
 	bounds = list_bounds(&search, &jumps);
 	search.search.monotone = true;
 	if (verdict == is_undercollateralized)
 	{
-		search.search.monotone = !jumps && !orders_fold(account);
+		search.search.monotone = !jumps && !folds;
 		search.bends = bend_rounds(account);
 		search.search.rounds = search.bends.count;
 	}

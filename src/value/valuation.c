@@ -28,6 +28,7 @@ typedef struct BoundPortfolio
 	bool		margins;
 	bool		lines;
 	bool		bind_only;		/* positions are valued later */
+	const Valuation *rest;		/* sums of what is valued elsewhere, which totals begin with; or NULL */
 	MemoryContext context;		/* of what outlives one shock */
 	int		   *line_of;		/* by number of the market's asset: 1 + line, 0 none yet */
 	SymbolTable unknown;		/* of UnknownLine: assets that the market lacks */
@@ -453,6 +454,19 @@ value_margins(Valuation *v)
 
 /* ---------- the whole ---------- */
 
+/* What the lines add up to; what is concluded from it is not among these, nor what ignores ratios. */
+static const Size sums[] = {
+	offsetof(Valuation, collateral_value), offsetof(Valuation, liabilities),
+	offsetof(Valuation, position_maintenance), offsetof(Valuation, position_initial), offsetof(Valuation, debt_maintenance),
+	offsetof(Valuation, initial_difference), offsetof(Valuation, order_margin), offsetof(Valuation, order_loss)
+};
+
+static inline Decimal *
+sum_of(const Valuation *v, int number)
+{
+	return (Decimal *) ((char *) v + sums[number]);
+}
+
 /* Totals of nothing. */
 static void
 clear_totals(Valuation *v)
@@ -679,6 +693,8 @@ value_bound(BoundPortfolio *work, const MarketAsset *assets, const MarketContrac
 	work->assets = assets;
 	work->contracts = contracts;
 	clear_totals(v);
+	for (int i = 0; work->rest != NULL && i < (int) lengthof(sums); i++)
+		*sum_of(v, i) = *sum_of(work->rest, i);
 	for (int i = 0; i < v->nassets; i++)
 	{
 		AssetLine  *line = &v->assets[i];
@@ -770,6 +786,36 @@ value_bound_part(BoundPortfolio *work, const MarketAsset *assets, const MarketCo
 	for (int i = 0; i < nlines; i++)
 		value_asset(work, &v->assets[lines[i]]);
 	conclude(work);
+}
+
+/* From the next valuation on, sums begin with these. */
+void
+bound_begin_with(BoundPortfolio *work, const Valuation *rest)
+{
+	Assert(!work->worth);
+	work->rest = rest;
+}
+
+/* The sums of a valuation that those of a part of it lack, in the current context. */
+void
+valuation_rest(Valuation *rest, const Valuation *whole, const Valuation *part)
+{
+	clear_totals(rest);
+	for (int i = 0; i < (int) lengthof(sums); i++)
+	{
+		Decimal		difference;
+
+		dec_sub(&difference, sum_of(whole, i), sum_of(part, i));
+		dec_copy_into(sum_of(rest, i), &difference, CurrentMemoryContext);
+	}
+}
+
+/* The same sums, of amounts in a unit that is so many times as small. */
+void
+valuation_scale_rest(Valuation *rest, const Decimal *unit)
+{
+	for (int i = 0; i < (int) lengthof(sums); i++)
+		dec_mul(sum_of(rest, i), sum_of(rest, i), unit);
 }
 
 /* What a bound portfolio is to hold instead of what was read. */

@@ -115,6 +115,11 @@ extern void value_bound(BoundPortfolio *bound, const MarketAsset *assets, const 
 extern void value_bound_part(BoundPortfolio *bound, const MarketAsset *assets, const MarketContract *contracts,
 							 const int *lines, int nlines, const int *positions, int npositions);
 
+/* A part of a portfolio, valued with sums that the rest of it brings. */
+extern void bound_begin_with(BoundPortfolio *bound, const Valuation *rest);
+extern void valuation_rest(Valuation *rest, const Valuation *whole, const Valuation *part);
+extern void valuation_scale_rest(Valuation *rest, const Decimal *unit);
+
 /* Between two valuations, its lines may be given other holdings; numerics must last as long as they stay there. */
 extern void bound_set_balance(AssetLine *line, const Decimal *balance);
 extern void bound_remove_gains(Valuation *v);
