@@ -69,7 +69,7 @@ found := $(shell PG_CONFIG='$(PG_CONFIG)' $(here)test/packages find)
 # What runs scripts, which call make again for what they need built, is kept
 # apart from PGXS: that has a "check" of its own, and the server's headers may
 # have to be installed first.
-own = help packages check matrix fuzz crash races tidy demo demo-stop report bench lint dist deb deb-check
+own = help packages check matrix fuzz crash races soak tidy demo demo-stop report bench lint dist deb deb-check
 # What asks nothing of apt: whoever installs a server's files has chosen it.
 unasked = install uninstall installdirs installcheck
 
@@ -83,7 +83,7 @@ $(own):
 	@MAKE='$(MAKE)' PG_CONFIG='$(or $(found),$(PG_CONFIG))' CHECK='$(CHECK)' FORCE_NUMERIC='$(FORCE_NUMERIC)' \
 		ASSERT='$(ASSERT)' SANITIZE='$(SANITIZE)' SECONDS_EACH='$(SECONDS)' ENTRANCES='$(ENTRANCES)' \
 		MAJOR='$(MAJOR)' MATRIX='$(MATRIX)' COMPILERS='$(COMPILERS)' \
-		ROUNDS='$(ROUNDS)' TRANSACTIONS='$(TRANSACTIONS)' \
+		ROUNDS='$(ROUNDS)' TRANSACTIONS='$(TRANSACTIONS)' MINUTES='$(MINUTES)' \
 		ACCOUNTS='$(ACCOUNTS)' REPORT='$(REPORT)' $(here)test/make $@
 
 # PGXS's targets, once there is a PGXS.

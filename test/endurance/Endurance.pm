@@ -1,4 +1,4 @@
-# What crash and races share: a server, a book with everything switched on,
+# What crash, races and soak share: a server, a book with everything switched on,
 # clients that are processes of their own, and what must hold whenever it is quiet.
 
 package Endurance;

@@ -1,7 +1,8 @@
-# Crashes and races: what README.md beside it tells.
+# Crashes, races and long runs: what README.md beside it tells.
 #
 #   perl main.pl crash rounds=200
 #   perl main.pl races transactions=10000
+#   perl main.pl soak minutes=30
 
 use strict;
 use warnings;
@@ -13,6 +14,7 @@ use Crash;
 use Endurance;
 use MarginRandom;
 use Races;
+use Soak;
 
 # PostgreSQL::Test::Utils sends standard output to a log of its own.
 my $out;
@@ -34,7 +36,12 @@ my %run = (
 		}
 		return (@{ $report->{wrong} }, @{ $report->{errors} });
 	},
-	races => sub { return @{ Races::run(transactions => 10_000, seed => $seed, say => $say, %options)->{wrong} } });
+	races => sub { return @{ Races::run(transactions => 10_000, seed => $seed, say => $say, %options)->{wrong} } },
+	soak => sub {
+		my $report = Soak::run(minutes => 30, seed => $seed, say => $say, %options);
+		$say->("memory contexts of $_: $report->{contexts}{$_}{largest}") for sort keys %{ $report->{contexts} };
+		return @{ $report->{wrong} };
+	});
 die "no such run: $what\n" if !$run{ $what // '' };
 my @wrong = eval { $run{$what}->() };
 push @wrong, $@ if $@;
