@@ -14,6 +14,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "parser/parse_func.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -84,6 +85,15 @@ list_argument(char **values, int count)
 	for (int i = 0; i < count; i++)
 		elements[i] = CStringGetTextDatum(values[i]);
 	return (Argument) {TEXTARRAYOID, PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT)), count == 0};
+}
+
+/* A function of margin_internal that shares its name with none. */
+Oid
+internal_function(const char *name)
+{
+	const Oid	any = InvalidOid;	/* unread, but servers with assertions want types to be given */
+
+	return LookupFuncName(list_make2(makeString("margin_internal"), makeString(pstrdup(name))), -1, &any, false);
 }
 
 /* Executes a statement that writes, as somebody whose triggers are not to act as whoever commits. */

@@ -37,6 +37,7 @@ typedef struct Argument
 extern Argument text_argument(const char *value);
 extern Argument amount_argument(const Decimal *value, bool known);
 extern Argument list_argument(char **values, int count);
+extern Oid	internal_function(const char *name);
 extern void execute_as(Oid owner, const char *sql, const Argument *arguments, int count);
 
 #endif							/* MARGIN_ACTING_H */

@@ -58,6 +58,7 @@
 #include "utils/syscache.h"
 
 #include "base/compat.h"
+#include "book/acting.h"
 #include "book/market_news.h"
 
 /* As stored_market() reads them. */
@@ -144,9 +145,7 @@ function_changed(Datum arg, int cache, uint32 hash)
 static uint32
 function_hash(const char *name)
 {
-	Oid			function = LookupFuncName(list_make2(makeString("margin_internal"), makeString(pstrdup(name))), -1, NULL, false);
-
-	return GetSysCacheHashValue1(PROCOID, ObjectIdGetDatum(function));
+	return GetSysCacheHashValue1(PROCOID, ObjectIdGetDatum(internal_function(name)));
 }
 
 /* From now on any message is news. */

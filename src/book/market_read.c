@@ -21,7 +21,6 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "parser/parse_func.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -58,7 +57,7 @@ ask_home(const char *name, Oid anchor, const Argument *arguments, int count)
 {
 	LOCAL_FCINFO(fcinfo, MOST_ARGUMENTS);
 	FmgrInfo	function;
-	Oid			oid = LookupFuncName(list_make2(makeString("margin_internal"), makeString(pstrdup(name))), -1, NULL, false);
+	Oid			oid = internal_function(name);
 	List	   *list = list_make1(makeNullConst(get_rel_type_id(anchor), -1, InvalidOid));
 	Datum		result;
 

@@ -90,8 +90,10 @@ places_of(Trace *trace, const RangeTblEntry *entry, Oid view)
 }
 
 static bool
-count_places(Node *node, Places *places)
+count_places(Node *node, void *context)
 {
+	Places	   *places = (Places *) context;
+
 	if (node == NULL)
 		return false;
 	if (IsA(node, RangeTblEntry))
