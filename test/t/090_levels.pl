@@ -339,8 +339,8 @@ my $pid = ask($idle, q{BEGIN; SELECT margin.lock_accounts('desk', '{1, 2, 3}') \
 $node->pgbench('--no-vacuum --client=8 --time=15', 0, [qr/processed: [1-9]/], [qr/^(?!.*(?:ERROR|aborted|WARNING))/s], 'a crash finds no error',
 	{
 		'090_crash@1' => q{
-			\set p random(0, 1)
-			SELECT margin.set_prices('desk', ARRAY['COIN'], ARRAY[:p + 0.1], refresh => true);
+			SELECT margin.set_prices('desk', ARRAY['COIN'], ARRAY[CASE WHEN price < 0.5 THEN 1.1 ELSE 0.1 END], refresh => true)
+			  FROM desk.index_price WHERE asset = 'COIN';
 		},
 		'090_transfer@20' => q{
 			\set a random(4, 3000)
