@@ -463,7 +463,10 @@ cuts_of_round(Search *search, int round, const Decimal *from, const Decimal *to)
 	search->differ(search, round, &other, &far);
 	Assert(near.count == far.count);
 	for (int i = 0; i < near.count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		add_zero(&cuts, from, &other, to == NULL, &near.numbers[i], &far.numbers[i]);
+	}
 	decimal_list_sort(&cuts);
 	if (near.numbers != NULL)
 		pfree(near.numbers);

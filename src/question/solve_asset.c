@@ -140,7 +140,10 @@ build_market(const AssetMover *self, const Decimal *price)
 	for (int i = 0; i < v->nassets; i++)
 		add_asset(self, &terms, self->assets[i], price);
 	for (int i = 0; i < v->npositions; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		add_contract(self, &terms, i, price);
+	}
 	return market_flatten(&terms, false);
 }
 

@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 
 #include "question/solve_bends.h"
 
@@ -231,6 +232,7 @@ differ_bounds(const Account *account, DecimalList *differences)
 		const PositionLine *line = &v->positions[i];
 		LegRequirement legs[2];
 
+		CHECK_FOR_INTERRUPTS();
 		if (!legs_count(line, market) || line->terms->tier_unit != TIERS_IN_NOTIONAL)
 			continue;
 		position_legs(legs, line, market, true);
@@ -291,6 +293,7 @@ differ_amounts(const Account *account, DecimalList *differences)
 		const PositionLine *line = &v->positions[i];
 		LegRequirement legs[2];
 
+		CHECK_FOR_INTERRUPTS();
 		if (!legs_count(line, market))
 			continue;
 		position_legs(legs, line, market, true);
