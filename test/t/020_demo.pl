@@ -158,13 +158,16 @@ sub there
 	return $out;
 }
 
-# 1. The tick.  Who changed level is told by valuing everybody before and after,
-# whom the tick looked at by the rows of account_level that it left as they were.
+# 1. The tick.  Who changed level is told by valuing everybody before and after, whom
+# the tick looks at by what accounts hold and the room that they have left.
 my $all_levels = 'SELECT account_id, level FROM desk.account_margin ORDER BY account_id';
 my $anchors = 'SELECT account_id, epoch, room, level, since FROM desk.account_level ORDER BY account_id';
 my $ada = q{SELECT asset, price FROM desk.index_price UNION ALL SELECT contract, price FROM desk.mark_price ORDER BY 1};
 my %level_was = map { split /\|/ } split /\n/, there($all_levels);
 my %anchor_was = map { /^(\d+)\|(.*)/ } split /\n/, there($anchors);
+my $out_of_room = q{SELECT account_id FROM desk.account_level AS l WHERE epoch >= 0 AND room < 0.001
+	AND EXISTS (SELECT FROM desk.holding AS h WHERE h.account_id = l.account_id AND h.symbol LIKE 'ADA%') ORDER BY account_id};
+my %judged = map { $_ => 1 } split /\n/, there($out_of_room);
 my %price_was = map { split /\|/ } split /\n/, there($ada);
 
 my ($done, $out, $err) = try_it($command[0]);
@@ -181,12 +184,13 @@ is((grep { abs($price_is{$_} / $price_was{$_} - 1.001) > 1e-12 } @moved), 0, 'by
 
 my @changed = grep { $level_was{$_} ne $level_is{$_} } sort { $a <=> $b } keys %level_was;
 my @near = grep { $anchor_was{$_} =~ /^-/ } keys %anchor_was;
-my @rejudged = grep { $anchor_was{$_} !~ /^-/ && $anchor_was{$_} ne $anchor_is{$_} } keys %anchor_was;
+my @rewritten = grep { $anchor_was{$_} !~ /^-/ && $anchor_was{$_} ne $anchor_is{$_} } keys %anchor_was;
 is($said{'accounts in the book'}, 12014, 'the tick tells of the whole book');
-is($said{'judged because of this tick'}, scalar @rejudged, 'whom it has judged');
-is(scalar @rejudged, 8, 'eight accounts');
+is($said{'judged because of this tick'}, scalar keys %judged, 'whom it has judged');
+is(scalar keys %judged, 8, 'eight accounts');
+is((grep { !$judged{$_} } @rewritten), 0, 'nobody else is anchored anew');
 is($said{'next to an edge or unpriced, so judged by every tick'}, scalar @near, 'whom every tick judges');
-is($said{'proven to stay at their level, so not looked at'}, 12014 - @near - @rejudged, 'whom it has not');
+is($said{'proven to stay at their level, so not looked at'}, 12014 - @near - keys %judged, 'whom it has not');
 is($said{'levels changed'}, scalar @changed, 'and how many levels changed');
 cmp_ok(scalar @changed, '>', 0, 'some did');
 is($said{'changes it missed, by a look at the whole book'}, 0, 'it missed nobody');
