@@ -287,13 +287,15 @@ COMMENT ON FUNCTION margin_internal.room_wanted(bigint) IS 'room from which an a
 
 -- Whoever is out of his room is judged by every tick until he is anchored anew,
 -- which costs some sixteen judgements.  So it waits for his turn, one time in
--- sixteen: many prices come back before.  Not after a large move: there are too many then.
-CREATE FUNCTION margin_internal.room_wanted(epoch bigint, mask bigint, present bigint, largest double precision) RETURNS double precision
+-- sixteen: many prices come back before.  Not after a large move: there are too many
+-- then.  Turns go by the prices of the tick, which are others each time, and by
+-- what tells accounts apart, or all who hold the same would have theirs at once.
+CREATE FUNCTION margin_internal.room_wanted(epoch bigint, mask bigint, room double precision, turn integer, largest double precision) RETURNS double precision
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-RETURN CASE WHEN epoch >= -1 AND largest < CASE WHEN epoch = -1 THEN 0.001 ELSE 0.02 END AND (hashint8(mask) + present) % 16 <> 0 THEN 'Infinity'
+RETURN CASE WHEN epoch >= -1 AND largest < CASE WHEN epoch = -1 THEN 0.001 ELSE 0.02 END AND (hashint8(mask) # hashfloat8(room) # turn) & 15 <> 0 THEN 'Infinity'
             ELSE margin_internal.room_wanted(epoch) END;
-COMMENT ON FUNCTION margin_internal.room_wanted(bigint, bigint, bigint, double precision) IS
-'the same for a tick whose largest move is that; infinite where room is not looked for, as in 15 of 16 small ticks';
+COMMENT ON FUNCTION margin_internal.room_wanted(bigint, bigint, double precision, integer, double precision) IS
+'the same for a tick whose turn and largest move those are; infinite where room is not looked for, as in 15 of 16 small ticks';
 
 CREATE FUNCTION margin_internal.epoch_for(present bigint, was bigint, room double precision) RETURNS bigint
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
@@ -325,6 +327,7 @@ DECLARE
     -- since the last epoch
     largest CONSTANT double precision := (SELECT coalesce((margin_internal.price_moves(margin_internal.terms_now(b.market, judge_moved.given), e.prices, here.present_prices))[65], 1)
                                             FROM level_epoch AS e JOIN level_basis AS b ON b.basis = e.basis ORDER BY e.epoch DESC LIMIT 1);
+    turn CONSTANT integer := hash_array(here.present_prices);
 BEGIN
     WITH basis AS MATERIALIZED (
         SELECT b.basis, CASE WHEN b.release_ratios IS NOT DISTINCT FROM judge_moved.ratios THEN margin_internal.terms_now(b.market, judge_moved.given) END AS terms_now
@@ -343,7 +346,7 @@ BEGIN
                         WHERE a.epoch = m.epoch AND a.room <= m.moves[65] AND margin_internal.out_of_room(a.mask, a.room, m.moves)
                        OFFSET 0) AS l) AS u
          -- of those that are judged hardly one has another level
-         WHERE u.paused IS NOT NULL OR margin_internal.room_wanted(u.epoch, u.mask, judge_moved.present, here.largest) < 'Infinity'
+         WHERE u.paused IS NOT NULL OR margin_internal.room_wanted(u.epoch, u.mask, u.room, here.turn, here.largest) < 'Infinity'
             OR margin_internal.kept_level(u.portfolio, judge_moved.given, u.level, judge_moved.ratios) IS DISTINCT FROM u.level
     ), judged AS MATERIALIZED (
         SELECT n.account_id, n.level, n.epoch, n.portfolio, n.paused AS was_paused, b.held AS held_by,
@@ -352,7 +355,7 @@ BEGIN
                CASE WHEN b.held IS NULL THEN margin_internal.epoch_for(judge_moved.present, n.epoch, w.room) ELSE -1 END AS epoch_now
           FROM near AS n
          CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(n.portfolio, judge_moved.given, n.level, judge_moved.ratios,
-                                                                         margin_internal.room_wanted(n.epoch, n.mask, judge_moved.present, here.largest)) OFFSET 0) AS w
+                                                                         margin_internal.room_wanted(n.epoch, n.mask, n.room, here.turn, here.largest)) OFFSET 0) AS w
          CROSS JOIN LATERAL (SELECT margin_internal.held_back_by(CASE WHEN n.epoch <> -3 THEN n.level END, w.level, n.portfolio, judge_moved.given, judge_moved.pausing) AS held OFFSET 0) AS b
     ), free AS (
         SELECT j.*
