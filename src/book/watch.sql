@@ -288,8 +288,8 @@ COMMENT ON FUNCTION margin_internal.room_wanted(bigint) IS 'room from which an a
 -- Whoever is out of his room is judged by every tick until he is anchored anew,
 -- which costs some sixteen judgements.  So it waits for his turn, one time in
 -- sixteen: many prices come back before.  Not after a large move: there are too many
--- then.  Turns go by the prices of the tick, which are others each time, and by
--- what tells accounts apart, or all who hold the same would have theirs at once.
+-- then.  Turns go by the clock, as prices may come and go among a few, and by what
+-- tells accounts apart, or all who hold the same would have theirs at once.
 CREATE FUNCTION margin_internal.room_wanted(epoch bigint, mask bigint, room double precision, turn integer, largest double precision) RETURNS double precision
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 RETURN CASE WHEN epoch >= -1 AND largest < CASE WHEN epoch = -1 THEN 0.001 ELSE 0.02 END AND (hashint8(mask) # hashfloat8(room) # turn) & 15 <> 0 THEN 'Infinity'
@@ -327,7 +327,7 @@ DECLARE
     -- since the last epoch
     largest CONSTANT double precision := (SELECT coalesce((margin_internal.price_moves(margin_internal.terms_now(b.market, judge_moved.given), e.prices, here.present_prices))[65], 1)
                                             FROM level_epoch AS e JOIN level_basis AS b ON b.basis = e.basis ORDER BY e.epoch DESC LIMIT 1);
-    turn CONSTANT integer := hash_array(here.present_prices);
+    turn CONSTANT integer := hashfloat8(extract(epoch FROM clock_timestamp())::float8);
 BEGIN
     WITH basis AS MATERIALIZED (
         SELECT b.basis, CASE WHEN b.release_ratios IS NOT DISTINCT FROM judge_moved.ratios THEN margin_internal.terms_now(b.market, judge_moved.given) END AS terms_now
