@@ -110,6 +110,7 @@ account_narrow(Account *account, bool *assets, const bool *positions)
 	Valuation	whole = account->v;
 	Datum		part = part_of_account(account, assets, positions);
 
+	Assert(whole.nmissing == 0);
 	/* anew: the part points to what was read before, and the whole to its amounts */
 	open_contexts(account);
 	account_bind(account, part, account->market, account->wanted);
@@ -118,6 +119,8 @@ account_narrow(Account *account, bool *assets, const bool *positions)
 	account->narrow = true;
 	bound_begin_with(account->bound, &account->rest);
 	account_value(account);
+	Assert(dec_cmp(&account->v.equity, &whole.equity) == 0);
+	Assert(dec_cmp(&account->v.maintenance_margin, &whole.maintenance_margin) == 0);
 }
 
 /* From now on USD is counted in a unit that is so many times as small. */
