@@ -202,7 +202,7 @@ DECLARE
     changes integer;
     given margin.market;
     ratios numeric[];
-    present bigint;
+    present integer;
     pausing jsonb;
 BEGIN
     PERFORM margin_internal.enter_book(book);
@@ -297,7 +297,7 @@ COMMENT ON FUNCTION margin.refresh_account_levels(name, text[], text, margin.mar
 
 -- Rows are entered and locked without waiting where that is possible.  10 ms
 -- are enough for whoever is just about to commit.
-CREATE FUNCTION margin_internal.enter_levels(book name, accounts text[], given margin.market, ratios numeric[], present bigint) RETURNS void
+CREATE FUNCTION margin_internal.enter_levels(book name, accounts text[], given margin.market, ratios numeric[], present integer) RETURNS void
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
@@ -330,7 +330,7 @@ EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.enter_levels(name, text[], margin.market, numeric[], bigint) IS
+COMMENT ON FUNCTION margin_internal.enter_levels(name, text[], margin.market, numeric[], integer) IS
 'Enters accounts as healthy that have no level yet, apart from those that another transaction is entering; those that are not are marked as never judged (epoch -3). With a present epoch it keeps what they hold, and anchors those that are healthy in the market.';
 
 CREATE FUNCTION margin_internal.lock_free_levels(book name, accounts text[]) RETURNS text[]
@@ -467,7 +467,7 @@ COMMENT ON FUNCTION margin_internal.write_free_levels(name, text[], text, boolea
 'judge_levels() in the present market, those first whose level no other transaction holds; then waits for the others, who are judged by the rows of the book, as refresh_levels() says. Returns how many changed, and who is still waited for.';
 
 -- Statements without locks first.  Rows without an account are nobody's level.
-CREATE FUNCTION margin_internal.judge_everyone(book name, progress text, given margin.market, ratios numeric[], present bigint,
+CREATE FUNCTION margin_internal.judge_everyone(book name, progress text, given margin.market, ratios numeric[], present integer,
                                                OUT fresh text[], OUT changed text[], OUT strayed text[], OUT anchored bigint)
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET plan_cache_mode = force_custom_plan
@@ -475,7 +475,7 @@ AS $$
 #variable_conflict use_column
 <<here>>
 DECLARE
-    living CONSTANT bigint[] := ARRAY(SELECT e.epoch FROM level_epoch AS e);
+    living CONSTANT integer[] := ARRAY(SELECT e.epoch FROM level_epoch AS e);
     expected CONSTANT bigint := (SELECT nullif(count(*), 0) FROM account_level);
 BEGIN
     WITH judged AS MATERIALIZED (
@@ -512,7 +512,7 @@ BEGIN
       INTO fresh, changed, strayed, anchored;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.judge_everyone(name, text, margin.market, numeric[], bigint) IS
+COMMENT ON FUNCTION margin_internal.judge_everyone(name, text, margin.market, numeric[], integer) IS
 'Judges all accounts of a book by its rows. With a present epoch it keeps what they hold and anchors to it those that no epoch proves, and returns how many. Accounts without a level, those that changed, and those that strayed: stay at their level, but could not be written.';
 
 -- Who is writing an account keeps what it holds by himself, unless he rolls back.
@@ -558,7 +558,7 @@ DECLARE
     ratios CONSTANT numeric[] := venue_release_ratios();
     keep CONSTANT boolean := sources IS NOT NULL AND current_setting('transaction_isolation') = 'read committed';
     watched CONSTANT boolean := margin_internal.levels_are_watched(sources);
-    present bigint;
+    present integer;
     judged record;
     changes integer := 0;
     waiting text[] := '{}';

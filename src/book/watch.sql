@@ -205,7 +205,7 @@ CREATE FUNCTION margin_internal.same_terms(was margin.market, "is" margin.market
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_same_terms';
 COMMENT ON FUNCTION margin_internal.same_terms(margin.market, margin.market) IS 'whether two markets differ in their prices alone, so that their symbols have the same numbers';
 
-CREATE FUNCTION margin_internal.present_epoch(given margin.market, ratios numeric[]) RETURNS bigint
+CREATE FUNCTION margin_internal.present_epoch(given margin.market, ratios numeric[]) RETURNS integer
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED
 AS $$
 BEGIN
@@ -238,12 +238,12 @@ COMMENT ON FUNCTION margin_internal.present_basis(margin.market, numeric[], text
 -- An epoch that holds few accounts costs every tick as much as one that holds
 -- many.  The accounts of the smallest are judged by the next tick, which finds
 -- them room in an epoch of its own.
-CREATE FUNCTION margin_internal.retire_epochs(present bigint) RETURNS void
+CREATE FUNCTION margin_internal.retire_epochs(present integer) RETURNS void
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS $$
 DECLARE
     most CONSTANT integer := 128;
-    smallest bigint;
+    smallest integer;
 BEGIN
     IF (SELECT count(*) FROM level_epoch) <= most THEN
         RETURN;
@@ -260,9 +260,9 @@ BEGIN
      WHERE b.basis < (SELECT max(n.basis) FROM level_basis AS n) AND NOT EXISTS (SELECT FROM level_epoch AS e WHERE e.basis = b.basis);
 END
 $$;
-COMMENT ON FUNCTION margin_internal.retire_epochs(bigint) IS 'keeps the number of epochs near 128: those go that no account is anchored to, and the accounts of the smallest are judged by the next refresh';
+COMMENT ON FUNCTION margin_internal.retire_epochs(integer) IS 'keeps the number of epochs near 128: those go that no account is anchored to, and the accounts of the smallest are judged by the next refresh';
 
-CREATE FUNCTION margin_internal.enter_epoch(number bigint, given margin.market, ratios numeric[], seen text, anchored bigint) RETURNS void
+CREATE FUNCTION margin_internal.enter_epoch(number integer, given margin.market, ratios numeric[], seen text, anchored bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS $$
 BEGIN
@@ -272,7 +272,7 @@ BEGIN
     PERFORM margin_internal.retire_epochs(number);
 END
 $$;
-COMMENT ON FUNCTION margin_internal.enter_epoch(bigint, margin.market, numeric[], text, bigint) IS 'the epoch to which so many accounts were just anchored, unless it is there already';
+COMMENT ON FUNCTION margin_internal.enter_epoch(integer, margin.market, numeric[], text, bigint) IS 'the epoch to which so many accounts were just anchored, unless it is there already';
 
 -- ---------------------------------------------------------------------------
 -- A tick
@@ -280,38 +280,38 @@ COMMENT ON FUNCTION margin_internal.enter_epoch(bigint, margin.market, numeric[]
 
 -- Room below this is not worth an anchor: the account is judged by every tick,
 -- and written again only when it has found twice as much.
-CREATE FUNCTION margin_internal.room_wanted(epoch bigint) RETURNS double precision
+CREATE FUNCTION margin_internal.room_wanted(epoch integer) RETURNS double precision
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 RETURN CASE WHEN epoch = -1 THEN 0.001 ELSE 0.0005 END;
-COMMENT ON FUNCTION margin_internal.room_wanted(bigint) IS 'room from which an account that was in an epoch is anchored to the present one, in proportion to prices';
+COMMENT ON FUNCTION margin_internal.room_wanted(integer) IS 'room from which an account that was in an epoch is anchored to the present one, in proportion to prices';
 
--- Whoever is out of his room is judged by every tick until he is anchored anew,
--- which costs some sixteen judgements.  So it waits for his turn, one time in
--- sixteen: many prices come back before.  Not after a large move: there are too many
--- then.  Turns go by the clock, as prices may come and go among a few, and by what
--- tells accounts apart, or all who hold the same would have theirs at once.
-CREATE FUNCTION margin_internal.room_wanted(epoch bigint, mask bigint, room double precision, turn integer, largest double precision) RETURNS double precision
+-- Whoever is out of his room and keeps his level is judged by every tick until he
+-- is anchored anew, which costs some sixteen judgements.  So it waits for his turn,
+-- one tick in sixteen: many prices come back before, and a crash has to write none
+-- but those whose level changed.  Turns go by the clock, as prices may come and go
+-- among a few, and by what tells accounts apart, or all who hold the same would have
+-- theirs at once.
+CREATE FUNCTION margin_internal.has_turn(mask bigint, room double precision, turn integer) RETURNS boolean
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-RETURN CASE WHEN epoch >= -1 AND largest < CASE WHEN epoch = -1 THEN 0.001 ELSE 0.02 END AND (hashint8(mask) # hashfloat8(room) # turn) & 15 <> 0 THEN 'Infinity'
-            ELSE margin_internal.room_wanted(epoch) END;
-COMMENT ON FUNCTION margin_internal.room_wanted(bigint, bigint, double precision, integer, double precision) IS
-'the same for a tick whose turn and largest move those are; infinite where room is not looked for, as in 15 of 16 small ticks';
+RETURN (hashint8(mask) # hashfloat8(room) # turn) & 15 = 0;
+COMMENT ON FUNCTION margin_internal.has_turn(bigint, double precision, integer) IS 'whether a tick of that turn looks for the room of an account that is kept with that mask and room';
 
-CREATE FUNCTION margin_internal.epoch_for(present bigint, was bigint, room double precision) RETURNS bigint
+CREATE FUNCTION margin_internal.epoch_for(present integer, was integer, room double precision) RETURNS integer
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 RETURN CASE WHEN room >= margin_internal.room_wanted(was) THEN present ELSE -1 END;
-COMMENT ON FUNCTION margin_internal.epoch_for(bigint, bigint, double precision) IS 'the epoch of an account that has so much room in the prices of the present one, and was in another; -1 where there is hardly any, or none (null)';
+COMMENT ON FUNCTION margin_internal.epoch_for(integer, integer, double precision) IS 'the epoch of an account that has so much room in the prices of the present one, and was in another; -1 where there is hardly any, or none (null)';
 
 -- One statement, by plans made once: a plan costs more than a tick that finds
 -- nobody.  An account is found in its index, from the end where there is least
--- room, by scans that clear away what they find dead there.
+-- room, by scans that clear away what they find dead there; its row is read only
+-- if it is out of its room.
 --
 -- What is written is the version that was judged, by its level, epoch and
 -- holdings: so the lock on its row has nothing new to show, and the judgement
 -- stands.  It is of the market as this refresh sees it; whoever sets another
 -- refreshes after this one.  Its row is found by its key, not by its place: that
 -- scan marks what is dead in the index of keys, where it would gather.
-CREATE FUNCTION margin_internal.judge_moved(given margin.market, ratios numeric[], pausing jsonb, present bigint, cause text, writes boolean,
+CREATE FUNCTION margin_internal.judge_moved(given margin.market, ratios numeric[], pausing jsonb, present integer, cause text, writes boolean,
                                             OUT changes integer, OUT anchored bigint, OUT waiting text[])
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET enable_seqscan = off
@@ -324,7 +324,7 @@ AS $$
 <<here>>
 DECLARE
     present_prices CONSTANT double precision[] := margin_internal.market_prices(judge_moved.given);
-    -- since the last epoch
+    -- move since the last epoch
     largest CONSTANT double precision := (SELECT coalesce((margin_internal.price_moves(margin_internal.terms_now(b.market, judge_moved.given), e.prices, here.present_prices))[65], 1)
                                             FROM level_epoch AS e JOIN level_basis AS b ON b.basis = e.basis ORDER BY e.epoch DESC LIMIT 1);
     turn CONSTANT integer := hashfloat8(extract(epoch FROM clock_timestamp())::float8);
@@ -336,26 +336,31 @@ BEGIN
         SELECT e.epoch, margin_internal.price_moves(b.terms_now, e.prices, here.present_prices) AS moves
           FROM level_epoch AS e JOIN basis AS b ON b.basis = e.basis
     ), near AS (
-        SELECT u.*
-          FROM (SELECT * FROM account_level AS l WHERE l.epoch < 0
-                UNION ALL
-                SELECT l.*
-                  FROM moved AS m
-                 CROSS JOIN LATERAL (
-                       SELECT * FROM account_level AS a
-                        WHERE a.epoch = m.epoch AND a.room <= m.moves[65] AND margin_internal.out_of_room(a.mask, a.room, m.moves)
-                       OFFSET 0) AS l) AS u
+        SELECT l.*, margin_internal.has_turn(l.mask, l.room, here.turn) AS has_turn FROM account_level AS l WHERE l.epoch < 0
+        UNION ALL
+        -- where terms have changed or prices come, go or double, nothing will bring him back
+        SELECT l.*, margin_internal.has_turn(l.mask, l.room, here.turn) OR margin_internal.out_of_room(l.mask, 1, m.moves)
+          FROM moved AS m
+         CROSS JOIN LATERAL (
+               SELECT a.account_id FROM account_level AS a
+                WHERE a.epoch = m.epoch AND a.room <= m.moves[65] AND margin_internal.out_of_room(a.mask, a.room, m.moves)
+               OFFSET 0) AS o
+          JOIN account_level AS l ON l.account_id = o.account_id
+    ), looked_at AS (
+        SELECT n.*,
+               -- who has only just changed has no more room than prices have moved, unless he had none
+               CASE WHEN n.has_turn OR n.epoch < -1 OR n.level = 'unpriced' OR here.largest > margin_internal.room_wanted(n.epoch) THEN margin_internal.room_wanted(n.epoch) ELSE 'Infinity' END AS room_wanted
+          FROM near AS n
          -- of those that are judged hardly one has another level
-         WHERE u.paused IS NOT NULL OR margin_internal.room_wanted(u.epoch, u.mask, u.room, here.turn, here.largest) < 'Infinity'
-            OR margin_internal.kept_level(u.portfolio, judge_moved.given, u.level, judge_moved.ratios) IS DISTINCT FROM u.level
+         WHERE n.has_turn OR n.epoch < -1 OR n.paused IS NOT NULL
+            OR margin_internal.kept_level(n.portfolio, judge_moved.given, n.level, judge_moved.ratios) IS DISTINCT FROM n.level
     ), judged AS MATERIALIZED (
         SELECT n.account_id, n.level, n.epoch, n.portfolio, n.paused AS was_paused, b.held AS held_by,
                CASE WHEN b.held IS NULL THEN w.level ELSE n.level END AS held, CASE WHEN b.held IS NOT NULL THEN w.level END AS paused,
                w.mask, w.room,
                CASE WHEN b.held IS NULL THEN margin_internal.epoch_for(judge_moved.present, n.epoch, w.room) ELSE -1 END AS epoch_now
-          FROM near AS n
-         CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(n.portfolio, judge_moved.given, n.level, judge_moved.ratios,
-                                                                         margin_internal.room_wanted(n.epoch, n.mask, n.room, here.turn, here.largest)) OFFSET 0) AS w
+          FROM looked_at AS n
+         CROSS JOIN LATERAL (SELECT * FROM margin_internal.watch_account(n.portfolio, judge_moved.given, n.level, judge_moved.ratios, n.room_wanted) OFFSET 0) AS w
          CROSS JOIN LATERAL (SELECT margin_internal.held_back_by(CASE WHEN n.epoch <> -3 THEN n.level END, w.level, n.portfolio, judge_moved.given, judge_moved.pausing) AS held OFFSET 0) AS b
     ), free AS (
         SELECT j.*
@@ -390,7 +395,7 @@ BEGIN
       INTO changes, anchored, waiting;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.judge_moved(margin.market, numeric[], jsonb, bigint, text, boolean) IS
+COMMENT ON FUNCTION margin_internal.judge_moved(margin.market, numeric[], jsonb, integer, text, boolean) IS
 'Judges, in a market, the accounts of a book whose level is not proven there by where they are anchored, writes the levels that changed with their events, anchors whom it can to the present epoch, and returns how many; waiting: whose level is another but was not written, as others were writing it or without writes.';
 
 CREATE FUNCTION margin_internal.anchor_moved(given margin.market, ratios numeric[], cause text, sources text, writes boolean,
@@ -398,8 +403,8 @@ CREATE FUNCTION margin_internal.anchor_moved(given margin.market, ratios numeric
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS $$
 DECLARE
-    last CONSTANT bigint := margin_internal.present_epoch(given, ratios);
-    present CONSTANT bigint := coalesce(last, (SELECT max(e.epoch) + 1 FROM level_epoch AS e), 0);
+    last CONSTANT integer := margin_internal.present_epoch(given, ratios);
+    present CONSTANT integer := coalesce(last, (SELECT max(e.epoch) + 1 FROM level_epoch AS e), 0);
     judged record;
 BEGIN
     judged := margin_internal.judge_moved(given, ratios, venue_pausing_prices(), present, cause, writes);

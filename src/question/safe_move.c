@@ -344,6 +344,16 @@ room_below(int64 room)
 	return fma(part, (double) ROOM_ALL, -(double) room) > 0 ? nextafter(part, 0) : part;
 }
 
+/* The same in a float, as it is kept of each account. */
+static double
+room_to_keep(int64 room)
+{
+	float		part = (float) ((double) room / ROOM_ALL);
+
+	/* this product of 24 bits and 27 is exact */
+	return (double) part * ROOM_ALL > (double) room ? nextafterf(part, 0) : part;
+}
+
 /* ---------- an account that is watched ---------- */
 
 /* One of 64 bits for each asset held or settled in and each contract held; more symbols than that share them. */
@@ -549,7 +559,7 @@ margin_watch_account(PG_FUNCTION_ARGS)
 		watch_account(&watched, PG_GETARG_DATUM(0), market_argument(fcinfo), level_argument(fcinfo), &ratios,
 					  PG_ARGISNULL(4) ? 0 : PG_GETARG_FLOAT8(4));
 	values[0] = level_datum(fcinfo, watched.level);
-	values[1] = Float8GetDatum(room_below(watched.room));
+	values[1] = Float8GetDatum(room_to_keep(watched.room));
 	nulls[1] = watched.level == LEVEL_UNPRICED;
 	values[2] = Int64GetDatum((int64) watched.mask);
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));

@@ -1,19 +1,21 @@
 -- levels: the level that each account is kept at, and the journal of changes
 
--- The room below the fillfactor is for rows that are written again and again;
--- what is read of an account by every tick stands in the index.
+-- The room below the fillfactor is for rows that are written again and again.
+-- Whom a tick may concern is told by the index alone, where VACUUM has been since
+-- a page was written: near many accounts' edges only symbols have moved that they
+-- do not hold.
 CREATE TABLE account_level (
     LIKE account,
     level      margin.level NOT NULL,
     since      timestamptz NOT NULL DEFAULT now(),
-    epoch      bigint NOT NULL DEFAULT -2,
-    room       double precision NOT NULL DEFAULT 0,
+    epoch      integer NOT NULL DEFAULT -2,
+    room       real NOT NULL DEFAULT 0,
     mask       bigint NOT NULL DEFAULT 0,
     portfolio  margin.portfolio,
     paused     margin.level,
     CONSTRAINT account_level_pkey PRIMARY KEY (account_id)
-) WITH (fillfactor = 90);
-CREATE INDEX account_level_epoch_idx ON account_level (epoch, room) INCLUDE (mask);
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02);
+CREATE INDEX account_level_epoch_idx ON account_level (epoch, room) INCLUDE (mask, account_id);
 COMMENT ON INDEX account_level_epoch_idx IS 'finds the accounts whose level prices that have moved so far may have changed';
 COMMENT ON TABLE account_level IS 'the level each account is at, by the last refresh; an account without a row was never judged';
 COMMENT ON COLUMN account_level.account_id IS 'the account';
@@ -39,7 +41,7 @@ COMMENT ON COLUMN level_basis.release_ratios IS 'of warning, margin_call and liq
 COMMENT ON COLUMN level_basis.sources IS 'the tables that the book read and their triggers, as of level_sources(); null: writes may have been missed';
 
 CREATE TABLE level_epoch (
-    epoch     bigint,
+    epoch     integer,
     basis     bigint NOT NULL,
     prices    double precision[] NOT NULL,
     made_at   timestamptz NOT NULL DEFAULT now(),
