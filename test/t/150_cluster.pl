@@ -361,11 +361,13 @@ on('coordinator', "UPDATE desk.balance SET quantity = 5000 WHERE account_id IN (
 is(money(), $money, 'put right by hand');
 
 # What was judged stays judged: until the end no shard takes another market.
-my $held = IPC::Run::start([ 'psql', '-X', '-q', '-d', $node{coordinator}->connstr('postgres'), '-c', q{SELECT margin.judge('desk'), pg_sleep(8)} ],
-	'<', \'', '>', \my $held_out, '2>', \my $held_err);
+my $says = "BEGIN; SELECT margin.judge('desk');\n";
+my $held = IPC::Run::start([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node{coordinator}->connstr('postgres') ], '<', \$says, '>', \my $held_out, '2>', \my $held_err);
+$held->pump while length $says;
 ok($node{shard2}->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE relation = 'desk.published_market'::regclass AND mode = 'ShareLock' AND granted}), 'a judgement holds the market');
 $node{shard2}->psql('postgres', q{SET lock_timeout = '50ms'; UPDATE desk.published_market SET id = id}, stderr => \my $waits);
 like($waits, qr/lock timeout/, 'whoever publishes waits');
+$says .= "COMMIT;\n";
 $held->finish;
 is($held_err, '', 'then it commits');
 
