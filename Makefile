@@ -27,10 +27,11 @@ BOOK_PARTS = $(addprefix src/book/book/,$(addsuffix .sql, accounts rules margin 
 INCOMING_PARTS = src/cluster/incoming/market.sql
 SHARD_PARTS = src/cluster/shard/surface.sql
 CLUSTER_PARTS = $(addprefix src/cluster/book/,$(addsuffix .sql, shards valuation reports))
-DATA_built = margin--1.0.sql
-
-# Scripts of earlier releases and the steps between releases.
-DATA = $(filter-out $(DATA_built),$(notdir $(wildcard $(here)margin--*.sql)))
+release := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(here)margin.control)
+install_script = margin--$(release).sql
+# Each release that is kept can be updated to this one (src/update).
+earlier := $(filter-out $(release),$(shell ls $(here)test/release | grep '^[0-9]' | sort -V))
+DATA_built = $(install_script) $(patsubst %,margin--%--$(release).sql,$(earlier))
 
 REGRESS = $(sort $(basename $(notdir $(wildcard $(here)sql/*.sql))))
 REGRESS_OPTS = --load-extension=margin
@@ -126,9 +127,17 @@ uninstall-others:
 .PHONY: uninstall-others
 
 # src/.built-with: or make takes the one in the tree when building elsewhere.
-$(DATA_built): src/.built-with $(addprefix $(here),$(SQL_PARTS) $(VENUE_PARTS) $(FACTS_PARTS) $(SOURCE_PARTS) $(DISTRIBUTED_PARTS) $(BOOK_PARTS) $(INCOMING_PARTS) $(SHARD_PARTS) $(CLUSTER_PARTS) src/assemble)
+installed = $(here)test/release/$(1)/install.sql
+$(install_script): src/.built-with $(addprefix $(here),$(SQL_PARTS) $(VENUE_PARTS) $(FACTS_PARTS) $(SOURCE_PARTS) $(DISTRIBUTED_PARTS) $(BOOK_PARTS) $(INCOMING_PARTS) $(SHARD_PARTS) $(CLUSTER_PARTS) src/assemble src/update) $(foreach of,$(earlier),$(call installed,$(of)))
 	@$(here)src/assemble '$(here)' '$(SQL_PARTS)' venue '$(VENUE_PARTS)' facts '$(FACTS_PARTS)' source '$(SOURCE_PARTS)' distributed '$(DISTRIBUTED_PARTS)' book '$(BOOK_PARTS)' \
 		incoming '$(INCOMING_PARTS)' shard '$(SHARD_PARTS)' cluster '$(CLUSTER_PARTS)' > $@.tmp
+	@$(here)src/update former $@.tmp $(foreach of,$(earlier),$(call installed,$(of))) > $@.former.tmp
+	@cat $@.former.tmp >> $@.tmp && rm $@.former.tmp && mv $@.tmp $@
+
+# By hand, all that has changed since that release and those after it.
+by_hand = $(foreach of,$(shell printf '%s\n' $(earlier) | sed -n '/^$(1)$$/,$$p'),$(here)src/since-$(of).sql)
+margin--%--$(release).sql: $(install_script) $(wildcard $(here)src/since-*.sql)
+	@$(here)src/update script $* $(install_script) $(call installed,$*) $(call by_hand,$*) > $@.tmp
 	@mv $@.tmp $@
 
 endif

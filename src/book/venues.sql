@@ -20,7 +20,7 @@ COMMENT ON COLUMN margin.about.orders IS 'where its open orders come from; null 
 
 CREATE FUNCTION margin_internal.release() RETURNS text
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-RETURN '1.0'::text;
+RETURN '1.1'::text;
 COMMENT ON FUNCTION margin_internal.release() IS 'the release of the scripts of venues and books';
 
 -- Read from the catalogs, without running anything: about() is code of

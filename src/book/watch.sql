@@ -279,11 +279,12 @@ COMMENT ON FUNCTION margin_internal.enter_epoch(integer, margin.market, numeric[
 -- ---------------------------------------------------------------------------
 
 -- Room below this is not worth an anchor: the account is judged by every tick,
--- and written again only when it has found twice as much.
-CREATE FUNCTION margin_internal.room_wanted(epoch integer) RETURNS double precision
+-- and written again only when it has found twice as much.  bigint: until they are
+-- upgraded, books of 1.0 have such epochs.
+CREATE FUNCTION margin_internal.room_wanted(epoch bigint) RETURNS double precision
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 RETURN CASE WHEN epoch = -1 THEN 0.001 ELSE 0.0005 END;
-COMMENT ON FUNCTION margin_internal.room_wanted(integer) IS 'room from which an account that was in an epoch is anchored to the present one, in proportion to prices';
+COMMENT ON FUNCTION margin_internal.room_wanted(bigint) IS 'room from which an account that was in an epoch is anchored to the present one, in proportion to prices';
 
 -- Whoever is out of his room and keeps his level is judged by every tick until he
 -- is anchored anew, which costs some sixteen judgements.  So it waits for his turn,
@@ -296,10 +297,10 @@ LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 RETURN (hashint8(mask) # hashfloat8(room) # turn) & 15 = 0;
 COMMENT ON FUNCTION margin_internal.has_turn(bigint, double precision, integer) IS 'whether a tick of that turn looks for the room of an account that is kept with that mask and room';
 
-CREATE FUNCTION margin_internal.epoch_for(present integer, was integer, room double precision) RETURNS integer
+CREATE FUNCTION margin_internal.epoch_for(present integer, was bigint, room double precision) RETURNS integer
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 RETURN CASE WHEN room >= margin_internal.room_wanted(was) THEN present ELSE -1 END;
-COMMENT ON FUNCTION margin_internal.epoch_for(integer, integer, double precision) IS 'the epoch of an account that has so much room in the prices of the present one, and was in another; -1 where there is hardly any, or none (null)';
+COMMENT ON FUNCTION margin_internal.epoch_for(integer, bigint, double precision) IS 'the epoch of an account that has so much room in the prices of the present one, and was in another; -1 where there is hardly any, or none (null)';
 
 -- One statement, by plans made once: a plan costs more than a tick that finds
 -- nobody.  An account is found in its index, from the end where there is least

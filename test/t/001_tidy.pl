@@ -18,7 +18,7 @@ sub slurp { my ($path) = @_; open my $in, '<', $path or die "$path: $!"; local $
 
 # What is built, or left by tests, is no part of the tree; the copy that "make check"
 # works on has no .git, which knows.
-my $left = qr{(?:^|/)(?:\.git|results|output_iso|tmp|tmp_check|node_modules)/|\.(?:o|bc|so|built-with|tmp|html)$|^(?:margin--1\.0\.sql|regression\.\w+|test/regression\.\w+)$};
+my $left = qr{(?:^|/)(?:\.git|results|output_iso|tmp|tmp_check|node_modules)/|\.(?:o|bc|so|built-with|tmp|html)$|^(?:margin--[\d.-]+\.sql|regression\.\w+|test/regression\.\w+)$};
 my @files = sort grep { -f && !/$left/ } map { s{^\./}{}r } split /\n/, -e '.git' ? `git ls-files --cached --others --exclude-standard` : `find . -type f`;
 my %text = map { $_ => slurp($_) } grep { -T } @files;
 my @c = grep { m{^src/.*\.[ch]$} } @files;
@@ -183,6 +183,7 @@ for my $file (@files)
 	elsif ($file =~ m{^sql/(\w+)\.sql$}) { push @unused, "$file has no expected/$1.out" if !-f "expected/$1.out" }
 	elsif ($file =~ m{^test/specs/(\w+)\.spec$}) { push @unused, "$file has no test/expected/$1.out" if !-f "test/expected/$1.out" }
 	elsif ($file =~ m{^src/(.*\.h)$}) { push @unused, $file if $all_c !~ /^#include "\Q$1\E"$/m }
+	elsif ($file =~ m{^src/since-([\d.]+)\.sql$}) { push @unused, $file if !-d "test/release/$1" }
 	# parts of scripts are listed in the Makefile, by folder and name
 	elsif ($file =~ m{^src/(?:.*/)?(\w+)\.sql$}) { push @unused, $file if $text{Makefile} !~ /\b$1\b/ }
 	else

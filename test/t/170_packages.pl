@@ -175,7 +175,7 @@ make_path("$scratch/build");
 system('chmod', '-R', 'a-w', $unpacked);
 done('it builds and installs', "$scratch/build", make_there('-j2', 'install', "DESTDIR=$scratch/root"));
 my @installed = split /\n/, files("$scratch/root");
-is(join(' ', sort map { s{.*/}{}r } @installed), 'margin--1.0.sql margin.control margin.so', 'what a server needs');
+is(join(' ', sort map { s{.*/}{}r } @installed), 'margin--1.0--1.1.sql margin--1.1.sql margin.control margin.so', 'what a server needs');
 done('it uninstalls', "$scratch/build", make_there('uninstall', "DESTDIR=$scratch/root"));
 is(files("$scratch/root"), '', 'and leaves nothing');
 is(done('nothing was built in the tree', $unpacked, 'find', '.', '-name', '*.o'), '', 'nothing at all');
