@@ -75,12 +75,10 @@ SET search_path = pg_catalog, pg_temp
 RETURN coalesce((SELECT bool_and(c.relkind IN ('r', 'v', 'm')) FROM unnest(margin_internal.view_reads(market_source)) AS r JOIN pg_class AS c ON c.oid = r), false);
 COMMENT ON FUNCTION margin_internal.market_is_local(regclass) IS 'whether the view market_source of a book reads nothing but tables of this database, by functions that are immutable';
 
-CREATE FUNCTION margin_internal.source_script_of(market_source regclass) RETURNS text[]
+CREATE FUNCTION margin_internal.source_script_of(market_source regclass, script text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    script CONSTANT text[] := margin_internal.source_script();
 BEGIN
     IF margin_internal.market_is_local(market_source) AND NOT margin_internal.is_distributed(market_source) THEN
         RETURN script;
@@ -90,7 +88,7 @@ BEGIN
                    FROM unnest(script) WITH ORDINALITY AS s (paragraph, n) ORDER BY s.n);
 END
 $$;
-COMMENT ON FUNCTION margin_internal.source_script_of(regclass) IS 'the statements that give a book with that view market_source what others have of their venue';
+COMMENT ON FUNCTION margin_internal.source_script_of(regclass, text[]) IS 'the script source, or statements of an earlier one, as a book with that view market_source runs them';
 
 CREATE FUNCTION margin_internal.create_market_source(book name, source regclass) RETURNS boolean
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -110,7 +108,7 @@ BEGIN
         EXECUTE format('COMMENT ON COLUMN %I.market_source.%I IS ''as in published_market of the venue; null where that does not come along''', book, field);
     END LOOP;
     view := format('%I.market_source', book)::regclass;
-    PERFORM margin_internal.run_script(book, margin_internal.source_script_of(view));
+    PERFORM margin_internal.run_script(book, margin_internal.source_script_of(view, margin_internal.source_script()));
     RETURN margin_internal.market_is_local(view);
 END
 $$;

@@ -2,7 +2,8 @@
 --
 -- Each paragraph of a script makes one object.  Whether somebody has changed
 -- an object since is found out by making it again, inside a subtransaction,
--- and comparing what the server prints before and after.
+-- and comparing what the server prints before and after: as this release makes
+-- it, or as an earlier one did.
 
 CREATE FUNCTION margin_internal.script_objects(script text[], OUT n bigint, OUT kind text, OUT name text, OUT relation text, OUT paragraph text)
 RETURNS SETOF record
@@ -78,15 +79,105 @@ $$;
 COMMENT ON FUNCTION margin_internal.remake(name, record, boolean) IS
 'makes an object of a script again: created, replaced (only if overwrite), differs (it is another one and was left as it is), or null: it is as the script makes it';
 
-CREATE FUNCTION margin_internal.upgrade(schema name, script text[], overwrite boolean, OUT object text, OUT action text) RETURNS SETOF record
+-- Functions of one name are told apart by their arguments.
+CREATE FUNCTION margin_internal.signature(paragraph text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN coalesce(regexp_replace(substring(paragraph FROM '^CREATE FUNCTION [a-z_]+?\(.*?\)\s+?(?:RETURNS|LANGUAGE)'), '\s+', ' ', 'g'),
+                substring(paragraph FROM '^CREATE VIEW [a-z_]+'));
+COMMENT ON FUNCTION margin_internal.signature(text) IS 'what a paragraph makes, function or view, with the arguments; null: something else';
+
+CREATE FUNCTION margin_internal.is_as_made(schema name, object record, former text[]) RETURNS boolean
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    present CONSTANT text := margin_internal.definition(schema, object.kind, object.name, object.relation);
+    paragraph text;
+    same boolean := false;
+BEGIN
+    FOR paragraph IN
+        SELECT p.paragraph
+          FROM unnest(object.paragraph || former) WITH ORDINALITY AS p (paragraph, n)
+         WHERE margin_internal.signature(p.paragraph) = margin_internal.signature(object.paragraph)
+         ORDER BY p.n
+    LOOP
+        BEGIN
+            PERFORM margin_internal.run_script(schema, ARRAY[regexp_replace(paragraph, '^CREATE ', 'CREATE OR REPLACE ')]);
+            same := margin_internal.definition(schema, object.kind, object.name, object.relation) = present;
+            RAISE EXCEPTION USING ERRCODE = 'MG900', MESSAGE = 'undo';
+        EXCEPTION
+            WHEN SQLSTATE 'MG900' OR syntax_error_or_access_rule_violation OR feature_not_supported THEN
+                -- it cannot be made of what is there, or reads what is yet to come
+                EXIT WHEN same;
+        END;
+    END LOOP;
+    RETURN same;
+END
+$$;
+COMMENT ON FUNCTION margin_internal.is_as_made(name, record, text[]) IS
+'whether a function or view of a schema is as its paragraph makes it, or as one of former does, of an earlier release; changes nothing';
+
+-- What making again what is there cannot do, in order: columns of tables, functions
+-- dropped.  A step is taken where its condition holds, an
+-- expression of SQL, which it makes false: also in a schema that was dumped,
+-- brought halfway, or is venue and book at once.  Both name bare what the schema holds.
+CREATE FUNCTION margin_internal.upgrade_steps(OUT number integer, OUT script text, OUT condition text, OUT command text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+    SELECT s.number, s.script, s.condition, s.command
+      FROM (VALUES
+            (1, 'book', $$(SELECT a.atttypid = 'bigint'::regtype FROM pg_attribute AS a WHERE a.attrelid = 'account_level'::regclass AND a.attname = 'epoch')$$, $$
+            DROP INDEX IF EXISTS account_level_epoch_idx;
+            -- never more room than there is
+            ALTER TABLE account_level
+                ALTER epoch TYPE integer,
+                ALTER room TYPE real USING CASE WHEN room::real <= room THEN room::real ELSE (room * (1 - 1e-7::double precision))::real END,
+                SET (autovacuum_vacuum_scale_factor = 0.02);
+            CREATE INDEX account_level_epoch_idx ON account_level (epoch, room) INCLUDE (mask, account_id);
+            COMMENT ON INDEX account_level_epoch_idx IS 'finds the accounts whose level prices that have moved so far may have changed';
+            ALTER TABLE level_epoch ALTER epoch TYPE integer;
+            $$)) AS s (number, script, condition, command)
+     ORDER BY s.number;
+END;
+COMMENT ON FUNCTION margin_internal.upgrade_steps() IS
+'the numbered steps of upgrades: which script of venues or books (venue, source, book, shard, incoming), whether it is to be taken, and the statements';
+
+CREATE FUNCTION margin_internal.take_step(schema name, condition text, command text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    due boolean;
+BEGIN
+    PERFORM set_config('search_path', format('%I, pg_temp', schema), true);
+    EXECUTE format('SELECT %s', condition) INTO due;
+    IF due THEN
+        PERFORM margin_internal.run_script(schema, ARRAY[command]);
+    END IF;
+    RETURN coalesce(due, false);
+END
+$$;
+COMMENT ON FUNCTION margin_internal.take_step(name, text, text) IS 'takes a step of an upgrade in a schema if it is due, and returns whether';
+
+CREATE FUNCTION margin_internal.upgrade(schema name, kind text, script text[], former text[], overwrite boolean, OUT object text, OUT action text) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- before anything changes: columns of a view show in all that reads it
+    untouched CONSTANT bigint[] := ARRAY(SELECT o.n FROM margin_internal.script_objects(script) AS o WHERE margin_internal.is_as_made(schema, o, former));
+    step record;
     made record;
 BEGIN
+    FOR step IN SELECT * FROM margin_internal.upgrade_steps() AS s WHERE s.script = kind ORDER BY s.number LOOP
+        IF margin_internal.take_step(schema, step.condition, step.command) THEN
+            object := format('step %s', step.number);
+            action := 'done';
+            RETURN NEXT;
+        END IF;
+    END LOOP;
     FOR made IN SELECT * FROM margin_internal.script_objects(script) AS o ORDER BY o.n LOOP
-        action := margin_internal.remake(schema, made, overwrite);
+        action := margin_internal.remake(schema, made, overwrite OR made.n = ANY (untouched));
         object := concat_ws(' ', made.kind, made.name, 'on ' || made.relation);
         IF action IS NOT NULL THEN
             RETURN NEXT;
@@ -94,7 +185,8 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION margin_internal.upgrade(name, text[], boolean) IS 'makes what a script makes and is not there, and tells what is another one';
+COMMENT ON FUNCTION margin_internal.upgrade(name, text, text[], text[], boolean) IS
+'takes the steps that are due, makes what a script makes and is not there, or is as former statements made it, and tells what is another one';
 
 CREATE FUNCTION margin.upgrade_venue(venue name, overwrite boolean DEFAULT false, OUT object text, OUT action text) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -105,7 +197,7 @@ DECLARE
 BEGIN
     PERFORM margin_internal.enter_venue(venue);
     PERFORM margin_internal.check_schema(venue);
-    RETURN QUERY SELECT u.object, u.action FROM margin_internal.upgrade(venue, margin_internal.venue_script(), coalesce(overwrite, false)) AS u;
+    RETURN QUERY SELECT u.object, u.action FROM margin_internal.upgrade(venue, 'venue', margin_internal.venue_script(), margin_internal.former_script(), coalesce(overwrite, false)) AS u;
     IF NOT EXISTS (SELECT FROM margin_internal.schemas AS s WHERE s.name = venue AND s.is_book) THEN
         PERFORM margin_internal.describe(venue, venue);
     END IF;
@@ -113,7 +205,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION margin.upgrade_venue(name, boolean) IS
-'brings the objects of a venue to this release and keeps every row; for its owner. Returns what it did: created (it was not there), replaced, differs (somebody has changed it: left as it is unless overwrite); what is switched off stays off; no row where nothing was to do';
+'brings the objects of a venue to this release and keeps every row; for its owner. Returns what it did: created (it was not there), replaced, done (a step), differs (somebody has changed it: left as it is unless overwrite); what is switched off stays off; no row where nothing was to do';
 
 CREATE FUNCTION margin.upgrade_book(book name, overwrite boolean DEFAULT false, OUT object text, OUT action text) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -121,9 +213,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     present margin.about;
+    former CONSTANT text[] := margin_internal.former_script();
     judge name;
     source regclass;
     distributed boolean;
+    is_shard boolean;
     propagation CONSTANT text := margin_internal.set_propagation('off');
     kept_out CONSTANT boolean := EXISTS (SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
                                          WHERE n.nspname = book AND p.proname = 'account_margin' AND p.proparallel = 'u');
@@ -133,16 +227,26 @@ BEGIN
     PERFORM margin_internal.check_schema(book);
     SELECT a.* INTO present FROM about() AS a;
     source := to_regclass('market_source');
+    is_shard := to_regclass('shard_request') IS NOT NULL;
     judge := coalesce((SELECT n.nspname FROM pg_namespace AS n WHERE n.oid = present.venue), book);
     distributed := margin_internal.is_distributed('holding'::regclass);
     IF distributed THEN
         PERFORM margin_internal.check_shipped_market(book, source);
     END IF;
+    overwrite := coalesce(overwrite, false);
+    IF is_shard THEN
+        RETURN QUERY SELECT u.object, u.action FROM margin_internal.upgrade(book, 'incoming', margin_internal.incoming_script(), former, overwrite) AS u;
+    END IF;
     IF source IS NOT NULL THEN
-        RETURN QUERY SELECT u.object, u.action FROM margin_internal.upgrade(book, margin_internal.source_script_of(source), coalesce(overwrite, false)) AS u;
+        RETURN QUERY SELECT u.object, u.action
+                       FROM margin_internal.upgrade(book, 'source', margin_internal.source_script_of(source, margin_internal.source_script()),
+                                                    margin_internal.source_script_of(source, former), overwrite) AS u;
     END IF;
     PERFORM margin_internal.create_bridges(book, judge);
-    RETURN QUERY SELECT u.object, u.action FROM margin_internal.upgrade(book, margin_internal.book_script_of(distributed), coalesce(overwrite, false)) AS u;
+    RETURN QUERY SELECT u.object, u.action FROM margin_internal.upgrade(book, 'book', margin_internal.book_script_of(distributed), former, overwrite) AS u;
+    IF is_shard THEN
+        RETURN QUERY SELECT u.object, u.action FROM margin_internal.upgrade(book, 'shard', margin_internal.shard_script(), former, overwrite) AS u;
+    END IF;
     IF distributed OR kept_out THEN
         PERFORM margin_internal.keep_out_of_workers(book);
     END IF;
