@@ -1,8 +1,7 @@
 # Databases of each release that is kept (test/release) come to the present one:
 # the library of today works under the SQL of then, the update script and
 # upgrade_venue() and upgrade_book() leave nothing that differs from what is made
-# new, and all questions have the answers that the release gave. Then the same with a made-up
-# next release, which changes what releases change.
+# new, and all questions have the answers that the release gave.
 
 use strict;
 use warnings;
