@@ -5,7 +5,6 @@
 #include "postgres.h"
 
 #include "funcapi.h"
-#include "utils/expandeddatum.h"
 
 #include "base/enums.h"
 #include "question/plans.h"
@@ -50,10 +49,4 @@ void
 plan_set_amount(Datum *values, bool *nulls, int column, const Decimal *amount)
 {
 	plan_set(values, nulls, column, dec_datum(amount, 0));
-}
-
-void
-plan_value(Valuation *v, Netting *netting, const Market *market, int wanted)
-{
-	value_portfolio(v, EOHPGetRODatum(&netting->header), market, wanted);
 }

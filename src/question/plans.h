@@ -2,9 +2,9 @@
  * plans.h
  *		What to do about an account: what plans share.
  *
- * A plan is found on a copy of the portfolio: an entry is booked there, the
- * copy is valued, and if the entry is not wanted it is taken back.  A plan
- * never computes itself what an account is worth.
+ * A plan is found on a bound portfolio: an entry is booked there, the lines that it
+ * changes are valued again, and if the entry is not wanted they and the totals are
+ * put back.  A plan never computes itself what an account is worth.
  */
 #ifndef MARGIN_PLANS_H
 #define MARGIN_PLANS_H
@@ -27,6 +27,5 @@ extern Datum plan_enum(const PlanRows *rows, int column, const char *label);
 extern void plan_set(Datum *values, bool *nulls, int column, Datum value);
 extern void plan_set_amount(Datum *values, bool *nulls, int column, const Decimal *amount);
 extern void plan_put_row(PlanRows *rows, const char *outcome, Level level, Datum *values, bool *nulls);
-extern void plan_value(Valuation *v, Netting *netting, const Market *market, int wanted);
 
 #endif							/* MARGIN_PLANS_H */

@@ -788,6 +788,28 @@ value_bound_part(BoundPortfolio *work, const MarketAsset *assets, const MarketCo
 	conclude(work);
 }
 
+/*
+ * The same for one position with a known settlement asset, whatever is to be held or ordered in it and owned
+ * of that asset instead.  Its numerics must last as long as they stay there.
+ */
+void
+bound_replace(BoundPortfolio *work, PositionLine *line, const Position *position, const Decimal *balance)
+{
+	AssetLine  *settle = line->booked;
+
+	Assert(work->lines && !work->margins && !work->worth && work->v->nmissing == 0);
+	take_off_asset(work, settle);
+	take_off_position(line);
+	clear_valued(settle);
+	bound_set_balance(settle, balance);
+	line->position = *position;
+	weigh_cost(work, line, SIDE_LONG);
+	weigh_cost(work, line, SIDE_SHORT);
+	value_position(work, line);
+	value_asset(work, settle);
+	conclude(work);
+}
+
 /* From the next valuation on, sums begin with these. */
 void
 bound_begin_with(BoundPortfolio *work, const Valuation *rest)

@@ -124,6 +124,7 @@ extern void valuation_scale_rest(Valuation *rest, const Decimal *unit);
 extern void bound_set_balance(AssetLine *line, const Decimal *balance);
 extern void bound_remove_gains(Valuation *v);
 extern void bound_revalue(BoundPortfolio *bound, AssetLine *line, const Decimal *balance);
+extern void bound_replace(BoundPortfolio *bound, PositionLine *line, const Position *position, const Decimal *balance);
 extern void bound_set_side(const BoundPortfolio *bound, PositionLine *line, PortfolioSide side, const PositionSide *held);
 
 extern bool valuation_passes(const Valuation *v);

@@ -101,6 +101,8 @@ my %questions = (
 	max_order => q{max_order(safe, market, 'C4', 'long', 11, 5)},
 	max_open_order => q{max_open_order(safe, market, 'C4', 'buy', 11, 5)},
 	repayment_plan => q{repayment_plan(safe, market)},
+	reduction_plan => q{reduction_plan(under, market)},
+	'reduction_plan, of all there is' => q{reduction_plan(under + portfolio_of('USD', -1e9), market)},
 	stress => q{stress(safe, market, (SELECT array_agg(ROW('s' || i, NULL, NULL, (i - 10) * 0.02 + 0.001, NULL)::price_move) FROM generate_series(1, 20) AS i))},
 	shock => q{equity(safe, shock(market, relative => -0.1))},
 	liquidation_map => q{margin_internal.liquidation_map(safe, market, (SELECT array_agg(ROW('s', 'A5', NULL, (i - 10) * 0.02 + 0.001, NULL)::price_move) FROM generate_series(1, 20) AS i))},
@@ -148,7 +150,6 @@ SKIP:
 # ---------------------------------------------------------------------------
 
 my %long = (
-	'reduction_plan' => 'SELECT count(*) FROM account, reduction_plan(under, market) WHERE n = ' . LARGE,
 	'liquidation_range of an asset in which all settles' => q{SELECT liquidation_range(safe, market, asset => 'A0') FROM account WHERE n = 0},
 	'a market from text' => 'SELECT (SELECT market::text FROM account WHERE n = ' . LARGE . ')::margin.market IS NULL FROM generate_series(1, 100)',
 	'a portfolio of many orders' => q{SELECT portfolio('C' || i % 10, 1, i, NULL, 'order') IS NULL FROM generate_series(1, 10000000) AS i},
