@@ -321,25 +321,45 @@ scenario_context(void *arg)
 		errcontext("scenario \"%s\"", symbol_text(&scenario->name));
 }
 
+/* Moves the prices of a copy of the market, whatever they are in it; or where it has no room for them, those of a market built anew. */
+static Market *
+move_market(Market *copy, const Market *market, const Scenario *scenario, bool linked)
+{
+	ErrorContextCallback context = {error_context_stack, scenario_context, (void *) scenario};
+	MoveIndex	index;
+
+	error_context_stack = &context;
+	index_moves(&index, scenario, market);
+	copy->stamp = NO_STAMP;
+	if (!move_in_place(copy, &index, market, linked))
+		copy = build_moved(&index, market, linked);
+	error_context_stack = context.previous;
+	return copy;
+}
+
 /* The market in a scenario: the same records under the same numbers, but for their prices. */
 Market *
 shock_market(const Market *market, const Scenario *scenario, bool linked)
 {
-	ErrorContextCallback context = {error_context_stack, scenario_context, (void *) scenario};
-	MoveIndex	index;
-	Market	   *result;
+	Market	   *copy = market_copy(market);
+	Market	   *result = move_market(copy, market, scenario, linked);
 
-	error_context_stack = &context;
-	index_moves(&index, scenario, market);
-	result = market_copy(market);
-	result->stamp = NO_STAMP;
-	if (!move_in_place(result, &index, market, linked))
-	{
-		pfree(result);
-		result = build_moved(&index, market, linked);
-	}
-	error_context_stack = context.previous;
+	if (result != copy)
+		pfree(copy);
 	return result;
+}
+
+/*
+ * The same in a copy that was used for other scenarios: of two markets only records
+ * differ then, and only these are copied.  Another market where the copy has no room for the prices.
+ */
+Market *
+shock_copy(Market *copy, const Market *market, const Scenario *scenario, bool linked)
+{
+	Assert(VARSIZE(copy) == VARSIZE(market));
+	memcpy((MarketAsset *) market_assets(copy), market_assets(market), market->nassets * sizeof(MarketAsset));
+	memcpy((MarketContract *) market_contracts(copy), market_contracts(market), market->ncontracts * sizeof(MarketContract));
+	return move_market(copy, market, scenario, linked);
 }
 
 /* ---------- SQL ---------- */

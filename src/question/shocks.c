@@ -54,29 +54,24 @@ put_contract_prices(StringInfo block, Size offset, const MarketContract *contrac
 	put_number(block, offset + offsetof(MarketContract, unit_notional), &contract->unit_notional, shocked);
 }
 
-/* Adds the records of one scenario to the block. */
+/* Copies the prices of a market that was built anew to records in the block. */
 static void
-put_shock(StringInfo block, ShockRecords *shock, const Market *shocked)
+put_prices(StringInfo block, const ShockRecords *shock, const Market *shocked)
 {
-	uint32		nassets = shocked->nassets;
-	uint32		ncontracts = shocked->ncontracts;
-	const Market *market;
-
-	/* the market moves where its block grows */
-	enlargeStringInfo(block, nassets * sizeof(MarketAsset) + ncontracts * sizeof(MarketContract) + 2 * MAXIMUM_ALIGNOF);
-	market = (const Market *) block->data;
-	shock->assets = put_bytes(block, market_assets(market), nassets * sizeof(MarketAsset));
-	shock->contracts = put_bytes(block, market_contracts(market), ncontracts * sizeof(MarketContract));
-	for (uint32 i = 0; i < nassets; i++)
+	for (uint32 i = 0; i < shocked->nassets; i++)
 		put_asset_prices(block, shock->assets + i * sizeof(MarketAsset), &market_assets(shocked)[i], shocked);
-	for (uint32 i = 0; i < ncontracts; i++)
+	for (uint32 i = 0; i < shocked->ncontracts; i++)
 		put_contract_prices(block, shock->contracts + i * sizeof(MarketContract), &market_contracts(shocked)[i], shocked);
 }
 
-/* Lays out a market in scenarios, in the current context; "scratch" is of one scenario, and reset. */
+/*
+ * Lays out a market in scenarios, in the current context; "scratch" is of one scenario, and reset.
+ * Prices are moved in a copy of the market, whose records are those of the block, offsets and all.
+ */
 void
 shocks_build(Shocks *shocks, const Market *market, Scenario *const *scenarios, int count, bool linked, MemoryContext scratch)
 {
+	Market	   *copy = market_copy(market);
 	StringInfoData block;
 
 	shocks->count = count;
@@ -85,13 +80,18 @@ shocks_build(Shocks *shocks, const Market *market, Scenario *const *scenarios, i
 	put_bytes(&block, market, VARSIZE(market));
 	for (int i = 0; i < count; i++)
 	{
+		ShockRecords *shock = &shocks->records[i];
 		MemoryContext old = MemoryContextSwitchTo(scratch);
-		const Market *shocked = shock_market(market, scenarios[i], linked);
+		const Market *shocked = shock_copy(copy, market, scenarios[i], linked);
 
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextSwitchTo(old);
-		put_shock(&block, &shocks->records[i], shocked);
+		shock->assets = put_bytes(&block, market_assets(copy), market->nassets * sizeof(MarketAsset));
+		shock->contracts = put_bytes(&block, market_contracts(copy), market->ncontracts * sizeof(MarketContract));
+		if (shocked != copy)
+			put_prices(&block, shock, shocked);
 		MemoryContextReset(scratch);
 	}
+	pfree(copy);
 	shocks->block = block.data;
 }
