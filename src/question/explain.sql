@@ -44,19 +44,26 @@ COMMENT ON FUNCTION margin.explain(margin.portfolio, margin.market) IS
 CREATE FUNCTION margin.explain_text(portfolio margin.portfolio, market margin.market) RETURNS SETOF text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 20
 BEGIN ATOMIC
-    WITH valued AS (
-        SELECT v.*, judged_equity, CASE WHEN judged_equity <> v.equity THEN 'judged ' ELSE '' END || 'equity' AS judged,
-               own.margin_ratio AS reached, above.margin_ratio AS next
-          FROM margin.evaluate(portfolio, market) AS v
-         CROSS JOIN margin.judged_equity(portfolio, market)
-          LEFT JOIN margin.thresholds(market) AS own ON own.level = v.level
-          LEFT JOIN LATERAL (SELECT min(l.margin_ratio) AS margin_ratio
-                               FROM margin.thresholds(market) AS l WHERE l.level > v.level) AS above ON true
+    WITH threshold AS MATERIALIZED (
+        SELECT * FROM margin.thresholds(market)
     ),
     item AS MATERIALIZED (
         SELECT * FROM margin.explain(portfolio, market)
     ),
-    -- one asset or leg in one field: its value, and how that comes about
+    -- what judged equity is made of, where orders take something of it
+    taken AS MATERIALIZED (
+        SELECT i.kind, i.item, sum(i.value) AS value FROM item AS i WHERE i.field = 'judged_equity' GROUP BY i.kind, i.item
+    ),
+    valued AS (
+        SELECT v.*, judged_equity, CASE WHEN judged_equity <> v.equity THEN 'judged ' ELSE '' END || 'equity' AS judged,
+               own.margin_ratio AS reached, above.margin_ratio AS next
+          FROM margin.evaluate(portfolio, market) AS v
+         CROSS JOIN LATERAL (SELECT coalesce(trim_scale(sum(t.value)), v.equity) AS judged_equity FROM taken AS t) AS judged_equity
+          LEFT JOIN threshold AS own ON own.level = v.level
+          LEFT JOIN LATERAL (SELECT min(l.margin_ratio) AS margin_ratio
+                               FROM threshold AS l WHERE l.level > v.level) AS above ON true
+    ),
+    -- one asset or leg in one field: its value, and how that comes about; sorted once, as sorting each by itself takes longer
     part AS (
         SELECT i.field, i.kind, i.symbol, i.side, coalesce(max(i.item) FILTER (WHERE i.item NOT LIKE '% fee'), max(i.item)) AS item,
                sum(i.amount) AS amount, trim_scale(sum(i.value)) AS value,
@@ -65,12 +72,13 @@ BEGIN ATOMIC
                                WHEN i.rate IS NULL THEN i.amount::text
                                WHEN i.unit = 'contracts' THEN format('%s contracts x %s at %s USD', i.amount, i.rate, i.price)
                                ELSE format('%s x %s', i.amount, i.rate) END
-                          || CASE WHEN i.item LIKE '% fee' THEN ' ' || i.item ELSE '' END,
-                          ' + ' ORDER BY i.item LIKE '% fee', i.lower_bound) AS terms,
+                          || CASE WHEN i.item LIKE '% fee' THEN ' ' || i.item ELSE '' END, ' + ') AS terms,
                CASE WHEN max(i.item) NOT IN ('netted out', 'outweighed')
                     THEN concat(' at ' || nullif(min(i.price) FILTER (WHERE i.unit <> 'contracts'), 1) || ' USD',
                                 ', weight ' || nullif(min(i.weight), 1)) END AS factors
-          FROM item AS i
+          FROM (SELECT * FROM item AS i
+                 WHERE i.field IN ('collateral_value', 'liabilities', 'initial_equity', 'unrealized_pnl', 'maintenance_margin', 'initial_margin')
+                 ORDER BY i.field, i.kind, i.symbol, i.side, i.item LIKE '% fee', i.lower_bound) AS i
          GROUP BY i.field, i.kind, i.symbol, i.side
     ),
     -- the fields of an asset or leg side by side, so that it is looked up once
@@ -135,7 +143,7 @@ BEGIN ATOMIC
                format('Levels by maintenance margin, at this %s: %s.', min(v.judged),
                       string_agg(format('%s from %s USD (%s times)', l.level, trim_scale(l.margin_ratio * v.judged_equity), l.margin_ratio),
                                  ', ' ORDER BY l.level))
-          FROM valued AS v, margin.thresholds(market) AS l
+          FROM valued AS v, threshold AS l
          WHERE v.judged_equity > 0
         HAVING count(*) > 0
         UNION ALL
@@ -158,8 +166,7 @@ BEGIN ATOMIC
                format('Judged equity is %s USD: the equity of %s USD less what open orders take: %s.', v.judged_equity, v.equity, t.taken)
           FROM valued AS v
          CROSS JOIN (SELECT string_agg(format('%s %s USD', t.item, trim_scale(-t.value)), ', ' ORDER BY t.item DESC) AS taken
-                       FROM (SELECT i.item, sum(i.value) AS value FROM item AS i
-                              WHERE i.field = 'judged_equity' AND i.kind = 'contract' GROUP BY i.item) AS t) AS t
+                       FROM taken AS t WHERE t.kind = 'contract') AS t
          WHERE v.judged_equity <> v.equity
         UNION ALL
         SELECT 7, c.haircut, c.asset, NULL,
@@ -203,7 +210,7 @@ BEGIN ATOMIC
         SELECT 10, 0, i.symbol, i.side,
                format('%s%s: %s%s.', i.symbol, ' ' || i.side, i.item, ', needed for ' || nullif(i.amount, 0) || ' ' || i.unit)
           FROM item AS i
-         WHERE i.field = 'missing'
+         WHERE i.field = 'missing' AND (SELECT v.level = 'unpriced' FROM valued AS v)
     )
     SELECT s.text FROM sentence AS s ORDER BY s.section, s.place DESC, s.symbol COLLATE "C", s.side, s.text COLLATE "C";
 END;
