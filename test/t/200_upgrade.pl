@@ -154,12 +154,12 @@ sub schemas_of
 # What one text has and the other has not, so many lines of it.
 sub difference
 {
-	my ($got, $wanted) = @_;
+	my ($got, $wanted, $most) = (@_, 40);
 	my %count;
 	$count{$_}++ for split /\n/, $got;
 	$count{$_}-- for split /\n/, $wanted;
 	my @lines = map { ($count{$_} > 0 ? "+ " : "- ") . substr($_, 0, 300) } grep { $count{$_} } sort keys %count;
-	return join "\n", @lines > 40 ? (@lines[ 0 .. 39 ], scalar(@lines) . ' lines') : @lines;
+	return join "\n", @lines > $most ? (@lines[ 0 .. $most - 1 ], scalar(@lines) . ' lines') : @lines;
 }
 
 sub same { my ($name, $got, $wanted) = @_; return is(difference($got, $wanted), '', $name) }
@@ -172,17 +172,15 @@ sub same { my ($name, $got, $wanted) = @_; return is(difference($got, $wanted), 
 sub works
 {
 	my ($name, $database) = @_;
-	for my $case (
+	my @refused = (
 		[ q{UPDATE house.balance SET quantity = quantity - 1 WHERE account_id = 6}, 'MG001' ],
 		[ q{UPDATE uuids.wallet SET amount = amount - 1 WHERE amount = -2}, 'MG001' ],
 		[ q{INSERT INTO house.collateral_tier (asset, lower_bound, ratio) VALUES ('BTC', 7, 0.99)}, '23514' ],
 		[ q{DELETE FROM house.level_event}, '55000' ],
-		[ q{UPDATE house.index_price SET price = 0}, '23514' ])
-	{
-		my ($sql, $expected) = @$case;
-		my ($status, $out, $err) = $node->psql($database, $sql, extra_params => [ '-U', 'keeper', '-v', 'VERBOSITY=sqlstate' ]);
-		is($status && $err =~ /ERROR:\s+(\w{5})/ ? $1 : 'accepted', $expected, "$name: $expected for $sql");
-	}
+		[ q{UPDATE house.index_price SET price = 0}, '23514' ]);
+	my $answers = '';
+	$node->psql($database, join('', map { "$_->[0];\n\\echo :SQLSTATE\n" } @refused), stdout => \$answers, stderr => \my $complaints, on_error_stop => 0, extra_params => [ '-U', 'keeper' ]);
+	is($answers, join("\n", map { $_->[1] } @refused), "$name: what may not be written is refused");
 	is(as_keeper($database, q{
 		BEGIN;
 		UPDATE house.balance SET quantity = quantity - 9000 WHERE (account_id, asset) = (1, 'USDT');
@@ -205,8 +203,8 @@ sub works
 sub upgrade_all
 {
 	my ($database) = @_;
-	return join "\n", map { my ($schema, $call) = @$_; as_keeper($database, "SELECT '$schema: ' || object || ' ' || action FROM margin.$call('$schema')") || () }
-	  [ 'lone', 'upgrade_venue' ], [ 'house', 'upgrade_venue' ], [ 'house', 'upgrade_book' ], [ 'uuids', 'upgrade_book' ], [ 'shard', 'upgrade_book' ];
+	return as_keeper($database, join '', map { my ($schema, $call) = @$_; "SELECT '$schema: ' || object || ' ' || action FROM margin.$call('$schema');\n" }
+		[ 'lone', 'upgrade_venue' ], [ 'house', 'upgrade_venue' ], [ 'house', 'upgrade_book' ], [ 'uuids', 'upgrade_book' ], [ 'shard', 'upgrade_book' ]);
 }
 
 my $changed_by_owner = "house: function scenarios differs\nhouse: view unpriced differs";
@@ -242,17 +240,90 @@ for my $release (@releases)
 	{
 		my $told = upgrade_all($database);
 		is(join("\n", grep { / differs$/ } split /\n/, $told), $changed_by_owner, "$database: only what the owner has changed differs");
-		is(upgrade_all($database), $changed_by_owner, "$database: a second upgrade finds nothing else to do");
 		same("$database: venues and books are as those made new", schemas_of($database), $schemas);
-		$answered->("$database upgraded", $database);
-		works("$database upgraded", $database);
 		is(as_keeper($database, 'SELECT DISTINCT release FROM margin.books UNION SELECT release FROM margin.venues'), $present, "$database: they say so");
 	}
+	is(upgrade_all("old_$tag"), $changed_by_owner, "$release upgraded: a second time finds nothing else to do");
+	works("$release upgraded", "old_$tag");
+	$answered->("a dump of $release upgraded", "direct_$tag");
 
 	append_to_file("$scratch/$tag.sql", output_of("old_$tag", 'pg_dump'));
 	create_database("again_$tag", undef, "$scratch/$tag.sql");
 	same("$release upgraded: its dump restores to the same", schemas_of("again_$tag"), $schemas);
 	$answered->("$release upgraded, dumped and restored", "again_$tag");
 }
+
+# ---------------------------------------------------------------------------
+# A release that is made up: a view and a function of books are others, and read
+# a column that a step adds
+# ---------------------------------------------------------------------------
+
+my $next = '99.0';
+my $script = "$scripts/margin--$present.sql";
+my $text = slurp_file($script);
+my $book = qr/(CREATE FUNCTION margin_internal\.book_script\(\).*?)/s;
+my $unless = 'NOT EXISTS (SELECT FROM book_rule WHERE made_up)';
+for my $change (
+	[ qr/\nCREATE FUNCTION margin_internal\.former_script\(\).*()/s, '' ],
+	[ qr/$book(?<=    value  text NOT NULL,\n)(?=    CONSTRAINT book_rule_pkey)/, "    made_up boolean,\n" ],
+	[ qr/$book(?<=SELECT \* FROM account_margin WHERE level = 'unpriced')(?=;)/, " AND $unless" ],
+	[ qr/$book(?<=account_margin\.market\) AS v OFFSET 0\) AS valued\n     WHERE p\.account_id = account_margin\.account_id)(?=\n)/, " AND $unless" ],
+	[ qr/(?<=\$\$\))()(?=\) AS s \(number, script, condition, command\))/,
+		q{, (99, 'book', $c$NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'book_rule'::regclass AND attname = 'made_up')$c$, $c$ALTER TABLE book_rule ADD COLUMN made_up boolean$c$)} ],
+	[ qr/(?<=\nRETURN ')()\Q$present\E(?='::text;\n)/, $next ])
+{
+	my ($where, $new) = @$change;
+	$text =~ s/$where/$1$new/ or die "not in the install script: $where";
+}
+append_to_file("$scratch/next.sql", $text);
+append_to_file("$scratch/by_hand.sql", "-- nothing\n");
+my $former = told(join ' ', "'$top/src/update' former '$scratch/next.sql'", (map { "'$scripts/margin--$_.sql'" } @releases, $present));
+append_to_file("$scratch/next.sql", "$former\n");
+add_script("margin--$next.sql", slurp_file("$scratch/next.sql"));
+add_script("margin--$present--$next.sql", told("'$top/src/update' script $present '$scratch/next.sql' '$script' '$scratch/by_hand.sql'") . "\n");
+
+my $last = 'old_' . $releases[-1] =~ tr/./_/r;
+my $schemas = schemas_of($last);
+$node->safe_psql('postgres', 'CREATE DATABASE next OWNER keeper');
+as_keeper('next', "CREATE EXTENSION margin VERSION '$next'");
+as_keeper($last, "ALTER EXTENSION margin UPDATE TO '$next'");
+my $extension = extension_of($last);
+same('a made-up release: the extension is as one made new', $extension, extension_of('next'));
+is(upgrade_all($last), join("\n", 'house: function scenarios differs', 'house: step 99 done', 'house: view unpriced differs', 'house: function account_margin replaced',
+	map { ("$_: step 99 done", "$_: view unpriced replaced", "$_: function account_margin replaced") } qw(uuids shard)), 'its step is taken, and it replaces what nobody has changed');
+is(upgrade_all($last), $changed_by_owner, 'once');
+my @lines = split /\n/, difference(schemas_of($last), $schemas);
+is(scalar(grep { /^\+ .*made_up/ } @lines), 3, 'column, view and function are there');
+is(join("\n", grep { !/made_up|\.book_rule$|WHERE .*\baccount_id = account_margin\.account_id\)|WHERE .*\blevel = 'unpriced'|RETURN ROW\('(?:\Q$present\E|\Q$next\E)'/ } @lines), '', 'nothing else has changed');
+
+# ---------------------------------------------------------------------------
+# Comparisons notice what they are there for
+# ---------------------------------------------------------------------------
+
+# What is changed, and what that makes of some line.
+my @noticed = (
+	[ q{COMMENT ON OPERATOR margin.+ (margin.portfolio, margin.portfolio) IS 'changed'}, qr/^\+ operator margin\.\+.* described as changed/m ],
+	[ q{DO $$BEGIN EXECUTE replace(pg_get_functiondef('margin.drop_venue'::regproc), 'PERFORM margin_internal.check_schema(venue);', '-- changed'); END$$}, qr/^\+ .*-- changed/m ],
+	[ q{ALTER FUNCTION margin.acting_user() COST 7}, qr/^\+ .* 7 0$/m ],
+	[ q{REVOKE EXECUTE ON FUNCTION margin.drop_book(name) FROM PUBLIC}, qr/^\+ .*/m ],
+	[ q{UPDATE pg_aggregate SET aggtransspace = 7 WHERE aggfnoid = 'margin.rollup(margin.portfolio)'::regprocedure}, qr/^\+ aggregate margin\.rollup\(margin\.portfolio\) /m ],
+	[ q{ALTER TYPE margin.level ADD VALUE 'changed'}, qr/^\+ type margin\.level .*changed/m ],
+	[ q{ALTER DOMAIN margin_internal.compared_level SET DEFAULT 'warning'}, qr/^\+ type margin_internal\.compared_level .*warning/m ],
+	[ q{ALTER VIEW margin.books SET (security_barrier = true)}, qr/^\+ relation margin\.books .*security_barrier/m ],
+	[ q{ALTER VIEW margin.venues RENAME COLUMN release TO changed}, qr/^\+ .* AS changed/m ],
+	[ q{COMMENT ON COLUMN margin.valuation.equity IS 'changed'}, qr/^\+ column margin\.valuation .* equity .*changed/m ],
+	[ q{ALTER OPERATOR margin.= (margin.market, margin.market) SET (RESTRICT = neqsel)}, qr/^\+ operator margin\.=\(margin\.market,.* neqsel/m ],
+	[ q{UPDATE pg_cast SET castcontext = 'i' WHERE castsource = 'margin.market'::regtype AND casttarget = 'jsonb'::regtype}, qr/^\+ cast margin\.market jsonb .* i f$/m ],
+	[ q{ALTER OPERATOR FAMILY margin.schedule_ops USING hash DROP FUNCTION 2 (margin.schedule, margin.schedule)}, qr/^- family .*schedule_ops/m ],
+	[ q{GRANT CREATE ON SCHEMA margin TO PUBLIC}, qr/^\+ schema margin .*=UC/m ],
+	[ q{ALTER DEFAULT PRIVILEGES IN SCHEMA margin GRANT EXECUTE ON FUNCTIONS TO writer}, qr/^\+ default rights margin f .*writer/m ],
+	[ q{DELETE FROM pg_init_privs WHERE objoid = 'margin'::regnamespace}, qr/^- rights to begin with schema margin /m ],
+	[ q{ALTER FUNCTION margin.acting_user() DEPENDS ON EXTENSION plpgsql}, qr/^\+ function margin\.acting_user\(\) depends on extension plpgsql x/m ],
+	[ q{CREATE FUNCTION margin.stray() RETURNS integer LANGUAGE sql RETURN 1}, qr/^\+ stray function margin\.stray\(\)/m ],
+	[ q{ALTER EXTENSION margin DROP FUNCTION margin_internal.former_script(); DROP FUNCTION margin_internal.former_script()}, qr/^- .*margin_internal\.former_script\(\)/m ]);
+my $found = difference($node->safe_psql($last, join ";\n", 'BEGIN', (map { $_->[0] } @noticed), $members, 'ROLLBACK'), $extension, 1000);
+like($found, $_->[1], "noticed: $_->[0]") for @noticed;
+as_keeper($last, 'UPDATE house.balance SET quantity = 1.000000002 WHERE account_id = 3');
+isnt(difference(run_file($last, "$top/test/release/$releases[-1]/questions.sql"), slurp_file("$top/test/release/$releases[-1]/answers.txt")), '', 'noticed: a balance');
 
 done_testing();
