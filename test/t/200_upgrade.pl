@@ -304,9 +304,9 @@ is(join("\n", grep { !/made_up|\.book_rule$|WHERE .*\baccount_id = account_margi
 my @noticed = (
 	[ q{COMMENT ON OPERATOR margin.+ (margin.portfolio, margin.portfolio) IS 'changed'}, qr/^\+ operator margin\.\+.* described as changed/m ],
 	[ q{DO $$BEGIN EXECUTE replace(pg_get_functiondef('margin.drop_venue'::regproc), 'PERFORM margin_internal.check_schema(venue);', '-- changed'); END$$}, qr/^\+ .*-- changed/m ],
-	[ q{ALTER FUNCTION margin.acting_user() COST 7}, qr/^\+ .* 7 0$/m ],
-	[ q{REVOKE EXECUTE ON FUNCTION margin.drop_book(name) FROM PUBLIC}, qr/^\+ .*/m ],
-	[ q{UPDATE pg_aggregate SET aggtransspace = 7 WHERE aggfnoid = 'margin.rollup(margin.portfolio)'::regprocedure}, qr/^\+ aggregate margin\.rollup\(margin\.portfolio\) /m ],
+	[ q{ALTER FUNCTION margin.acting_user() COST 7}, qr/^\+ +t - 7 0$/m ],
+	[ q{REVOKE EXECUTE ON FUNCTION margin.drop_book(name) FROM PUBLIC}, qr/^\+ +t \{[^,]*\} - 100 0$/m ],
+	[ q{UPDATE pg_aggregate SET aggtransspace = 7 WHERE aggfnoid = 'margin.rollup(margin.portfolio)'::regprocedure}, qr/^\+ aggregate margin\.rollup\(margin\.portfolio\) .* 7 margin\.portfolio/m ],
 	[ q{ALTER TYPE margin.level ADD VALUE 'changed'}, qr/^\+ type margin\.level .*changed/m ],
 	[ q{ALTER DOMAIN margin_internal.compared_level SET DEFAULT 'warning'}, qr/^\+ type margin_internal\.compared_level .*warning/m ],
 	[ q{ALTER VIEW margin.books SET (security_barrier = true)}, qr/^\+ relation margin\.books .*security_barrier/m ],
@@ -322,8 +322,9 @@ my @noticed = (
 	[ q{CREATE FUNCTION margin.stray() RETURNS integer LANGUAGE sql RETURN 1}, qr/^\+ stray function margin\.stray\(\)/m ],
 	[ q{ALTER EXTENSION margin DROP FUNCTION margin_internal.former_script(); DROP FUNCTION margin_internal.former_script()}, qr/^- .*margin_internal\.former_script\(\)/m ]);
 my $found = difference($node->safe_psql($last, join ";\n", 'BEGIN', (map { $_->[0] } @noticed), $members, 'ROLLBACK'), $extension, 1000);
-like($found, $_->[1], "noticed: $_->[0]") for @noticed;
+ok($found =~ $_->[1], "noticed: $_->[0]") || diag("nothing like $_->[1]") for @noticed;
+my $kept = "$top/test/release/$releases[-1]";
 as_keeper($last, 'UPDATE house.balance SET quantity = 1.000000002 WHERE account_id = 3');
-isnt(difference(run_file($last, "$top/test/release/$releases[-1]/questions.sql"), slurp_file("$top/test/release/$releases[-1]/answers.txt")), '', 'noticed: a balance');
+like(difference(run_file($last, "$kept/questions.sql"), slurp_file("$kept/answers.txt"), 1000), qr/^\+ .*\b1\.000000002\b/m, 'noticed: a balance');
 
 done_testing();
