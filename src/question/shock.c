@@ -338,7 +338,7 @@ move_market(Market *copy, const Market *market, const Scenario *scenario, bool l
 }
 
 /* The market in a scenario: the same records under the same numbers, but for their prices. */
-Market *
+static Market *
 shock_market(const Market *market, const Scenario *scenario, bool linked)
 {
 	Market	   *copy = market_copy(market);

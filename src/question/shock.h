@@ -36,7 +36,6 @@ typedef struct Scenario
 
 extern void scenario_add_row(Scenario *scenario, Datum row, bool isnull);
 extern void scenarios_read(SymbolTable *scenarios, ArrayType *array);
-extern Market *shock_market(const Market *market, const Scenario *scenario, bool linked);
 extern Market *shock_copy(Market *copy, const Market *market, const Scenario *scenario, bool linked);
 
 #endif							/* MARGIN_SHOCK_H */
