@@ -125,4 +125,13 @@ SELECT type, count(DISTINCT path) AS places, left(outcome, 5) AS outcome, count(
 -- the refusals that name neither the key, nor the one above it, nor a key that is missing
 SELECT * FROM tried WHERE outcome ~ '^22' AND NOT (position(path[cardinality(path)] IN outcome) > 0 OR position(coalesce(path[cardinality(path) - 1], '?') IN outcome) > 0
     OR outcome ~ 'Key "\w*" (is unknown|is missing)|schedule must have|lower bound|"x"|type schedule: "|must not be empty') ORDER BY 1, 2, 3;
+-- documents larger than the pieces in which jsonb is read and written
+SELECT s::jsonb = s::json::text::jsonb AS written, s::jsonb::margin.schedule = s AS read, pg_column_size(s::jsonb) > 65536 AS large
+  FROM (SELECT margin.schedule(i + 0.12345678901234567890123456789 * sign(i::numeric), 0.01 + i / 1e6) AS s FROM generate_series(0, 999) AS i) AS x;
+SELECT p::jsonb = p::json::text::jsonb AS written, p::jsonb::margin.portfolio = p AS read, pg_column_size(p::jsonb) > 65536 AS large
+  FROM (SELECT margin.portfolio('A' || i, i - 0.5) AS p FROM generate_series(1, 10000) AS i) AS x;
+SELECT m::jsonb = m::json::text::jsonb AS written, m::jsonb::margin.market = m AS read, pg_column_size(m::jsonb) > 65536 AS large
+  FROM (SELECT ('{"assets": {' || string_agg(format('"A%s": {"price": %s, "tiers": "{0: 0.%s}"}', i, i, i), ', ') || '}}')::margin.market AS m FROM generate_series(1, 2000) AS i) AS x;
+SELECT jsonb_build_object('positions', jsonb_agg(repeat('x', 100)))::margin.portfolio FROM generate_series(1, 1000);
+SELECT jsonb_agg(repeat('x', 100))::margin.portfolio FROM generate_series(1, 1000);
 DROP TABLE value, document;
