@@ -199,11 +199,10 @@ put_scalar(void *arg, char *token, JsonTokenType kind)
 		value.type = jbvNumeric;
 		value.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(token), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 	}
+	else if (kind == JSON_TOKEN_NULL)
+		value.type = jbvNull;
 	else
-	{
-		Assert(kind == JSON_TOKEN_TRUE || kind == JSON_TOKEN_FALSE);	/* our types have no null */
 		value.val.boolean = kind == JSON_TOKEN_TRUE;
-	}
 	pushJsonbValue(&writer->open, in_array ? WJB_ELEM : WJB_VALUE, &value);
 	JSON_ACTION_DONE;
 }
