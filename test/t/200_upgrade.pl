@@ -276,7 +276,7 @@ for my $change (
 	$text =~ s/$where/$1$new/ or die "not in the install script: $where";
 }
 append_to_file("$scratch/next.sql", $text);
-append_to_file("$scratch/by_hand.sql", "-- nothing\n");
+append_to_file("$scratch/by_hand.sql", '');
 my $former = told(join ' ', "'$top/src/update' former '$scratch/next.sql'", (map { "'$scripts/margin--$_.sql'" } @releases, $present));
 append_to_file("$scratch/next.sql", "$former\n");
 add_script("margin--$next.sql", slurp_file("$scratch/next.sql"));
