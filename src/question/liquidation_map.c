@@ -140,6 +140,7 @@ create_map(MemoryContext context, const Market *market, ArrayType *rows)
 	shocks_build(&map->shocks, market, scenarios, count, true, map->scratch);
 	for (int i = 0; i < count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		map->moves[i].sums.contracts = palloc0(Max(market->ncontracts, 1) * sizeof(Decimal));
 		note_changes(map, i);
 	}
@@ -268,7 +269,10 @@ margin_liquidation_map_combine(PG_FUNCTION_ARGS)
 	}
 	to->accounts += from->accounts;
 	for (int i = 0; i < to->shocks.count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		combine_sums(to, &to->moves[i].sums, &from->moves[i].sums);
+	}
 	PG_RETURN_POINTER(to);
 }
 
@@ -329,7 +333,10 @@ margin_liquidation_map_serialize(PG_FUNCTION_ARGS)
 	pq_sendbytes(&out, (const char *) map->rows, VARSIZE(map->rows));
 	pq_sendint64(&out, map->accounts);
 	for (int i = 0; i < map->shocks.count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		send_sums(&out, map, &map->moves[i].sums);
+	}
 	PG_RETURN_BYTEA_P(pq_endtypsend(&out));
 }
 
@@ -359,7 +366,10 @@ margin_liquidation_map_deserialize(PG_FUNCTION_ARGS)
 	map = create_map(context, market, receive_value(&in));
 	map->accounts = pq_getmsgint64(&in);
 	for (int i = 0; i < map->shocks.count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		receive_sums(&in, map, &map->moves[i].sums);
+	}
 	PG_RETURN_POINTER(map);
 }
 
@@ -402,7 +412,7 @@ contracts_datum(const LiquidationMap *map, const MapSums *sums)
 		dec_append(&json, &sums->contracts[i]);
 	}
 	appendStringInfoChar(&json, '}');
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+	return flat_jsonb(json.data);
 }
 
 static Datum
