@@ -82,7 +82,7 @@ COMMENT ON FUNCTION margin_internal.remake(name, record, boolean) IS
 -- Functions of one name are told apart by their arguments.
 CREATE FUNCTION margin_internal.signature(paragraph text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN coalesce(regexp_replace(substring(paragraph FROM '^CREATE FUNCTION [a-z_]+?\(.*?\)\s+?(?:RETURNS|LANGUAGE)'), '\s+', ' ', 'g'),
+RETURN coalesce(regexp_replace(substring(paragraph FROM '^CREATE FUNCTION [a-z_]+?[(].*?[)][[:space:]]+?(?:RETURNS|LANGUAGE)'), '[[:space:]]+', ' ', 'g'),
                 substring(paragraph FROM '^CREATE VIEW [a-z_]+'));
 COMMENT ON FUNCTION margin_internal.signature(text) IS 'what a paragraph makes, function or view, with the arguments; null: something else';
 
