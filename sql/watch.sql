@@ -263,14 +263,14 @@ INSERT INTO same.position (account_id, contract, quantity, entry_price) SELECT i
 SELECT margin.enable_levels('same');
 SELECT margin.refresh_levels('same');
 SELECT level, epoch, round(min(room)::numeric, 5) AS least, round(max(room)::numeric, 5) AS most FROM same.account_level GROUP BY level, epoch;
-UPDATE same.mark_price SET price = 101;
+UPDATE same.mark_price SET price = 104;
 SELECT margin.refresh_levels('same');
 SELECT count(*) > 0 AS some_wait FROM same.account_level WHERE epoch = 0;
 -- one time in sixteen: by luck alone nobody waits so long
 DO $$
 BEGIN
     FOR i IN 1 .. 400 LOOP
-        UPDATE same.mark_price SET price = 101 + i % 7 * 0.001;
+        UPDATE same.mark_price SET price = 104 + i % 7 * 0.001;
         PERFORM margin.refresh_levels('same');
     END LOOP;
 END

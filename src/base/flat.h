@@ -14,6 +14,7 @@
 #define MARGIN_FLAT_H
 
 #include "base/compat.h"
+#include "base/jsonb.h"
 #include "utils/builtins.h"
 
 /* The version byte of send and recv; a later release may read several. */
@@ -33,9 +34,6 @@ extern void flat_check_version(const char *type, int version, int known);
 extern pg_noreturn void flat_corrupted(const char *type);
 extern char *flat_recv_text(StringInfo message, const char *type);
 extern bytea *flat_send_text(const char *text);
-extern char *flat_json_text(Datum json);
-extern Datum flat_jsonb(char *json);
-extern char *flat_jsonb_text(Datum jsonb);
 extern MemoryContext aggregate_context(FunctionCallInfo fcinfo);
 extern int	flat_cmp(FunctionCallInfo fcinfo, Size skipped);
 extern Datum flat_hash(FunctionCallInfo fcinfo, Size skipped);
@@ -62,8 +60,8 @@ extern Datum flat_hash_extended(FunctionCallInfo fcinfo, Size skipped);
 /* The functions behind a type's casts to and from JSON. */
 #define FLAT_JSON(type, json_of_datum, parse) \
 	FLAT_FUNCTION(margin_##type##_to_json, PointerGetDatum(cstring_to_text(json_of_datum(PG_GETARG_DATUM(0))))) \
-	FLAT_FUNCTION(margin_##type##_to_jsonb, flat_jsonb(json_of_datum(PG_GETARG_DATUM(0)))) \
-	FLAT_FUNCTION(margin_##type##_from_json, PointerGetDatum(parse(flat_json_text(PG_GETARG_DATUM(0))))) \
-	FLAT_FUNCTION(margin_##type##_from_jsonb, PointerGetDatum(parse(flat_jsonb_text(PG_GETARG_DATUM(0)))))
+	FLAT_FUNCTION(margin_##type##_to_jsonb, jsonb_of_text(json_of_datum(PG_GETARG_DATUM(0)))) \
+	FLAT_FUNCTION(margin_##type##_from_json, PointerGetDatum(parse(json_text(PG_GETARG_DATUM(0))))) \
+	FLAT_FUNCTION(margin_##type##_from_jsonb, PointerGetDatum(parse(jsonb_text(PG_GETARG_DATUM(0)))))
 
 #endif							/* MARGIN_FLAT_H */

@@ -117,10 +117,10 @@ $$;
 COMMENT ON FUNCTION margin_internal.is_as_made(name, record, text[]) IS
 'whether a function or view of a schema is as its paragraph makes it, or as one of former does, of an earlier release; changes nothing';
 
--- What making again what is there cannot do, in order: columns of tables, functions
--- dropped.  A step is taken where its condition holds, an
--- expression of SQL, which it makes false: also in a schema that was dumped,
--- brought halfway, or is venue and book at once.  Both name bare what the schema holds.
+-- What CREATE OR REPLACE cannot do, in order: columns of tables, dropped functions.
+-- A step is taken where its condition holds, an SQL expression, and makes it false:
+-- so it may be a schema that was dumped, one upgraded halfway, or one that is venue
+-- and book at once.  Condition and command name objects of the schema without it.
 CREATE FUNCTION margin_internal.upgrade_steps(OUT number integer, OUT script text, OUT condition text, OUT command text) RETURNS SETOF record
 LANGUAGE sql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
@@ -164,7 +164,7 @@ LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- before anything changes: columns of a view show in all that reads it
+    -- asked before anything changes, since a view's columns show in the definition of whatever reads it
     untouched CONSTANT bigint[] := ARRAY(SELECT o.n FROM margin_internal.script_objects(script) AS o WHERE margin_internal.is_as_made(schema, o, former));
     step record;
     made record;

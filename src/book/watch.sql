@@ -349,7 +349,7 @@ BEGIN
           JOIN account_level AS l ON l.account_id = o.account_id
     ), looked_at AS (
         SELECT n.*,
-               -- who has only just changed has no more room than prices have moved, unless he had none
+               -- whose level has only just changed has no more room than prices have moved, unless he had no price
                CASE WHEN n.has_turn OR n.epoch < -1 OR n.level = 'unpriced' OR here.largest > margin_internal.room_wanted(n.epoch) THEN margin_internal.room_wanted(n.epoch) ELSE 'Infinity' END AS room_wanted
           FROM near AS n
          -- of those that are judged hardly one has another level

@@ -22,6 +22,7 @@
 #include "utils/typcache.h"
 
 #include "base/flat.h"
+#include "base/jsonb.h"
 #include "base/rows.h"
 #include "question/loss_sums.h"
 #include "question/shocks.h"
@@ -412,7 +413,7 @@ contracts_datum(const LiquidationMap *map, const MapSums *sums)
 		dec_append(&json, &sums->contracts[i]);
 	}
 	appendStringInfoChar(&json, '}');
-	return flat_jsonb(json.data);
+	return jsonb_of_text(json.data);
 }
 
 static Datum
