@@ -372,20 +372,22 @@ read_all(MarketCopy *copy, Snapshot snapshot, TimestampTz clock)
 /*
  * Reads the market as a snapshot sees it, only its prices if the terms at hand
  * are right.  What has been heard is noted before: what comes while the tables
- * are read makes the copy old at once.
+ * are read makes the copy old at once, and where nothing could be learned it is old already.
  */
 static void
 read_copy(MarketCopy *copy, Snapshot snapshot, TimestampTz clock)
 {
 	KeptVenue  *venue = copy->venue;
 	MarketCopy *latest = venue->latest;
+	bool		learned = news_learn(&venue->news);
 
-	news_learn(&venue->news);
 	copy->moment = news_moment(&venue->news);
+	if (unlikely(!learned))
+		copy->moment.alterations = NO_ALTERATIONS;
 	copy->key = key_of(snapshot);
 	copy->own = news_own_writes(&venue->news);
 	copy->undone = undone;
-	copy->shared = !copy->own.some && news_abreast(&venue->news, TERMS, snapshot) && news_abreast(&venue->news, QUOTES, snapshot);
+	copy->shared = learned && !copy->own.some && news_abreast(&venue->news, TERMS, snapshot) && news_abreast(&venue->news, QUOTES, snapshot);
 	copy->number = ++readings;
 	if (latest == NULL || !still_true(latest) || !period_holds(&latest->read.terms, clock) || !unchanged(latest, TERMS, snapshot) ||
 		!read_quotes(&copy->read, &latest->read, venue->news.anchor, snapshot, clock, context))

@@ -76,6 +76,9 @@ static const struct
 #define WRITER_LOCK ShareLock
 #define PROBE_LOCK RowExclusiveLock
 
+/* The first round takes in messages that have been waiting, the second one finds all quiet; more only where tables are being altered. */
+#define LEARNING_ROUNDS 4
+
 uint64		functions_changed;	/* how often, of any function */
 
 static MarketNews *subscriptions;	/* of all venues */
@@ -203,29 +206,43 @@ always_tells(Oid relation, Oid function)
 	return told == TOLD_OF;
 }
 
-/* Learns who will tell of changes, and whether all will; to be done before anything is read. */
-void
+/* What there is to learn, as it stands now. */
+static void
+learn(MarketNews *news)
+{
+	Oid			function = LookupFuncName(list_make2(makeString("margin_internal"), makeString("market_changed")), 0, NULL, false);
+	Oid			schema = get_rel_namespace(news->anchor);
+
+	for (Channel channel = 0; channel < CHANNELS; channel++)
+	{
+		news->messengers[channel] = messenger_of(schema, channel);
+		heard(news, channel);
+	}
+	news->all_told = true;
+	for (int i = 0; i < MARKET_SOURCES; i++)
+	{
+		news->sources[i] = get_relname_relid(sources[i].name, schema);
+		news->all_told = always_tells(news->sources[i], function) && news->all_told;
+	}
+}
+
+/*
+ * Learns who will tell of changes, and whether all will; to be done before anything
+ * is read.  False if that was altered again each time while it was looked at, as it is for
+ * a session that loses all its caches at every look (debug_discard_caches): then
+ * nothing is known, and what is read now is good for nobody but whoever reads it.
+ */
+bool
 news_learn(MarketNews *news)
 {
-	while (news->learned != news->alterations)
+	for (int round = 0; round < LEARNING_ROUNDS && news->learned != news->alterations; round++)
 	{
 		uint64		before = news->alterations;
-		Oid			function = LookupFuncName(list_make2(makeString("margin_internal"), makeString("market_changed")), 0, NULL, false);
-		Oid			schema = get_rel_namespace(news->anchor);
 
-		for (Channel channel = 0; channel < CHANNELS; channel++)
-		{
-			news->messengers[channel] = messenger_of(schema, channel);
-			heard(news, channel);
-		}
-		news->all_told = true;
-		for (int i = 0; i < MARKET_SOURCES; i++)
-		{
-			news->sources[i] = get_relname_relid(sources[i].name, schema);
-			news->all_told = always_tells(news->sources[i], function) && news->all_told;
-		}
+		learn(news);
 		news->learned = before;
 	}
+	return news->learned == news->alterations;
 }
 
 MarketMoment

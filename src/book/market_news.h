@@ -44,6 +44,9 @@ typedef struct MarketNews
 	struct MarketNews *next;
 } MarketNews;
 
+/* The alterations of what holds at no other moment: they are counted from 1. */
+#define NO_ALTERATIONS 0
+
 /* How many messages there had been, and whether a market read since may be shared. */
 typedef struct MarketMoment
 {
@@ -67,7 +70,7 @@ typedef struct OwnWrites
 extern uint64 functions_changed;
 
 extern void news_subscribe(MarketNews *news, Oid anchor);
-extern void news_learn(MarketNews *news);
+extern bool news_learn(MarketNews *news);
 extern MarketMoment news_moment(const MarketNews *news);
 extern OwnWrites news_own_writes(const MarketNews *news);
 extern bool news_steady(MarketNews *news, Channel channel, Snapshot snapshot);
