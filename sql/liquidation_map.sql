@@ -3,6 +3,9 @@
 \set VERBOSITY default
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+-- Where all caches are discarded at every chance (test/check), that is for the aggregate: a book, and reading
+-- its market, is PL/pgSQL and long queries, planned again each time.
+SET debug_discard_caches = 0;
 CREATE SCHEMA desk;
 SELECT margin.create_book('desk');
 RESET client_min_messages;
@@ -57,10 +60,31 @@ SELECT * FROM margin.liquidation_map('desk', 'BTC', moves => '{-1}');
 SELECT * FROM margin.liquidation_map('desk', 'BTC', moves => '{Infinity}');
 SELECT * FROM margin.liquidation_map('nobody', 'BTC');
 SELECT * FROM margin.liquidation_map(NULL, 'BTC');
--- nor of the aggregate
-SELECT margin_internal.liquidation_map(NULL, desk.market(), ARRAY[(NULL, NULL, NULL, 0.1, NULL)::margin.price_move]);
-SELECT margin_internal.liquidation_map(NULL, desk.market(), ARRAY[(NULL, 'BTC', NULL, NULL, 5)::margin.price_move]);
+
+-- the aggregate of values alone, as the book's map above has it
+CREATE FUNCTION pg_temp.moves(asset text, contract text, moves numeric[]) RETURNS margin.price_move[] LANGUAGE sql
+RETURN (SELECT array_agg(ROW(NULL, asset, contract, move, NULL)::margin.price_move ORDER BY n) FROM unnest(moves) WITH ORDINALITY AS m (move, n));
+CREATE TEMP TABLE held AS SELECT portfolio FROM desk.account_portfolio;
+SELECT desk.market() AS m, ARRAY(SELECT m FROM margin.liquidation_map('desk', 'BTC', moves => '{-0.4, 1, 0, 0.22}') AS m) AS by_asset,
+       ARRAY(SELECT m FROM margin.liquidation_map('desk', contract => 'PERP', moves => '{-0.31, 0.05}') AS m) AS by_contract \gset
+RESET debug_discard_caches;
+SELECT margin_internal.liquidation_map(portfolio, :'m', pg_temp.moves('BTC', NULL, '{-0.4, 1, 0, 0.22}')) = :'by_asset'::margin.liquidation_point[] AS by_asset,
+       margin_internal.liquidation_map(portfolio, :'m', pg_temp.moves(NULL, 'PERP', '{-0.31, 0.05}')) = :'by_contract'::margin.liquidation_point[] AS by_contract FROM held;
+-- at 0: account 1 has 300 - 290 against 71, 2 has 250 - 290 against 71 + 102, 3 has 79.2 - 80: 61 + 213 + 0.8 are lacking
+SELECT move, price, accounts, undercollateralized, bankrupt, unpriced, notional, shortfall, loss
+  FROM (SELECT margin_internal.liquidation_map(portfolio, :'m', pg_temp.moves('BTC', NULL, '{-0.4, 1, 0, 0.22}')) AS points FROM held) AS map, unnest(points);
+-- a market that is read while nothing lasts is the same
+SELECT desk.market()::text = :'m' AS same;
+-- what it cannot be asked
+SELECT margin_internal.liquidation_map(NULL, :'m', ARRAY[(NULL, NULL, NULL, 0.1, NULL)::margin.price_move]);
+SELECT margin_internal.liquidation_map(NULL, :'m', ARRAY[(NULL, 'BTC', NULL, NULL, 5)::margin.price_move]);
 SELECT margin_internal.liquidation_map(NULL, NULL, '{}');
+SELECT margin_internal.liquidation_map(portfolio, :'m', pg_temp.moves('XBT', NULL, '{0.1}')) FROM held;
+SELECT margin_internal.liquidation_map(portfolio, :'m', pg_temp.moves(NULL, 'BTC', '{0.1}')) FROM held;
+SELECT margin_internal.liquidation_map(portfolio, :'m', pg_temp.moves('DARK', NULL, '{0.1}')) FROM held;
+SELECT margin_internal.liquidation_map(portfolio, :'m', pg_temp.moves('BTC', NULL, '{0.1, NULL}')) FROM held;
+SELECT margin_internal.liquidation_map(portfolio, :'m', pg_temp.moves('BTC', NULL, '{-1}')) FROM held;
 
 SET client_min_messages = warning;
+SET debug_discard_caches = 0;
 DROP SCHEMA desk CASCADE;

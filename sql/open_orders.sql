@@ -2,6 +2,9 @@
 \set VERBOSITY terse
 \set SHOW_CONTEXT never
 
+-- Where all caches are discarded at every chance (test/check), that is for a few of the views and the guard: each
+-- reading of a market takes half a minute then.
+SET debug_discard_caches = 0;
 CREATE SCHEMA desk;
 SELECT margin.create_book('desk');
 INSERT INTO desk.asset (asset) VALUES ('USD'), ('COIN');
@@ -27,9 +30,11 @@ BEGIN;
 -- buys 10 * 90 + 10 * 110 = 2,000 and sells 5 * 120 + 5 * 100 = 1,100: 200 + 110; losses 10 * 10 and 5 * 20
 INSERT INTO desk.open_order (account_id, order_id, contract, quantity, price) VALUES
     (1, 'a', 'FUT', 4, 90), (1, 'b', 'FUT', 6, 90), (1, 'c', 'FUT', 10, 110), (1, 'd', 'FUT', -5, 120), (1, 'e', 'FUT', -5, 80);
+RESET debug_discard_caches;
 SELECT equity, initial_equity, initial_margin, order_margin, order_loss, available_margin, maintenance_margin, level FROM desk.account_margin WHERE account_id = 1;
 SELECT * FROM desk.account_order WHERE account_id = 1;
 SELECT contract, long, short, initial_margin, order_margin, maintenance_margin, pnl FROM desk.account_position WHERE account_id = 1;
+SET debug_discard_caches = 0;
 -- a chosen leverage of 4 asks for a quarter
 UPDATE desk.open_order SET leverage = 4 WHERE account_id = 1 AND order_id = 'a';
 SELECT price, quantity, margin_quantity FROM desk.account_order WHERE account_id = 1 AND side = 'buy' AND price = 90;
@@ -58,10 +63,12 @@ SELECT account_id, level, missing FROM desk.account_margin WHERE account_id = 4;
 SELECT margin.enable_guard('desk');
 
 -- 100 contracts need 1,000 and are just carried, one more is not
+RESET debug_discard_caches;
 INSERT INTO desk.open_order VALUES (1, 'a', 'FUT', 60, 100), (1, 'b', 'FUT', 40, 100);
 \set VERBOSITY default
 INSERT INTO desk.open_order VALUES (1, 'c', 'FUT', 1, 100);
 \set VERBOSITY terse
+SET debug_discard_caches = 0;
 UPDATE desk.open_order SET quantity = 41 WHERE (account_id, order_id) = (1, 'b');
 UPDATE desk.open_order SET price = 100.01 WHERE (account_id, order_id) = (1, 'b');
 UPDATE desk.open_order SET leverage = 5 WHERE (account_id, order_id) = (1, 'b');
