@@ -175,7 +175,8 @@ chmod 0755, "$mailed/mail-report", "$mailed/sendmail";
 # As a browser shows it
 # ---------------------------------------------------------------------------
 
-my ($chromium) = grep { defined && -x } map { my $name = $_; map { "$_/$name" } split /:/, $ENV{PATH} } qw(chromium chromium-browser google-chrome);
+# One that runs: Ubuntu's only says which snap to install.
+my ($chromium) = grep { -x && !system("'$_' --version >/dev/null 2>&1") } map { my $name = $_; map { "$_/$name" } split /:/, $ENV{PATH} } qw(chromium chromium-browser google-chrome);
 my $directory = PostgreSQL::Test::Utils::tempdir;
 my $pages = 0;
 
