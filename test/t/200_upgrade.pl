@@ -148,7 +148,7 @@ sub schemas_of
 {
 	my ($database) = @_;
 	return output_of($database, 'pg_dump', '--schema-only') =~ s/^\\(?:un)?restrict .*\n//gmr =~ s/ CONSTRAINT \w+_not_null\d* NOT NULL/ NOT NULL/gr
-	  =~ s/(account_snapshot_)\d{8}/$1day/gr =~ s/(FOR VALUES FROM \(').*('\) TO \(').*('\))/$1$2$3/gr;
+	  =~ s/(snapshot_)\d{8}/$1day/gr =~ s/(partition of \w+ for )[-\d]+/$1a day/gr =~ s/(FOR VALUES FROM \(').*('\) TO \(').*('\))/$1$2$3/gr;
 }
 
 # What one text has and the other has not, so many lines of it.
