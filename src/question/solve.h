@@ -10,6 +10,7 @@
 #ifndef MARGIN_SOLVE_H
 #define MARGIN_SOLVE_H
 
+#include "question/search.h"
 #include "value/market.h"
 #include "value/valuation.h"
 
@@ -50,46 +51,6 @@ extern Market *account_own_market(const Account *account, const Decimal *unit);
 extern bool	is_undercollateralized(const Account *account, Decimal *score);
 extern bool	is_bankrupt(const Account *account, Decimal *score);
 extern bool	does_not_pass(const Account *account, Decimal *score);
-
-/* ---------- searching ---------- */
-
-/* A growing list of numbers. */
-typedef struct DecimalList
-{
-	int			count;
-	int			capacity;
-	Decimal    *numbers;
-} DecimalList;
-
-extern void decimal_list_add(DecimalList *list, const Decimal *number);
-extern void decimal_list_sort(DecimalList *list);
-
-/*
- * The first of the steps 0, 1, 2, ... that is a hit.
- *
- * Between two cuts, both left out, hits begin once at most and do not end: all
- * before are misses, all behind are hits.  A cut may be anything.  Where
- * "monotone" is set, hits do not end at all.
- *
- * Where not all cuts are known beforehand they are found in "rounds", each between
- * those of the rounds before: differ() lists, always in the same order, numbers
- * that are linear in the steps between two such cuts, and wherever one of them
- * is 0 there is a cut.  Only what lies on the way is asked for.
- */
-typedef struct Search
-{
-	bool		(*ask) (struct Search *search, const Decimal *n, Decimal *score);
-	void		(*differ) (struct Search *search, int round, const Decimal *n, DecimalList *differences);
-	int			rounds;
-	Decimal		last;			/* the last step, unless "open" */
-	bool		open;			/* there is no last step */
-	bool		certain;		/* an open search finds a hit; else scores are linear behind the last cut */
-	bool		monotone;
-	int			ncuts;
-	Decimal    *cuts;			/* ascending, each once */
-} Search;
-
-extern bool	search_first(Search *search, Decimal *n);
 
 /* ---------- arguments and results ---------- */
 

@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #include "question/solve_price.h"
@@ -76,11 +77,41 @@ units_of(const AssetMover *self, int asset, const Decimal *price)
 
 /* ---------- the market in our units ---------- */
 
-static void
-scale_bounds(const Schedule **schedule, const Decimal *factor)
+/*
+ * Schedules with their bounds in our units.  Many contracts share one, which is scaled once for
+ * each factor, and has one place in the market then.
+ */
+typedef struct ScaledSchedule
 {
-	if (*schedule != NULL)
-		*schedule = schedule_scale_bounds(*schedule, factor);
+	struct
+	{
+		const Schedule *schedule;
+		const Decimal *factor;	/* where it stands: there are few */
+	}			key;			/* first */
+	const Schedule *scaled;
+} ScaledSchedule;
+
+static HTAB *
+scaled_schedules(void)
+{
+	HASHCTL		control = {.keysize = sizeof(((ScaledSchedule *) NULL)->key), .entrysize = sizeof(ScaledSchedule), .hcxt = CurrentMemoryContext};
+
+	return hash_create("margin scaled schedules", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static void
+scale_bounds(HTAB *known, const Schedule **schedule, const Decimal *factor)
+{
+	ScaledSchedule wanted = {.key = {*schedule, factor}};
+	ScaledSchedule *entry;
+	bool		found;
+
+	if (*schedule == NULL)
+		return;
+	entry = hash_search(known, &wanted.key, HASH_ENTER, &found);
+	if (!found)
+		entry->scaled = schedule_scale_bounds(*schedule, factor);
+	*schedule = entry->scaled;
 }
 
 /* What amounts in USD are multiplied by. */
@@ -95,11 +126,10 @@ units_of_usd(const AssetMover *self)
 }
 
 static void
-add_asset(const AssetMover *self, MarketTerms *terms, int number, const Decimal *price)
+add_asset(const AssetMover *self, MarketTerms *terms, HTAB *scaled, int number, const Decimal *price, const Decimal *usd)
 {
 	AssetTerms *asset = market_terms_read_asset(terms, self->market, number);
 	const Decimal *units = units_of(self, number, price);
-	Decimal		usd = units_of_usd(self);
 
 	if (self->doubtful && asset->priced)
 	{
@@ -107,12 +137,12 @@ add_asset(const AssetMover *self, MarketTerms *terms, int number, const Decimal 
 		asset_terms_price(asset);
 	}
 	asset->initial_tiers = NULL;	/* not wanted */
-	scale_bounds(&asset->tiers, asset->tier_unit == TIERS_IN_VALUE ? &usd : units);
-	scale_bounds(&asset->liability_maintenance, units);
+	scale_bounds(scaled, &asset->tiers, asset->tier_unit == TIERS_IN_VALUE ? usd : units);
+	scale_bounds(scaled, &asset->liability_maintenance, units);
 }
 
 static void
-add_contract(const AssetMover *self, MarketTerms *terms, int line, const Decimal *price)
+add_contract(const AssetMover *self, MarketTerms *terms, HTAB *scaled, int line, const Decimal *price)
 {
 	ContractTerms *contract = market_terms_read_contract(terms, self->market, self->contracts[line]);
 	const Decimal *units = units_of(self, contract_of_line(self, line)->settle_index, price);
@@ -121,9 +151,9 @@ add_contract(const AssetMover *self, MarketTerms *terms, int line, const Decimal
 		contract->initial = NULL;	/* not wanted */
 	if (contract->tier_unit == TIERS_IN_NOTIONAL)
 	{
-		scale_bounds(&contract->maintenance, units);
-		scale_bounds(&contract->requirement, units);
-		scale_bounds(&contract->initial, units);
+		scale_bounds(scaled, &contract->maintenance, units);
+		scale_bounds(scaled, &contract->requirement, units);
+		scale_bounds(scaled, &contract->initial, units);
 	}
 	dec_mul(&contract->mark, &contract->mark, self->follows[line] ? price : &self->mover.present);
 	contract_terms_mark(contract);
@@ -134,17 +164,22 @@ static Market *
 build_market(const AssetMover *self, const Decimal *price)
 {
 	const Valuation *v = &self->mover.account->v;
+	Decimal		usd = units_of_usd(self);
+	HTAB	   *scaled = scaled_schedules();
 	MarketTerms terms;
+	Market	   *result;
 
 	market_terms_begin(&terms, self->market);
 	for (int i = 0; i < v->nassets; i++)
-		add_asset(self, &terms, self->assets[i], price);
+		add_asset(self, &terms, scaled, self->assets[i], price, &usd);
 	for (int i = 0; i < v->npositions; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		add_contract(self, &terms, i, price);
+		add_contract(self, &terms, scaled, i, price);
 	}
-	return market_flatten(&terms, false);
+	result = market_flatten(&terms, true);
+	hash_destroy(scaled);
+	return result;
 }
 
 /* ---------- the portfolio in our units ---------- */

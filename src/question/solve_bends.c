@@ -12,7 +12,8 @@
  *   leverage and the maintenance ask for, each linear between such bounds;
  * - where what positions and what debts require are equal, if only the larger of these counts.
  *
- * The last three are a round each.
+ * A search wants the last of all these prices: the last two are a round each, each linear
+ * behind the last price of those before.
  */
 #include "postgres.h"
 
@@ -40,26 +41,6 @@ static inline bool
 losses_count(const PositionLine *line, const Market *market)
 {
 	return line->position.orders != NULL && (market->orders_reduce_equity & REDUCE_LOSS) != 0;
-}
-
-/* Can what orders require jump with the price? */
-bool
-orders_jump(const Account *account)
-{
-	const Valuation *v = &account->v;
-
-	for (int i = 0; i < v->npositions; i++)
-	{
-		const PositionLine *line = &v->positions[i];
-		const Schedule *schedule;
-
-		if (!legs_count(line, account->market) || line->terms->tier_unit != TIERS_IN_NOTIONAL)
-			continue;
-		schedule = market_schedule(account->market, line->terms->requirement);
-		if (schedule->method == TIER_WHOLE && schedule->count > 1)
-			return true;
-	}
-	return false;
 }
 
 /*
@@ -100,12 +81,6 @@ measure_bound(const Measure *measure, int number)
 	return measure->orders != NULL ? measure->orders->levels[number].price : DEC_ZERO;
 }
 
-bool
-measure_jumps(const Measure *measure)
-{
-	return measure->schedule != NULL && measure->schedule->method == TIER_WHOLE && measure->schedule->count > 1;
-}
-
 static inline void
 put_measure(Measure **to, const Schedule *schedule, const OrderList *orders, const Decimal *amount)
 {
@@ -124,6 +99,7 @@ put_measure(Measure **to, const Schedule *schedule, const OrderList *orders, con
 
 #define ASSET_MEASURES 3
 #define POSITION_MEASURES 6
+#define ORDERED_MEASURES 4
 
 static void
 measure_asset(Measure **to, const AssetLine *line, const Market *market)
@@ -204,6 +180,37 @@ list_measures(const Account *account, int *count)
 	return measures;
 }
 
+/* Legs with the orders filled, at the bounds of the schedules by notional: linear behind all limit prices, in the same order. */
+Measure *
+list_ordered_measures(const Account *account, int *count)
+{
+	const Valuation *v = &account->v;
+	const Market *market = account->market;
+	Measure    *measures = palloc(Max(v->npositions, 1) * ORDERED_MEASURES * sizeof(Measure));
+	Measure    *to = measures;
+
+	for (int i = 0; i < v->npositions; i++)
+	{
+		const PositionLine *line = &v->positions[i];
+		LegRequirement legs[2];
+
+		CHECK_FOR_INTERRUPTS();
+		if (!legs_count(line, market) || line->terms->tier_unit != TIERS_IN_NOTIONAL)
+			continue;
+		position_legs(legs, line, market, true);
+		for (int k = SIDE_LONG; k <= SIDE_SHORT; k++)
+		{
+			const Schedule *initial = market_schedule(market, line->terms->initial);
+
+			put_measure(&to, market_schedule(market, line->terms->requirement), NULL, &legs[k].leg.notional);
+			if (takes_margin(market) && initial != NULL)
+				put_measure(&to, initial, NULL, &legs[k].leg.notional);
+		}
+	}
+	*count = to - measures;
+	return measures;
+}
+
 /* ---------- rounds ---------- */
 
 /* An amount less the bounds of a schedule, if there is one. */
@@ -217,31 +224,6 @@ differ_from_bounds(DecimalList *differences, const Schedule *schedule, const Dec
 
 		dec_sub(&difference, amount, dec_flat(&schedule->tiers[i].bound, schedule, &buffer));
 		decimal_list_add(differences, &difference);
-	}
-}
-
-/* Legs with the orders filled, less the bounds of the schedules by notional. */
-static void
-differ_bounds(const Account *account, DecimalList *differences)
-{
-	const Valuation *v = &account->v;
-	const Market *market = account->market;
-
-	for (int i = 0; i < v->npositions; i++)
-	{
-		const PositionLine *line = &v->positions[i];
-		LegRequirement legs[2];
-
-		CHECK_FOR_INTERRUPTS();
-		if (!legs_count(line, market) || line->terms->tier_unit != TIERS_IN_NOTIONAL)
-			continue;
-		position_legs(legs, line, market, true);
-		for (int k = SIDE_LONG; k <= SIDE_SHORT; k++)
-		{
-			differ_from_bounds(differences, market_schedule(market, line->terms->requirement), &legs[k].leg.notional);
-			if (takes_margin(market))
-				differ_from_bounds(differences, market_schedule(market, line->terms->initial), &legs[k].leg.notional);
-		}
 	}
 }
 
@@ -334,7 +316,6 @@ bend_rounds(const Account *account)
 	{
 		if (!legs_count(&v->positions[i], account->market))
 			continue;
-		rounds.list[rounds.count++] = differ_bounds;
 		rounds.list[rounds.count++] = differ_amounts;
 	}
 	if (account->market->liability_rule == LIABILITY_LARGER)

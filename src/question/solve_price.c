@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 
 #include "question/solve_bends.h"
+#include "question/solve_jumps.h"
 #include "question/solve_price.h"
 
 static const Decimal one = DEC_ONE;
@@ -18,27 +19,23 @@ static const Decimal one = DEC_ONE;
 /*
  * Everything that a schedule applies to is linear in the price, in the units of
  * the mover, and so is what comes of it between bends (solve_bends.h): the equity of an asset
- * (its sign counts as a bound), the notionals, the value of what is held, what orders take.  So
- * equity, judged equity and maintenance are linear in the price between the prices at which
- * something bends.  There
- *
- * - equity <= 0, and maintenance >= t * judged equity, hold on one side of a point;
- * - maintenance, never negative, is 0 everywhere or nowhere.  If nowhere, equity
- *   < 0 implies maintenance >= t * judged equity, which is no larger: undercollateralized is the latter;
- *   if everywhere, it is equity < 0.
- *
- * Steps are whole ticks away from the present price.  A cut is the last tick not
- * above a price where something bends: steps between cuts lie
- * strictly between two such prices, as Search wants it.
+ * (its sign counts as a bound), the notionals, the value of what is held, what orders take.
  *
  * Without schedules that jump, equity is concave in the price: ratios never
  * rise and a debt weighs at least as much as the first tier counts, at no lower price; and
  * maintenance is convex, as rates never fall, of a leg with its orders filled, too, which
  * is convex itself, and so is the larger of two such.  Where bounds are in proportion
  * to the price, p * R(E / p) with E linear in p is concave as R is, and p * T(N / p) convex.
- * Then the prices at which the account is not undercollateralized, or not bankrupt,
- * are an interval, the present one is in it, and on the way out hits do not end.
- * Where orders take something of equity they need not be (orders_fold()).
+ * Then equity <= 0, and maintenance >= t * judged equity, are convex scores, the account is safe at the prices of
+ * an interval, the present one is in it, and on the way out hits do not end.
+ * Where orders take something of equity they need not be (orders_fold()): then the score is a
+ * difference of two such; and where schedules jump something is added that is (solve_jumps.h).
+ *
+ * Maintenance is never negative.  Where there is any, equity < 0 implies maintenance >= t * judged
+ * equity, which is no larger: undercollateralized is the latter.  Where there is none, it is equity < 0.
+ * There is none between two prices at which there is none.
+ *
+ * Steps are whole ticks away from the present price.
  */
 typedef struct PriceSearch
 {
@@ -73,7 +70,7 @@ ask_price(Search *search, const Decimal *n, Decimal *score)
 	return self->verdict(self->mover->account, score);
 }
 
-/* What bends between the cuts of a round, at a step. */
+/* What bends in a round, at a step. */
 static void
 differ_at_price(Search *search, int round, const Decimal *n, DecimalList *differences)
 {
@@ -86,103 +83,191 @@ differ_at_price(Search *search, int round, const Decimal *n, DecimalList *differ
 }
 
 /*
- * The last ticks, above 0, not above a price at which an amount meets a bound.
- * Its distance from a bound, "near" at the present price p and "far" at 2 * p, is 0
- * at p * (2 * near - far) / (near - far).
+ * Of the last valuation: the score as a difference, or whether equity alone decides.  What
+ * positions require to be opened, which orders lessen what they take by, is the one thing that is not convex the right way.
  */
-static void
-add_bounds(DecimalList *list, const PriceSearch *search, const Measure *here, const Measure *there, bool grows)
+static bool
+split_score(Search *search, Decimal *rise, Decimal *fall, void **jumps)
 {
-	const Decimal half = {{5}, 0, 1};
-	int			nbounds = measure_bounds(there);
+	const PriceSearch *self = (PriceSearch *) search;
+	const Account *account = self->mover->account;
+	const Valuation *v = &account->v;
+	Decimal		threshold = account_number(account, &account->market->thresholds[THRESHOLD_LIQUIDATION]);
 
-	for (int i = 0; i < nbounds; i++)
+	*fall = DEC_ZERO;
+	if (account->market->orders_reduce_equity & REDUCE_MARGIN)
 	{
-		Decimal		bound = measure_bound(there, i);
-		Decimal		near;
-		Decimal		far;
-		Decimal		tick;
-
-		CHECK_FOR_INTERRUPTS();
-		dec_sub(&far, &there->amount, &bound);
-		if (grows)
-			dec_mul(&bound, &bound, &half);
-		dec_sub(&near, &here->amount, &bound);
-		dec_sub(&far, &near, &far);	/* near - far */
-		if (dec_is_zero(&far))
-			continue;
-		dec_add(&near, &near, &far);	/* 2 * near - far */
-		if (dec_sign(&far) < 0)
-		{
-			dec_neg(&near, &near);
-			dec_neg(&far, &far);
-		}
-		dec_mul(&tick, &near, &search->mover->present);
-		dec_mul(&far, &far, &search->tick);
-		dec_div_floor(&tick, &tick, &far);
-		if (dec_sign(&tick) > 0)
-			decimal_list_add(list, &tick);
+		dec_sub(fall, &v->position_initial, &v->order_margin);
+		dec_mul(fall, fall, &threshold);
 	}
+	dec_mul(rise, &threshold, &v->judged_equity);
+	dec_sub(rise, &v->maintenance_margin, rise);
+	dec_add(rise, rise, fall);
+	if (search->jump != NULL)
+		*jumps = note_jumps(account);
+	return dec_sign(&v->maintenance_margin) > 0;
 }
 
-/* All of them.  Sets "jumps" where a schedule can jump there. */
-static DecimalList
-list_bounds(PriceSearch *search, bool *jumps)
+static void
+jump_between(Decimal *rise, Decimal *fall, const void *here, const void *there)
+{
+	add_jumps(rise, fall, here, there);
+}
+
+/* To a price of few digits, towards 0, by "room" steps at most. */
+static void
+shorten_price(const Search *search, Decimal *n, const Decimal *room)
+{
+	const PriceSearch *self = (const PriceSearch *) search;
+	const Decimal ten = {{10}, 0, 0};
+	Decimal		unit = one;
+	Decimal		next = ten;
+	Decimal		ticks;
+
+	while (dec_cmp(&next, room) <= 0)
+	{
+		unit = next;
+		dec_mul(&next, &unit, &ten);
+	}
+	if (self->up)
+		dec_add(&ticks, &self->start, n);
+	else
+		dec_sub(&ticks, &self->start, n);
+	dec_div_floor(&ticks, &ticks, &unit);
+	dec_mul(&ticks, &ticks, &unit);
+	if (self->up)
+		dec_sub(n, &ticks, &self->start);
+	else
+		dec_sub(n, &self->start, &ticks);
+}
+
+/*
+ * What an amount is away from a bound, at a price and at twice that price.  Bounds that grow with the
+ * price were half as high.
+ */
+static void
+distances(Decimal *near, Decimal *far, const Measure *here, const Measure *there, int number)
+{
+	const Decimal half = {{5}, 0, 1};
+	Decimal		bound = measure_bound(there, number);
+
+	dec_sub(far, &there->amount, &bound);
+	if (dec_cmp(&here->last, &there->last) != 0)
+		dec_mul(&bound, &bound, &half);
+	dec_sub(near, &here->amount, &bound);
+}
+
+/*
+ * Raises "farthest" to the last tick not above a price at which an amount meets a bound. Its distance, "near" at
+ * the price p and "far" at 2 * p, is 0 at p * (2 * near - far) / (near - far).
+ */
+static void
+raise_to_bound(Decimal *farthest, const PriceSearch *search, const Decimal *price, const Measure *here, const Measure *there, int number)
+{
+	Decimal		near;
+	Decimal		far;
+	Decimal		tick;
+
+	distances(&near, &far, here, there, number);
+	dec_sub(&far, &near, &far);	/* near - far */
+	if (dec_is_zero(&far))
+		return;
+	dec_add(&near, &near, &far);	/* 2 * near - far */
+	if (dec_sign(&far) < 0)
+	{
+		dec_neg(&near, &near);
+		dec_neg(&far, &far);
+	}
+	dec_mul(&tick, &near, price);
+	dec_mul(&far, &far, &search->tick);
+	dec_div_floor(&tick, &tick, &far);
+	if (dec_cmp(farthest, &tick) < 0)
+		*farthest = tick;
+}
+
+/* The first bound that an amount does not leave behind as the price rises, or their number: it gets farther from those before. */
+static int
+first_left_behind(const Measure *here, const Measure *there)
+{
+	int			low = 0;
+	int			high = measure_bounds(there);
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+		Decimal		near;
+		Decimal		far;
+
+		distances(&near, &far, here, there, middle);
+		if (dec_cmp(&far, &near) > 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
+ * The same of all bounds.  Where an amount moves as a bound does it never meets it, and it meets the farther off, the less
+ * it moves against it.  So the last one it meets is beside those, or it is the first bound or the last.
+ */
+static void
+raise_to_bounds(Decimal *farthest, const PriceSearch *search, const Decimal *price, const Measure *here, const Measure *there)
+{
+	int			count = measure_bounds(there);
+	int			turn = first_left_behind(here, there);
+
+	raise_to_bound(farthest, search, price, here, there, 0);
+	raise_to_bound(farthest, search, price, here, there, count - 1);
+	for (int i = Max(turn - 1, 0); i < Min(turn + 2, count); i++)
+		raise_to_bound(farthest, search, price, here, there, i);
+}
+
+/* Raises "farthest" to where the measures of one kind meet their last bounds, if they are linear from a price on. */
+static void
+raise_to_measures(Decimal *farthest, PriceSearch *search, const Decimal *price, Measure *(*list) (const Account *, int *))
 {
 	Mover	   *mover = search->mover;
-	DecimalList list = {0};
 	Decimal		twice;
 	Measure    *here;
 	Measure    *there;
 	int			count;
 
-	mover->value_at(mover, &mover->present);
-	here = list_measures(mover->account, &count);
-	dec_add(&twice, &mover->present, &mover->present);
+	mover->value_at(mover, price);
+	here = list(mover->account, &count);
+	dec_add(&twice, price, price);
 	mover->value_at(mover, &twice);
-	there = list_measures(mover->account, &count);
-
-	*jumps = orders_jump(mover->account);
+	there = list(mover->account, &count);
 	for (int i = 0; i < count; i++)
 	{
-		bool		grows = dec_cmp(&here[i].last, &there[i].last) != 0;
-
-		if (!grows && dec_cmp(&here[i].amount, &there[i].amount) == 0)
-			continue;
-		*jumps |= measure_jumps(&there[i]);
-		add_bounds(&list, search, &here[i], &there[i], grows);
+		CHECK_FOR_INTERRUPTS();
+		raise_to_bounds(farthest, search, price, &here[i], &there[i]);
 	}
-	return list;
 }
 
-/* The cuts of one direction, from the ticks of both. */
-static DecimalList
-cuts_from(const PriceSearch *search, const DecimalList *bounds)
+/* A tick behind which no amount meets a bound, or 0. */
+static Decimal
+farthest_bound(PriceSearch *search)
 {
-	DecimalList cuts = {0};
+	Decimal		farthest = DEC_ZERO;
+	Decimal		price;
 
-	for (int i = 0; i < bounds->count; i++)
-	{
-		Decimal		n;
-
-		if (search->up)
-			dec_sub(&n, &bounds->numbers[i], &search->start);
-		else
-			dec_sub(&n, &search->start, &bounds->numbers[i]);
-		if (dec_sign(&n) >= 0)
-			decimal_list_add(&cuts, &n);
-	}
-	decimal_list_sort(&cuts);
-	return cuts;
+	raise_to_measures(&farthest, search, &search->mover->present, list_measures);
+	/* and those that are linear behind that */
+	dec_add(&price, &farthest, &one);
+	dec_mul(&price, &price, &search->tick);
+	if (dec_cmp(&price, &search->mover->present) < 0)
+		price = search->mover->present;
+	raise_to_measures(&farthest, search, &price, list_ordered_measures);
+	return farthest;
 }
 
 /* The nearest hit below or above a price that is none. */
 static bool
-nearest_price(PriceSearch *search, const DecimalList *bounds, bool up, Decimal *result)
+nearest_price(PriceSearch *search, const Decimal *farthest, bool up, Decimal *result)
 {
 	Search	   *s = &search->search;
 	const Decimal *present = &search->mover->present;
-	DecimalList cuts;
 	Decimal		n;
 
 	search->up = s->open = up;
@@ -190,6 +275,7 @@ nearest_price(PriceSearch *search, const DecimalList *bounds, bool up, Decimal *
 	{
 		dec_div_floor(&search->start, present, &search->tick);
 		dec_add(&search->start, &search->start, &one);
+		dec_sub(&s->last, farthest, &search->start);
 	}
 	else
 	{
@@ -202,10 +288,7 @@ nearest_price(PriceSearch *search, const DecimalList *bounds, bool up, Decimal *
 		if (dec_sign(&s->last) < 0)
 			return false;
 	}
-	cuts = cuts_from(search, bounds);
-	s->cuts = cuts.numbers;
-	s->ncuts = cuts.count;
-	if (!search_first(s, &n))
+	if (!search_convex(s, &n))
 		return false;
 	price_at(search, &n, result);
 	return true;
@@ -254,17 +337,30 @@ target_argument(FunctionCallInfo fcinfo, const Market *market)
 	return asset_argument(fcinfo, ARG_ASSET, market);
 }
 
+/* Where not equity alone decides: what else bends, folds or jumps. */
+static void
+watch_requirements(PriceSearch *search, bool folds)
+{
+	const Account *account = search->mover->account;
+
+	search->bends = bend_rounds(account);
+	search->search.rounds = search->bends.count;
+	if (account_jumps(account))
+		search->search.jump = jump_between;
+	if (folds || search->search.jump != NULL)
+		search->search.split = split_score;
+}
+
 /* The range asked for; false where there is nothing to say. */
 static bool
 find_range(FunctionCallInfo fcinfo, bool (*verdict) (const Account *, Decimal *), PriceRange *range)
 {
 	const Market *market = market_of_call(fcinfo, ARG_MARKET);
 	int			target = target_argument(fcinfo, market);
-	PriceSearch search = {.search.ask = ask_price, .search.differ = differ_at_price, .verdict = verdict};
+	PriceSearch search = {.search.ask = ask_price, .search.differ = differ_at_price, .search.shorten = shorten_price, .verdict = verdict};
 	Account    *account;
-	DecimalList bounds;
+	Decimal		farthest;
 	Decimal		score;
-	bool		jumps;
 	bool		folds;
 
 	search.tick = step_argument(fcinfo, ARG_TICK, "tick");
@@ -286,16 +382,12 @@ find_range(FunctionCallInfo fcinfo, bool (*verdict) (const Account *, Decimal *)
 
 	folds = orders_fold(account);
 	search.mover->open(search.mover);
-	bounds = list_bounds(&search, &jumps);
-	search.search.monotone = true;
+	farthest = farthest_bound(&search);
+	dec_div_floor(&search.search.scale, &range->present, &search.tick);
 	if (verdict == is_undercollateralized)
-	{
-		search.search.monotone = !jumps && !folds;
-		search.bends = bend_rounds(account);
-		search.search.rounds = search.bends.count;
-	}
+		watch_requirements(&search, folds);
 	for (int i = 0; i < 2; i++)
-		range->found[i] = nearest_price(&search, &bounds, i == 1, &range->bounds[i]);
+		range->found[i] = nearest_price(&search, &farthest, i == 1, &range->bounds[i]);
 	return true;
 }
 

@@ -31,12 +31,12 @@ $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->append_conf('postgresql.conf', "jit = off\nfsync = off\nmax_parallel_workers_per_gather = 0\n");
 $node->start;
 
-# Positions of contract i are settled in one asset of ten; in market 0 all in asset 0.
+# Positions of contract i are settled in one asset of ten; in one_market all in asset 0.
 $node->safe_psql('postgres', sprintf <<'SQL', TIERS, TIERS, TIERS, TIERS);
 CREATE EXTENSION margin;
 ALTER DATABASE postgres SET search_path = margin, public;
-CREATE TABLE account (n int, market margin.market, portfolio margin.portfolio, safe margin.portfolio, under margin.portfolio);
-ALTER TABLE account ALTER market SET STORAGE external;
+CREATE TABLE account (n int, market margin.market, safe margin.portfolio, under margin.portfolio, one_market margin.market, one_safe margin.portfolio);
+ALTER TABLE account ALTER market SET STORAGE external, ALTER one_market SET STORAGE external;
 CREATE FUNCTION market_text(n int, settle int) RETURNS text LANGUAGE sql AS $$
 WITH s AS MATERIALIZED (
     SELECT v,
@@ -57,22 +57,23 @@ SELECT margin.portfolio(symbol, quantity, price, leverage, kind::margin.holding_
         UNION ALL
         SELECT i, 'C' || i, 15 * (1 + i %% 7) * (1 - 2 * ((i + k) %% 2)), (10 + i %% 87 * 0.31) * (0.99 + k * 0.01), 5, 'order'
           FROM generate_series(0, n - 1, 2) AS i, generate_series(0, 2) AS k) AS h (i, symbol, quantity, price, leverage, kind) $$;
+CREATE FUNCTION with_usd(held margin.portfolio, usd numeric) RETURNS margin.portfolio LANGUAGE sql AS $$
+SELECT held OPERATOR(margin.+) margin.portfolio_of('USD', round(usd) + 1) $$;
 SQL
 
-for my $market ([ SMALL, SMALL, SMALL / 10 ], [ LARGE, LARGE, LARGE / 10 ], [ 0, LARGE, 1 ])
+for my $n (SMALL, LARGE)
 {
-	my ($name, $n, $settle) = @$market;
 	$node->safe_psql('postgres', <<"SQL");
-WITH a AS MATERIALIZED (SELECT market_text($n, $settle)::margin.market AS market, holdings($n) AS portfolio)
+WITH a AS MATERIALIZED (SELECT holdings($n) AS portfolio, market_text($n, $n / 10)::margin.market AS market, market_text($n, 1)::margin.market AS one_market)
 INSERT INTO account
-SELECT $name, market, portfolio,
-       portfolio OPERATOR(margin.+) margin.portfolio_of('USD', round(1.001 * greatest(e.maintenance_margin - j, -e.available_margin)) + 1),
-       portfolio OPERATOR(margin.+) margin.portfolio_of('USD', round(e.maintenance_margin / 1.08 - j))
-  FROM a, LATERAL margin.evaluate(portfolio, market) AS e, LATERAL margin.judged_equity(portfolio, market) AS j
+SELECT $n, market, with_usd(portfolio, greatest(e.maintenance_margin - j, -e.available_margin) * 1.001), with_usd(portfolio, e.maintenance_margin / 1.08 - j),
+       one_market, with_usd(portfolio, greatest(o.maintenance_margin - k, -o.available_margin) * 1.001)
+  FROM a, LATERAL margin.evaluate(portfolio, market) AS e, LATERAL margin.judged_equity(portfolio, market) AS j,
+       LATERAL margin.evaluate(portfolio, one_market) AS o, LATERAL margin.judged_equity(portfolio, one_market) AS k
 SQL
 }
-is($node->safe_psql('postgres', q{SELECT string_agg(level(safe, market)::text || ' ' || level(under, market), ', ') FROM account WHERE n > 0}),
-	'healthy liquidation, healthy liquidation', 'one that passes, and one that is undercollateralized');
+is($node->safe_psql('postgres', q{SELECT string_agg(concat_ws(' ', level(safe, market), level(under, market), level(one_safe, one_market)), ', ') FROM account}),
+	'healthy liquidation healthy, healthy liquidation healthy', 'one that passes, one that is undercollateralized, and one whose positions are settled in one asset');
 cmp_ok($node->safe_psql('postgres', 'SELECT max(pg_column_size(market)) FROM account'), '<', 10e6,
 	'schedules that are equal are in a market once');
 
@@ -94,6 +95,8 @@ my %questions = (
 	'liquidation_range of a contract' => q{liquidation_range(safe, market, 'C7')},
 	'liquidation_range, linked' => q{liquidation_range(safe, market, 'C7', linked => true)},
 	'liquidation_range of an asset' => q{liquidation_range(safe, market, asset => 'A5')},
+	'liquidation_range of an asset in which all settles' => q{liquidation_range(one_safe, one_market, asset => 'A0')},
+	'bankruptcy_range of an asset in which all settles' => q{bankruptcy_range(one_safe, one_market, asset => 'A0')},
 	bankruptcy_range => q{bankruptcy_range(safe, market, asset => 'A5')},
 	max_withdrawal => q{max_withdrawal(safe, market, 'A2')},
 	max_borrow => q{max_borrow(safe, market, 'A3')},
@@ -150,12 +153,11 @@ SKIP:
 # ---------------------------------------------------------------------------
 
 my %long = (
-	'liquidation_range of an asset in which all settles' => q{SELECT liquidation_range(safe, market, asset => 'A0') FROM account WHERE n = 0},
 	'a market from text' => 'SELECT (SELECT market::text FROM account WHERE n = ' . LARGE . ')::margin.market IS NULL FROM generate_series(1, 100)',
 	'a portfolio of many orders' => q{SELECT portfolio('C' || i % 10, 1, i, NULL, 'order') IS NULL FROM generate_series(1, 10000000) AS i},
-	'questions, one after the other' => join ' UNION ALL ', map {
-		"SELECT count(s.q) FROM (SELECT $questions{$_} AS q FROM account, generate_series(1, 100) WHERE n = @{[LARGE]} OFFSET 0) AS s"
-	} 'safe_move', 'buffer', 'stress');
+	map { $_ . ', again and again' =>
+			"SELECT count(s.q) FROM (SELECT $questions{$_} AS q FROM account, generate_series(1, 100) WHERE n = @{[LARGE]} OFFSET 0) AS s" }
+		'safe_move', 'buffer', 'stress', 'liquidation_range of an asset in which all settles');
 
 for my $what (sort keys %long)
 {
