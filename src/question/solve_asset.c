@@ -36,6 +36,12 @@
  * by its moving price they stay.  Else USD is counted in units P times as small once more,
  * which multiplies all prices, and bounds in USD, by P.
  */
+typedef struct MovedSchedule
+{
+	uint32		offset;			/* in our own market; first */
+	const Schedule *schedule;	/* at the present prices, with bounds in units of the asset */
+} MovedSchedule;
+
 typedef struct AssetMover
 {
 	Mover		mover;			/* first */
@@ -50,7 +56,12 @@ typedef struct AssetMover
 	bool	   *follows;		/* does the contract's mark go with the price? */
 
 	Market	   *moved;			/* our own, once open */
-	MemoryContext memory;		/* of it, where it is built for each price */
+	MemoryContext memory;		/* of it */
+	int			nschedules;		/* of it whose bounds go with the price */
+	MovedSchedule *schedules;
+	Decimal    *balances;		/* by line, as they were read */
+	Position   *held;
+	MemoryContext amounts;		/* of what they are at a price */
 } AssetMover;
 
 /* The asset that a contract is on, or -1. */
@@ -182,73 +193,200 @@ build_market(const AssetMover *self, const Decimal *price)
 	return result;
 }
 
+/* Notes a schedule of our own market, by its place there: many lines share one. */
+static void
+note_schedule(HTAB *noted, uint32 offset, const Market *market, uint32 original)
+{
+	MovedSchedule *entry;
+
+	if (offset == 0)
+		return;
+	Assert(original != 0);
+	entry = hash_search(noted, &offset, HASH_ENTER, NULL);
+	entry->schedule = market_schedule(market, original);
+}
+
+static void
+note_asset_schedules(const AssetMover *self, HTAB *noted, int line)
+{
+	const MarketAsset *moved = &market_assets(self->moved)[self->mover.account->v.assets[line].asset];
+	const MarketAsset *original = &market_assets(self->market)[self->assets[line]];
+
+	if (self->assets[line] != self->asset)
+		return;
+	if (original->tier_unit != TIERS_IN_VALUE)
+		note_schedule(noted, moved->tiers, self->market, original->tiers);
+	note_schedule(noted, moved->liability_maintenance, self->market, original->liability_maintenance);
+}
+
+static void
+note_contract_schedules(const AssetMover *self, HTAB *noted, int line)
+{
+	const MarketContract *moved = &market_contracts(self->moved)[self->mover.account->v.positions[line].contract];
+	const MarketContract *original = contract_of_line(self, line);
+
+	if (original->settle_index != self->asset || original->tier_unit != TIERS_IN_NOTIONAL)
+		return;
+	note_schedule(noted, moved->maintenance, self->market, original->maintenance);
+	note_schedule(noted, moved->requirement, self->market, original->requirement);
+	note_schedule(noted, moved->initial, self->market, original->initial);
+}
+
+/* Notes which schedules of our own market have bounds in units of the asset that is counted by its price. */
+static void
+note_schedules(AssetMover *self)
+{
+	const Valuation *v = &self->mover.account->v;
+	HASHCTL		control = {.keysize = sizeof(uint32), .entrysize = sizeof(MovedSchedule), .hcxt = CurrentMemoryContext};
+	HTAB	   *noted = hash_create("margin moved schedules", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	HASH_SEQ_STATUS status;
+	MovedSchedule *entry;
+
+	for (int i = 0; i < v->nassets; i++)
+		note_asset_schedules(self, noted, i);
+	for (int i = 0; i < v->npositions; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		note_contract_schedules(self, noted, i);
+	}
+	if (self->schedules != NULL)
+		pfree(self->schedules);
+	self->schedules = palloc(Max(hash_get_num_entries(noted), 1) * sizeof(MovedSchedule));
+	self->nschedules = 0;
+	hash_seq_init(&status, noted);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		self->schedules[self->nschedules++] = *entry;
+	hash_destroy(noted);
+}
+
+/* Gives these bounds as they are at a price, if our market has room for them where they stand. */
+static bool
+scale_in_place(const AssetMover *self, const Decimal *price)
+{
+	for (int i = 0; i < self->nschedules; i++)
+	{
+		Schedule   *scaled = schedule_scale_bounds(self->schedules[i].schedule, price);
+		bool		fits = market_put_schedule(self->moved, self->schedules[i].offset, scaled);
+
+		pfree(scaled);
+		if (!fits)
+			return false;
+	}
+	return true;
+}
+
 /* ---------- the portfolio in our units ---------- */
 
-/* Those that were read may be somebody else's. */
+/* Orders of our own to scale: those that were read may be somebody else's. */
 static Orders *
-scaled_orders(const Orders *orders, const Decimal *units)
+copy_orders(const Orders *orders, MemoryContext context)
 {
-	Orders	   *scaled = orders_create(CurrentMemoryContext);
+	Orders	   *copy = orders_create(context);
 
 	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
 	{
 		for (int k = 0; k < orders->sides[i].count; k++)
-		{
-			OrderLevel	level = orders->sides[i].levels[k];
-
-			CHECK_FOR_INTERRUPTS();
-			dec_mul(&level.price, &level.price, units);
-			orders_append(&scaled->sides[i], &level, CurrentMemoryContext);
-		}
+			orders_append(&copy->sides[i], &orders->sides[i].levels[k], context);
 	}
-	return scaled;
+	return copy;
 }
 
 static void
-scale_position(const AssetMover *self, int line, const Decimal *price)
+scale_orders(const Orders *to, const Orders *from, const Decimal *units)
 {
-	Account    *account = self->mover.account;
-	PositionLine *position = &account->v.positions[line];
-	const Decimal *units = units_of(self, contract_of_line(self, line)->settle_index, price);
+	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
+	{
+		for (int k = 0; k < from->sides[i].count; k++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			dec_mul(&to->sides[i].levels[k].price, &from->sides[i].levels[k].price, units);
+		}
+	}
+}
+
+static void
+scale_position(const AssetMover *self, int number, const Decimal *units)
+{
+	const Account *account = self->mover.account;
+	PositionLine *line = &account->v.positions[number];
+	const Position *held = &self->held[number];
 
 	for (int i = SIDE_LONG; i <= SIDE_SHORT; i++)
 	{
-		PositionSide side = position->position.sides[i];
+		PositionSide side = held->sides[i];
 
+		if (dec_is_zero(&side.quantity))
+			continue;
 		dec_mul(&side.cost, &side.cost, units);
-		bound_set_side(account->bound, position, i, &side);
+		bound_set_side(account->bound, line, i, &side);
 	}
-	if (position->position.orders != NULL)
-		position->position.orders = scaled_orders(position->position.orders, units);
+	if (held->orders != NULL)
+		scale_orders(line->position.orders, held->orders, units);
 }
 
-/* Reads the portfolio anew, for the market of our own at a price. */
+/* What was read, in our units at a price. */
 static void
-bind_moved(const AssetMover *self, const Decimal *price)
+scale_holdings(const AssetMover *self, const Decimal *price)
 {
-	Account    *account = self->mover.account;
-	Valuation  *v = &account->v;
+	const Valuation *v = &self->mover.account->v;
 	MemoryContext old;
 
-	account_bind(account, account->portfolio, self->moved, account->wanted);
-	old = MemoryContextSwitchTo(account->binding);
+	MemoryContextReset(self->amounts);
+	old = MemoryContextSwitchTo(self->amounts);
 	for (int i = 0; i < v->nassets; i++)
 	{
 		Decimal		balance;
 
-		dec_mul(&balance, &v->assets[i].balance, units_of(self, self->assets[i], price));
+		dec_mul(&balance, &self->balances[i], units_of(self, self->assets[i], price));
 		bound_set_balance(&v->assets[i], &balance);
 	}
 	for (int i = 0; i < v->npositions; i++)
-		scale_position(self, i, price);
+	{
+		CHECK_FOR_INTERRUPTS();
+		scale_position(self, i, units_of(self, contract_of_line(self, i)->settle_index, price));
+	}
 	MemoryContextSwitchTo(old);
+}
+
+/* Reads the portfolio anew, for a market of our own that has moved. */
+static void
+bind_moved(AssetMover *self)
+{
+	Account    *account = self->mover.account;
+	const Valuation *v = &account->v;
+
+	account_bind(account, account->portfolio, self->moved, account->wanted);
+	for (int i = 0; i < v->nassets; i++)
+		self->balances[i] = v->assets[i].balance;
+	for (int i = 0; i < v->npositions; i++)
+	{
+		Position   *position = &v->positions[i].position;
+
+		self->held[i] = *position;
+		if (position->orders != NULL)
+			position->orders = copy_orders(position->orders, account->binding);
+	}
+	if (self->inverse)
+		note_schedules(self);
 }
 
 /* ---------- moving ---------- */
 
-/* Where only prices change, they are changed in place. */
+/* Builds our own market anew, and reads the portfolio for it. */
 static void
-set_prices(AssetMover *self, const Decimal *price)
+build_moved(AssetMover *self, const Decimal *price)
+{
+	MemoryContext old;
+
+	MemoryContextReset(self->memory);
+	old = MemoryContextSwitchTo(self->memory);
+	self->moved = build_market(self, price);
+	MemoryContextSwitchTo(old);
+	bind_moved(self);
+}
+
+static void
+set_quote(AssetMover *self, const Decimal *price)
 {
 	const Valuation *v = &self->mover.account->v;
 
@@ -261,6 +399,13 @@ set_prices(AssetMover *self, const Decimal *price)
 		quote = self->doubtful ? quote_times(self->market, self->asset, price) : plain_quote(price);
 		self->moved = market_set_quote(self->moved, v->assets[i].asset, &quote);
 	}
+}
+
+static void
+set_marks(AssetMover *self, const Decimal *price)
+{
+	const Valuation *v = &self->mover.account->v;
+
 	for (int i = 0; i < v->npositions; i++)
 	{
 		Decimal		buffer;
@@ -271,32 +416,25 @@ set_prices(AssetMover *self, const Decimal *price)
 		dec_mul(&mark, dec_flat(&contract_of_line(self, i)->mark, self->market, &buffer), price);
 		self->moved = market_set_mark(self->moved, v->positions[i].contract, &mark);
 	}
-	if (self->moved != self->mover.account->market)
-		bind_moved(self, price);
 }
 
-/* Where bounds change, all is built anew. */
-static void
-build_prices(AssetMover *self, const Decimal *price)
-{
-	MemoryContext old;
-
-	MemoryContextReset(self->memory);
-	old = MemoryContextSwitchTo(self->memory);
-	self->moved = build_market(self, price);
-	MemoryContextSwitchTo(old);
-	bind_moved(self, price);
-}
-
+/* All is changed where it stands, as long as there is room. */
 static void
 value_at_price(Mover *mover, const Decimal *price)
 {
 	AssetMover *self = (AssetMover *) mover;
+	bool		moved;
 
-	if (self->inverse)
-		build_prices(self, price);
-	else
-		set_prices(self, price);
+	if (self->inverse && !scale_in_place(self, price))
+		build_moved(self, price);
+	if (!self->inverse)
+		set_quote(self, price);
+	set_marks(self, price);
+	moved = self->moved != mover->account->market;
+	if (moved)
+		bind_moved(self);
+	if (moved || self->inverse)
+		scale_holdings(self, price);
 	account_value(mover->account);
 }
 
@@ -310,6 +448,8 @@ note_lines(AssetMover *self)
 	self->assets = palloc(Max(v->nassets, 1) * sizeof(int));
 	self->contracts = palloc(Max(v->npositions, 1) * sizeof(int));
 	self->follows = palloc(Max(v->npositions, 1) * sizeof(bool));
+	self->balances = palloc(Max(v->nassets, 1) * sizeof(Decimal));
+	self->held = palloc(Max(v->npositions, 1) * sizeof(Position));
 	for (int i = 0; i < v->nassets; i++)
 	{
 		self->assets[i] = v->assets[i].asset;
@@ -360,13 +500,10 @@ open_asset(Mover *mover)
 	AssetMover *self = (AssetMover *) mover;
 
 	narrow_to_asset(self);
-	if (self->inverse)
-	{
-		self->memory = AllocSetContextCreate(CurrentMemoryContext, "margin moved market", ALLOCSET_DEFAULT_SIZES);
-		return;
-	}
-	self->moved = build_market(self, &mover->present);
-	bind_moved(self, &mover->present);
+	self->memory = AllocSetContextCreate(CurrentMemoryContext, "margin moved market", ALLOCSET_DEFAULT_SIZES);
+	self->amounts = AllocSetContextCreate(CurrentMemoryContext, "margin moved holdings", ALLOCSET_DEFAULT_SIZES);
+	build_moved(self, &mover->present);
+	scale_holdings(self, &mover->present);
 }
 
 Mover *

@@ -850,6 +850,19 @@ market_put_mark(Market *market, int number, const Decimal *mark)
 	return true;
 }
 
+/* Another schedule in the place of one, wherever that counts; false if they do not take the same room. */
+bool
+market_put_schedule(Market *market, uint32 offset, const Schedule *schedule)
+{
+	void	   *place = (char *) market + offset;
+
+	market->stamp = NO_STAMP;
+	if (VARSIZE(place) != VARSIZE(schedule))
+		return false;
+	memcpy(place, schedule, VARSIZE(schedule));
+	return true;
+}
+
 /*
  * Gives an asset another quote, of any number of digits.  Returns the market,
  * which may have moved; assets and contracts keep their numbers, and the

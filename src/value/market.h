@@ -244,6 +244,7 @@ extern AssetQuote quote_times(const Market *market, int number, const Decimal *f
 extern Market *market_copy(const Market *market);
 extern bool market_put_quote(Market *market, int number, const AssetQuote *quote);
 extern bool market_put_mark(Market *market, int number, const Decimal *mark);
+extern bool market_put_schedule(Market *market, uint32 offset, const Schedule *schedule);
 extern Market *market_set_quote(Market *market, int number, const AssetQuote *quote);
 extern Market *market_set_mark(Market *market, int number, const Decimal *mark);
 
