@@ -78,6 +78,28 @@ SELECT count(*) AS wrong
           FROM generate_series(1, 3000) i) x, generate_series(1, 3000) i
  WHERE equity(format('{"balances": {"SYMBOL_%s": 2}}', i)::portfolio, m) IS DISTINCT FROM 2 * i;
 
+-- row by row, as a venue reads its own: in any order, with schedules that many have, and numbers of many digits, which outlive their rows
+CREATE TEMP TABLE terms AS
+SELECT i, CASE WHEN i % 2 = 0 AND i > 0 THEN ROW('A' || i, ('1.' || repeat('3', 1 + i % 90))::numeric, ('{0: 0.9, ' || i % 7 + 1 || ': 0.8}')::schedule, NULL, NULL, NULL,
+                                                 CASE WHEN i % 3 = 0 THEN ('{0: 0.0' || repeat('1', 1 + i % 50) || '}')::schedule END, NULL, NULL, NULL, NULL)::asset_terms END AS asset,
+       CASE WHEN i % 2 = 1 THEN ROW('C' || i, repeat('A', i % 200 + 1) || i, 'A' || i % 10, ('0.' || repeat('7', 1 + i % 90))::numeric, i, '{0: 0.01, 10: 0.02}',
+                                    CASE WHEN i % 4 = 1 THEN ('{0: 0.1, ' || i || ': 0.2}')::schedule END, 'net', 0.001, 0.002, 'contracts', true)::contract_terms END AS contract,
+       CASE WHEN i = 0 THEN ('0.' || repeat('5', 90))::numeric END AS warning
+  FROM generate_series(0, 4000) AS i ORDER BY md5(i::text);
+CREATE TEMP TABLE built AS
+SELECT margin_internal.market(asset, contract, warning, 0.9, NULL, 'both', 'larger') AS m FROM terms;
+SELECT m = (SELECT market(array_agg(asset) FILTER (WHERE i % 2 = 0 AND i > 0), array_agg(contract) FILTER (WHERE i % 2 = 1), max(warning), 0.9, NULL, 'both', 'larger') FROM terms) AS same FROM built;
+SELECT count(*) FROM terms AS t JOIN assets((SELECT m FROM built)) AS a ON a.asset = (t.asset).asset AND a.price = (t.asset).price AND a.tiers = (t.asset).tiers
+   AND a.liability_maintenance IS NOT DISTINCT FROM (t.asset).liability_maintenance;
+SELECT count(*) FROM terms AS t JOIN contracts((SELECT m FROM built)) AS c ON c.contract = (t.contract).contract AND c.settle = (t.contract).settle AND c.base = (t.contract).base
+   AND c.contract_size = (t.contract).contract_size AND c.mark = (t.contract).mark AND c.maintenance = (t.contract).maintenance AND c.initial IS NOT DISTINCT FROM (t.contract).initial;
+SELECT length(margin_ratio::text) FROM thresholds((SELECT m FROM built)) WHERE level = 'warning';
+SELECT margin_internal.market(asset, contract, NULL, NULL, NULL, NULL, NULL) IS NULL AS none FROM terms WHERE false;
+SELECT margin_internal.market(NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+SELECT margin_internal.market(asset, NULL, NULL, NULL, NULL, NULL, NULL) FROM terms, generate_series(1, 2) WHERE i = 2;
+SELECT margin_internal.market(ROW('A', -1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::asset_terms, NULL, NULL, NULL, NULL, NULL, NULL);
+SELECT margin_internal.market(NULL, NULL, 2, NULL, NULL, NULL, NULL);
+
 -- a stored market is the same market
 CREATE TEMP TABLE stored AS SELECT :'m'::market AS m;
 SELECT m = :'m'::market AS same FROM stored;

@@ -22,8 +22,15 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM margin_internal.enter(t.typrelid) FROM pg_type AS t WHERE t.oid = pg_typeof(venue);
-    RETURN (SELECT margin.market(
-        ARRAY(
+    RETURN (
+        SELECT margin_internal.market(
+                   t.asset, t.contract,
+                   (SELECT margin_ratio FROM level_threshold WHERE level = 'warning'),
+                   (SELECT margin_ratio FROM level_threshold WHERE level = 'margin_call'),
+                   (SELECT margin_ratio FROM level_threshold WHERE level = 'liquidation'),
+                   (SELECT nullif(value, 'nothing')::margin.order_reduction FROM venue_rule WHERE rule = 'orders_reduce_equity'),
+                   (SELECT nullif(value, 'sum')::margin.liability_rule FROM venue_rule WHERE rule = 'liability_rule'))
+          FROM (
             SELECT ROW(a.asset, p.price,
                        (SELECT margin.schedule(t.lower_bound, t.ratio)
                           FROM collateral_tier AS t
@@ -43,16 +50,17 @@ BEGIN
                          WHERE t.asset = a.asset AND t.valid_from <= as_of
                            AND EXISTS (SELECT FROM collateral_tier AS r WHERE r.asset = t.asset AND r.valid_from <= as_of)
                          GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1),
-                       CASE WHEN ch.asset IS NULL THEN a.initial_liability_weight ELSE ch.initial_liability_weight END)::margin.asset_terms
+                       CASE WHEN ch.asset IS NULL THEN a.initial_liability_weight ELSE ch.initial_liability_weight END)::margin.asset_terms,
+                   NULL::margin.contract_terms
               FROM asset AS a
               LEFT JOIN LATERAL (
                         SELECT * FROM asset_change AS t
                          WHERE t.asset = a.asset AND t.valid_from <= as_of
                          ORDER BY t.valid_from DESC LIMIT 1) AS ch ON true
               LEFT JOIN index_price AS p
-                     ON p.asset = a.asset AND (clock - p.updated_at > CASE WHEN ch.asset IS NULL THEN a.max_age ELSE ch.max_age END) IS NOT TRUE),
-        ARRAY(
-            SELECT ROW(c.contract, c.settle, c.base, c.contract_size,
+                     ON p.asset = a.asset AND (clock - p.updated_at > CASE WHEN ch.asset IS NULL THEN a.max_age ELSE ch.max_age END) IS NOT TRUE
+             UNION ALL
+            SELECT NULL, ROW(c.contract, c.settle, c.base, c.contract_size,
                        CASE WHEN (clock - p.updated_at > c.max_age) IS NOT TRUE THEN p.price END,
                        r.maintenance, r.initial, nullif(c.netting, 'leg')::margin.netting, c.closing_fee,
                        c.opening_fee, nullif(c.tier_unit, 'notional')::margin.contract_tier_unit, c.order_maintenance)::margin.contract_terms
@@ -80,12 +88,10 @@ BEGIN
                                    FILTER (WHERE t.initial_rate IS NOT NULL) AS initial
                           FROM risk_tier AS t
                          WHERE t.contract = c.contract AND t.valid_from <= as_of
-                         GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1) AS r ON true),
-        (SELECT margin_ratio FROM level_threshold WHERE level = 'warning'),
-        (SELECT margin_ratio FROM level_threshold WHERE level = 'margin_call'),
-        (SELECT margin_ratio FROM level_threshold WHERE level = 'liquidation'),
-        (SELECT nullif(value, 'nothing') FROM venue_rule WHERE rule = 'orders_reduce_equity')::margin.order_reduction,
-        (SELECT nullif(value, 'sum') FROM venue_rule WHERE rule = 'liability_rule')::margin.liability_rule));
+                         GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1) AS r ON true
+             UNION ALL
+            -- whatever else there is
+            SELECT NULL, NULL) AS t (asset, contract));
 END
 $$;
 COMMENT ON FUNCTION margin_internal.stored_market(anyelement, timestamptz, timestamptz) IS
@@ -148,10 +154,15 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM margin_internal.enter(t.typrelid) FROM pg_type AS t WHERE t.oid = pg_typeof(venue);
-    RETURN (SELECT margin.market(
-        ARRAY(
+    RETURN (
+        SELECT margin_internal.market(
+                   t.asset, t.contract, l.ratios[1], l.ratios[2], l.ratios[3],
+                   (SELECT r.value::margin.order_reduction FROM margin.rules(terms) AS r WHERE r.rule = 'orders_reduce_equity'),
+                   (SELECT r.value::margin.liability_rule FROM margin.rules(terms) AS r WHERE r.rule = 'liability_rule'))
+          FROM (
             SELECT ROW(a.asset, h.price, a.tiers, a.tier_unit, a.liability_weight, a.requirement_weight, a.liability_maintenance,
-                       h.low, h.high, a.initial_tiers, a.initial_liability_weight)::margin.asset_terms
+                       h.low, h.high, a.initial_tiers, a.initial_liability_weight)::margin.asset_terms,
+                   NULL::margin.contract_terms
               FROM margin.assets(terms) AS a
               JOIN asset AS t ON t.asset = a.asset
               LEFT JOIN LATERAL (SELECT c.asset, c.max_age FROM asset_change AS c
@@ -160,9 +171,9 @@ BEGIN
               LEFT JOIN LATERAL (SELECT p.price, p.low, p.high, p.updated_at FROM index_price_history AS p
                                   WHERE p.asset = a.asset AND p.recorded_at <= as_of
                                   ORDER BY p.recorded_at DESC, p.id DESC LIMIT 1) AS h
-                     ON (clock - h.updated_at > CASE WHEN ch.asset IS NULL THEN t.max_age ELSE ch.max_age END) IS NOT TRUE),
-        ARRAY(
-            SELECT ROW(a.contract, a.settle, a.base, a.contract_size,
+                     ON (clock - h.updated_at > CASE WHEN ch.asset IS NULL THEN t.max_age ELSE ch.max_age END) IS NOT TRUE
+             UNION ALL
+            SELECT NULL, ROW(a.contract, a.settle, a.base, a.contract_size,
                        CASE WHEN (clock - h.updated_at > CASE WHEN ch.contract IS NULL THEN t.max_age ELSE ch.max_age END) IS NOT TRUE THEN h.price END,
                        a.maintenance, a.initial, a.netting, a.closing_fee,
                        a.opening_fee, a.tier_unit, a.order_maintenance)::margin.contract_terms
@@ -173,11 +184,10 @@ BEGIN
                                   ORDER BY c.valid_from DESC LIMIT 1) AS ch ON true
               LEFT JOIN LATERAL (SELECT p.price, p.updated_at FROM mark_price_history AS p
                                   WHERE p.contract = a.contract AND p.recorded_at <= as_of
-                                  ORDER BY p.recorded_at DESC, p.id DESC LIMIT 1) AS h ON true),
-        l.ratios[1], l.ratios[2], l.ratios[3],
-        (SELECT r.value FROM margin.rules(terms) AS r WHERE r.rule = 'orders_reduce_equity')::margin.order_reduction,
-        (SELECT r.value FROM margin.rules(terms) AS r WHERE r.rule = 'liability_rule')::margin.liability_rule)
-      FROM (SELECT array_agg(t.margin_ratio ORDER BY t.level) AS ratios FROM margin.thresholds(terms) AS t) AS l);
+                                  ORDER BY p.recorded_at DESC, p.id DESC LIMIT 1) AS h ON true
+             UNION ALL
+            SELECT NULL, NULL) AS t (asset, contract)
+         CROSS JOIN (SELECT array_agg(t.margin_ratio ORDER BY t.level) AS ratios FROM margin.thresholds(terms) AS t) AS l);
 END
 $$;
 COMMENT ON FUNCTION margin_internal.past_market(anyelement, timestamptz) IS

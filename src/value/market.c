@@ -584,6 +584,28 @@ match_schedules(const void *a, const void *b, Size size)
 	return x == y ? 0 : VARSIZE(x) != VARSIZE(y) ? 1 : memcmp(x, y, VARSIZE(x));
 }
 
+/* A table of schedules by what they say, in the current context. */
+HTAB *
+schedules_create(void)
+{
+	return schedule_table(sizeof(const Schedule *), hash_schedule, match_schedules);
+}
+
+/* Points to the equal one in the table, or to a copy that it gets. */
+void
+keep_schedule(HTAB *schedules, const Schedule **schedule)
+{
+	const Schedule **known;
+	bool		found;
+
+	if (*schedule == NULL)
+		return;
+	known = hash_search(schedules, schedule, HASH_ENTER, &found);
+	if (!found)
+		*known = memcpy(palloc(VARSIZE(*schedule)), *schedule, VARSIZE(*schedule));
+	*schedule = *known;
+}
+
 static void
 share_schedule(HTAB *schedules, const Schedule **schedule)
 {
@@ -605,7 +627,7 @@ share_fields(HTAB *schedules, const MarketField *fields, int count, void *terms)
 static void
 share_schedules(MarketTerms *terms)
 {
-	HTAB	   *schedules = schedule_table(sizeof(const Schedule *), hash_schedule, match_schedules);
+	HTAB	   *schedules = schedules_create();
 
 	for (int i = 0; i < terms->assets.count; i++)
 	{

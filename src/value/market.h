@@ -14,6 +14,7 @@
 #define MARGIN_MARKET_H
 
 #include "datatype/timestamp.h"
+#include "utils/hsearch.h"
 
 #include "value/schedule.h"
 #include "base/symbol.h"
@@ -307,6 +308,8 @@ extern AssetTerms *market_add_asset(MarketTerms *terms, const Symbol *symbol, bo
 extern ContractTerms *market_add_contract(MarketTerms *terms, const Symbol *symbol, bool *found);
 extern void asset_terms_price(AssetTerms *asset);
 extern void contract_terms_mark(ContractTerms *contract);
+extern HTAB *schedules_create(void);
+extern void keep_schedule(HTAB *schedules, const Schedule **schedule);
 extern Market *market_build(MarketTerms *terms);
 extern Market *market_flatten(const MarketTerms *terms, bool shared);
 

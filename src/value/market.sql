@@ -111,6 +111,26 @@ CREATE FUNCTION margin.market(
 COMMENT ON FUNCTION margin.market(margin.asset_terms[], margin.contract_terms[], numeric, numeric, numeric, margin.order_reduction, margin.liability_rule) IS
 'a market from rows, the margin ratios at which its levels begin (null: 0.7, 0.85, 1) and its rules (null: nothing, sum); a null array counts as empty. An error for values outside their domain and for repeated or null symbols';
 
+CREATE FUNCTION margin_internal.market_accum(internal, asset margin.asset_terms, contract margin.contract_terms, warning numeric, margin_call numeric, liquidation numeric,
+                                             orders_reduce_equity margin.order_reduction, liability_rule margin.liability_rule) RETURNS internal
+    LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_market_accum';
+CREATE FUNCTION margin_internal.market_final(internal) RETURNS margin.market
+    LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'margin_market_final';
+COMMENT ON FUNCTION margin_internal.market_accum(internal, margin.asset_terms, margin.contract_terms, numeric, numeric, numeric, margin.order_reduction, margin.liability_rule) IS 'aggregate transition of market()';
+COMMENT ON FUNCTION margin_internal.market_final(internal) IS 'aggregate final of market()';
+
+-- what a venue reads its market by: arrays of its rows would hold the schedules of every contract, of which most are equal
+CREATE AGGREGATE margin_internal.market(asset margin.asset_terms, contract margin.contract_terms, warning numeric, margin_call numeric, liquidation numeric,
+                                        orders_reduce_equity margin.order_reduction, liability_rule margin.liability_rule) (
+    SFUNC = margin_internal.market_accum,
+    STYPE = internal,
+    FINALFUNC = margin_internal.market_final,
+    FINALFUNC_MODIFY = READ_WRITE,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE margin_internal.market(margin.asset_terms, margin.contract_terms, numeric, numeric, numeric, margin.order_reduction, margin.liability_rule) IS
+'margin.market() from rows each of which is an asset, or a contract, or, where both are null, the margin ratios and rules; null over no rows';
+
 CREATE FUNCTION margin.assets(market margin.market) RETURNS SETOF margin.asset_terms
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 20 AS 'MODULE_PATHNAME', 'margin_market_assets';
 COMMENT ON FUNCTION margin.assets(margin.market) IS 'the assets of a market, one per row in byte order; none for null';

@@ -11,6 +11,7 @@ static const char *const contract_tier_unit_names[] = {"notional", "contracts", 
 static const char *const netting_names[] = {"leg", "larger", "net", NULL};
 const char *const order_reduction_names[] = {"nothing", "loss", "margin", "both", NULL};
 const char *const liability_rule_names[] = {"sum", "larger", NULL};
+const char *const rule_keys[] = {"liability_rule", "orders_reduce_equity", NULL};
 
 static const Decimal zero = {{0}, 0, 0};
 static const Decimal one = {{1}, 0, 0};
@@ -92,4 +93,13 @@ field_is_standard(const MarketField *field, const void *flat_record, const Marke
 		return dec_cmp(number, field->standard) == 0;
 	return field->flat_standard != 0 &&
 		dec_cmp(number, dec_flat(CONST_FIELD_AT(Decimal, flat_record, field->flat_standard), market, &other_buffer)) == 0;
+}
+
+/* Whether a field is absent, or has the default that another number is. */
+bool
+field_is_absent(const MarketField *field, const void *flat_record, const Market *market)
+{
+	bool		says_something = field->kind == FIELD_OPTION || field->kind == FIELD_SWITCH || field->standard != NULL;
+
+	return !says_something && field_is_standard(field, flat_record, market);
 }

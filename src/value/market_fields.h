@@ -60,5 +60,15 @@ extern const MarketField contract_fields[CONTRACT_FIELDS];
 #define CONST_FIELD_AT(type, record, offset) ((const type *) ((const char *) (record) + (offset)))
 
 extern bool field_is_standard(const MarketField *field, const void *flat_record, const Market *market);
+extern bool field_is_absent(const MarketField *field, const void *flat_record, const Market *market);
+
+/* The rules of a market, in byte order, as the canonical text has them. */
+enum
+{
+	RULE_LIABILITY,
+	RULE_ORDERS
+};
+
+extern const char *const rule_keys[];
 
 #endif							/* MARGIN_MARKET_FIELDS_H */
