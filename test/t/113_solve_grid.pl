@@ -148,10 +148,28 @@ sub parted
 			pick(qw(margin both))));
 }
 
+# A position whose requirement jumps above what it has won, or whose order takes less all at once, where the
+# position alone comes into the tier in which it would be with the order: not safe for some ticks.
+sub jumping
+{
+	my ($ordered, $bound, $high, $size, $cost) = (chance(0.5), 10 * between(5, 14), pick(0.2, 0.3, 0.4, 0.6), pick(1, 1, 2), between(50, 150));
+	my $tiers = "whole {0: 0.01, $bound: $high}";
+	my $excess = int($bound * $high * between(1, 9) / 10);
+	my $balance = $ordered ? $cost - int($bound * (1 - $high * $size)) + $excess : $cost - $bound + $excess;
+	return (
+		sprintf('{"balances": {"U": %d}, "positions": {"C": {"long": 1, "long_cost": %d}}%s}', $balance, $cost,
+			$ordered ? ", \"orders\": {\"C\": {\"buy\": {\"5\": [$size, 0]}}}" : ''),
+		sprintf(
+			'{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "BTC": {"price": 100}},
+			  "contracts": {"C": {"settle": "U", "base": "BTC", "contract_size": 1, "mark": 100, "maintenance": "%s", "initial": "%s"}},
+			  "rules": {"orders_reduce_equity": "margin"}}',
+			$ordered ? '{0: 0.01}' : $tiers, $tiers));
+}
+
 sub account_of_few
 {
 	my $kind = rand;
-	return $kind < 0.1 ? capped() : $kind < 0.2 ? parted() : (portfolio_of_few(), market_of_few());
+	return $kind < 0.1 ? capped() : $kind < 0.2 ? parted() : $kind < 0.3 ? jumping() : (portfolio_of_few(), market_of_few());
 }
 
 sql('CREATE EXTENSION margin');
