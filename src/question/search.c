@@ -132,6 +132,9 @@ search_between(Search *search, const Decimal *from, const Decimal *to, Decimal *
 	return true;
 }
 
+/* More doublings than an amount of all digits that are admitted has. */
+#define MOST_DOUBLINGS 10000
+
 /* The first hit behind all cuts. */
 bool
 search_beyond(Search *search, const Decimal *from, Decimal *n)
@@ -139,11 +142,13 @@ search_beyond(Search *search, const Decimal *from, Decimal *n)
 	Probe		near = search_probe(search, from);
 	Probe		far = near;
 
-	while (!far.hit)
+	for (int doublings = 0; !far.hit; doublings++)
 	{
 		Decimal		next;
 		Decimal		guess;
 
+		if (doublings == MOST_DOUBLINGS)
+			elog(ERROR, "a search finds no end");
 		dec_add(&next, &far.n, &far.n);
 		dec_add(&next, &next, &one);
 		if (dec_cmp(&near.n, &far.n) < 0)
