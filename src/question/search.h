@@ -51,6 +51,7 @@ typedef struct Search
 	/* what search_convex() wants besides */
 	bool		(*split) (struct Search *search, Decimal *rise, Decimal *fall, void **jumps);
 	void		(*jump) (Decimal *rise, Decimal *fall, const void *here, const void *there);
+	void		(*forget) (void *jumps);
 	void		(*shorten) (const struct Search *search, Decimal *n, const Decimal *room);
 	Decimal		scale;			/* about as many steps away everything has changed */
 } Search;
@@ -62,7 +63,8 @@ extern bool	search_first(Search *search, Decimal *n);
  * convex functions, which split() gives for the step that was asked for last: then a step is a miss
  * wherever the difference is below 0.  split() is false where equity alone decides: if it does at two
  * steps that are misses, all between are.  Where what split() gives is not convex but jumps, jump() adds to what
- * it was here what makes it so between here and there: a rise that is no lower, a fall that is no higher.
+ * it was here what makes it so between here and there: a rise that is no lower, a fall that is no higher; and
+ * what that takes is given back by forget().
  *
  * There are no cuts; of what differ() lists only what has the last zero counts.  Behind that and
  * the last bend the score is linear.  shorten() moves a step that is no more than

@@ -50,8 +50,18 @@ look_at(Search *search, const Decimal *n)
 }
 
 static void
-put_ahead(Points *ahead, const Point *point)
+forget_point(const Search *search, const Point *point)
 {
+	if (search->forget != NULL && point->jumps != NULL)
+		search->forget(point->jumps);
+}
+
+/* Behind a hit nothing is of interest any more. */
+static void
+put_ahead(const Search *search, Points *ahead, const Point *point)
+{
+	while (point->probe.hit && ahead->count > 0)
+		forget_point(search, &ahead->points[--ahead->count]);
 	if (ahead->count == ahead->capacity)
 	{
 		ahead->capacity = Max(16, 2 * ahead->capacity);
@@ -359,7 +369,7 @@ first_ahead(Search *search, Point from, Points *ahead, Decimal *n)
 			Decimal		guess = step_between(search, before, &from, to, &narrowing);
 			Point		middle = look_at(search, &guess);
 
-			put_ahead(ahead, &middle);
+			put_ahead(search, ahead, &middle);
 			continue;
 		}
 		if (to->probe.hit)
@@ -367,6 +377,8 @@ first_ahead(Search *search, Point from, Points *ahead, Decimal *n)
 			*n = to->probe.n;
 			return true;
 		}
+		if (before != NULL)
+			forget_point(search, before);
 		passed = from;
 		before = &passed;
 		from = *to;
@@ -406,12 +418,12 @@ look_at_end(Search *search, Points *ahead, const Decimal *end)
 	if (dec_sign(end) <= 0)
 		return;
 	point = look_at(search, end);
-	put_ahead(ahead, &point);
+	put_ahead(search, ahead, &point);
 	if (search->split == NULL || point.probe.hit || dec_cmp(end, &one) <= 0)
 		return;
 	dec_sub(&inner, end, &one);
 	point = look_at(search, &inner);
-	put_ahead(ahead, &point);
+	put_ahead(search, ahead, &point);
 }
 
 bool

@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/memutils.h"
 
 #include "question/solve_bends.h"
 #include "question/solve_jumps.h"
@@ -20,6 +21,7 @@ typedef struct Jump
 
 struct Jumps
 {
+	MemoryContext context;		/* of this and all in it */
 	int			count;
 	int			capacity;
 	Jump	   *list;
@@ -72,7 +74,8 @@ note_jump(Jumps *jumps, const Schedule *schedule, const Decimal *amount, const W
 	Decimal		buffer;
 	const Decimal *rate;
 
-	if (!schedule_jumps(schedule))
+	/* of one account always the same */
+	if (!schedule_jumps(schedule) || (dec_is_zero(&weights->rise) && dec_is_zero(&weights->fall)))
 		return;
 	if (jumps->count == jumps->capacity)
 	{
@@ -153,8 +156,11 @@ Jumps *
 note_jumps(const Account *account)
 {
 	const Valuation *v = &account->v;
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "margin jumps", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
 	Jumps	   *jumps = palloc0(sizeof(Jumps));
 
+	jumps->context = context;
 	for (int i = 0; i < v->nassets; i++)
 		note_debt(jumps, &v->assets[i], account->market);
 	for (int i = 0; i < v->npositions; i++)
@@ -162,7 +168,14 @@ note_jumps(const Account *account)
 		CHECK_FOR_INTERRUPTS();
 		note_position(jumps, &v->positions[i], account);
 	}
+	MemoryContextSwitchTo(old);
 	return jumps;
+}
+
+void
+forget_jumps(Jumps *jumps)
+{
+	MemoryContextDelete(jumps->context);
 }
 
 /* ---------- what they may add ---------- */

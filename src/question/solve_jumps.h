@@ -16,6 +16,7 @@ typedef struct Jumps Jumps;
 
 extern bool account_jumps(const Account *account);
 extern Jumps *note_jumps(const Account *account);
+extern void forget_jumps(Jumps *jumps);
 extern void add_jumps(Decimal *rise, Decimal *fall, const Jumps *here, const Jumps *there);
 
 #endif							/* MARGIN_SOLVE_JUMPS_H */

@@ -114,6 +114,12 @@ jump_between(Decimal *rise, Decimal *fall, const void *here, const void *there)
 	add_jumps(rise, fall, here, there);
 }
 
+static void
+forget_split(void *jumps)
+{
+	forget_jumps(jumps);
+}
+
 /* To a price of few digits, towards 0, by "room" steps at most. */
 static void
 shorten_price(const Search *search, Decimal *n, const Decimal *room)
@@ -243,6 +249,8 @@ raise_to_measures(Decimal *farthest, PriceSearch *search, const Decimal *price, 
 		CHECK_FOR_INTERRUPTS();
 		raise_to_bounds(farthest, search, price, &here[i], &there[i]);
 	}
+	pfree(here);
+	pfree(there);
 }
 
 /* A tick behind which no amount meets a bound, or 0. */
@@ -346,7 +354,10 @@ watch_requirements(PriceSearch *search, bool folds)
 	search->bends = bend_rounds(account);
 	search->search.rounds = search->bends.count;
 	if (account_jumps(account))
+	{
 		search->search.jump = jump_between;
+		search->search.forget = forget_split;
+	}
 	if (folds || search->search.jump != NULL)
 		search->search.split = split_score;
 }

@@ -152,10 +152,12 @@ sub parted
 # position alone comes into the tier in which it would be with the order: not safe for some ticks.
 sub jumping
 {
-	my ($ordered, $bound, $high, $size, $cost) = (chance(0.5), 10 * between(5, 14), pick(0.2, 0.3, 0.4, 0.6), pick(1, 1, 2), between(50, 150));
+	my ($ordered, $bound, $cost) = (chance(0.5), 10 * between(5, 14), between(50, 150));
+	# with the order a little more is required than is won, as long as the tier of the order applies to it alone
+	my ($high, $size) = $ordered ? @{ pick([ 0.6, 1 ], [ 0.55, 1 ], [ 0.4, 2 ], [ 0.35, 2 ], [ 0.3, 3 ]) } : (pick(0.2, 0.3, 0.4, 0.6), 0);
+	my $balance = $ordered ? $cost + int($bound * ($high * (1 + $size) - 1)) - between(1, 6) :
+	  $cost - $bound + int($bound * $high * between(1, 9) / 10);
 	my $tiers = "whole {0: 0.01, $bound: $high}";
-	my $excess = int($bound * $high * between(1, 9) / 10);
-	my $balance = $ordered ? $cost - int($bound * (1 - $high * $size)) + $excess : $cost - $bound + $excess;
 	return (
 		sprintf('{"balances": {"U": %d}, "positions": {"C": {"long": 1, "long_cost": %d}}%s}', $balance, $cost,
 			$ordered ? ", \"orders\": {\"C\": {\"buy\": {\"5\": [$size, 0]}}}" : ''),
