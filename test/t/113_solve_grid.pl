@@ -152,15 +152,13 @@ sub parted
 # position alone comes into the tier in which it would be with the order: not safe for some ticks.
 sub jumping
 {
-	my ($ordered, $bound, $cost) = (chance(0.5), 10 * between(5, 14), between(50, 150));
-	# with the order a little more is required than is won, as long as the tier of the order applies to it alone
-	my ($high, $size) = $ordered ? @{ pick([ 0.6, 1 ], [ 0.55, 1 ], [ 0.4, 2 ], [ 0.35, 2 ], [ 0.3, 3 ]) } : (pick(0.2, 0.3, 0.4, 0.6), 0);
-	my $balance = $ordered ? $cost + int($bound * ($high * (1 + $size) - 1)) - between(1, 6) :
+	my ($ordered, $bound, $cost, $high, $limit) = (chance(0.5), 10 * between(5, 14), between(50, 150), pick(0.3, 0.4, 0.6, 0.8), between(5, 30));
+	my $balance = $ordered ? $cost + int(($high - 1) * $bound + $high * $limit) - between(1, 8) :
 	  $cost - $bound + int($bound * $high * between(1, 9) / 10);
 	my $tiers = "whole {0: 0.01, $bound: $high}";
 	return (
 		sprintf('{"balances": {"U": %d}, "positions": {"C": {"long": 1, "long_cost": %d}}%s}', $balance, $cost,
-			$ordered ? ", \"orders\": {\"C\": {\"buy\": {\"5\": [$size, 0]}}}" : ''),
+			$ordered ? ", \"orders\": {\"C\": {\"buy\": {\"$limit\": [1, 0]}}}" : ''),
 		sprintf(
 			'{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "BTC": {"price": 100}},
 			  "contracts": {"C": {"settle": "U", "base": "BTC", "contract_size": 1, "mark": 100, "maintenance": "%s", "initial": "%s"}},
@@ -168,10 +166,23 @@ sub jumping
 			$ordered ? '{0: 0.01}' : $tiers, $tiers));
 }
 
+# An order that takes more than the position wins from a price on behind which the position itself meets no bound any more.
+sub late
+{
+	my ($bound, $cost) = (10 * between(4, 15), 2 * between(50, 100));
+	return (
+		sprintf('{"balances": {"U": %d}, "positions": {"C": {"long": 2, "long_cost": %d}}, "orders": {"C": {"sell": {"%d": [1, 0]}}}}', $cost - between(0, 100), $cost, between(5, 20)),
+		sprintf(
+			'{"assets": {"U": {"price": 1, "tiers": "{0: 0.2}"}, "BTC": {"price": 100}},
+			  "contracts": {"C": {"settle": "U", "base": "BTC", "contract_size": 1, "mark": 100, "initial": "{0: 0, %d: 0.6}", "maintenance": "{0: 0.01}"}},
+			  "rules": {"orders_reduce_equity": "margin"}}',
+			$bound));
+}
+
 sub account_of_few
 {
 	my $kind = rand;
-	return $kind < 0.1 ? capped() : $kind < 0.2 ? parted() : $kind < 0.3 ? jumping() : (portfolio_of_few(), market_of_few());
+	return $kind < 0.1 ? capped() : $kind < 0.2 ? parted() : $kind < 0.3 ? jumping() : $kind < 0.35 ? late() : (portfolio_of_few(), market_of_few());
 }
 
 sql('CREATE EXTENSION margin');
