@@ -99,6 +99,7 @@ SELECT margin_internal.market(NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 SELECT margin_internal.market(asset, NULL, NULL, NULL, NULL, NULL, NULL) FROM terms, generate_series(1, 2) WHERE i = 2;
 SELECT margin_internal.market(ROW('A', -1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::asset_terms, NULL, NULL, NULL, NULL, NULL, NULL);
 SELECT margin_internal.market(NULL, NULL, 2, NULL, NULL, NULL, NULL);
+SELECT margin_internal.market(a.asset, c.contract, NULL, NULL, NULL, NULL, NULL) FROM terms AS a, terms AS c WHERE a.i = 2 AND c.i = 1;
 
 -- a stored market is the same market
 CREATE TEMP TABLE stored AS SELECT :'m'::market AS m;

@@ -384,6 +384,24 @@ SELECT account_id, buffer(portfolio, pg_temp.m('{0: 0.1}')) FROM watched WHERE b
 SELECT liquidation_price(p, m, 'C', 1), max_withdrawal(p, m, 'U', true, 1), min_deposit(p, m, 'U', 1), max_order(p, m, 'C', 'short', 100, 5, 1), buffer(p, m)
   FROM (SELECT portfolio(symbol, quantity, price, NULL) AS p FROM (VALUES ('U', 50, NULL), ('C', 1, 100), ('C', 1, 90), ('U', 0, NULL), ('V', 2, NULL), ('V', -2, NULL)) AS v (symbol, quantity, price)) x,
        pg_temp.m('{0: 0.1}') AS m;
+-- an asset counted by its price has a schedule of its own in the search, also where another asset counts as it does; the plain way is each price
+WITH a AS MATERIALIZED (
+    SELECT '{"balances": {"U": 5000, "X": -12}, "positions": {"A": {"long": 1, "long_cost": 0.01}, "B": {"long": 1, "long_cost": 50}}}'::portfolio AS p,
+           '{"assets": {"U": {"price": 1, "tiers": "{0: 1, 1000: 0}"}, "X": {"price": 50, "tiers": "{0: 1, 1000: 0}"}},
+             "contracts": {"A": {"settle": "X", "base": "U", "contract_size": 1, "mark": 0.01, "maintenance": "{0: 0.01}"},
+                           "B": {"settle": "U", "base": "X", "contract_size": 1, "mark": 50, "maintenance": "{0: 0.01}"}}}'::market AS m)
+SELECT r.lower, r.upper, (SELECT min(x) FROM generate_series(51, 500) AS x WHERE level(p, shock(m, asset => 'X', price => x)) IN ('liquidation', 'bankrupt')) AS plain
+  FROM a, LATERAL liquidation_range(p, m, asset => 'X', tick => 1) AS r;
+-- marks of so many digits that the market of the search is replaced at each of them
+WITH a AS MATERIALIZED (
+    SELECT '{"balances": {"U": 1000, "X": 4}, "positions": {"A": {"long": 3, "long_cost": 3}, "Z": {"long": 3, "long_cost": 3}, "B1": {"short": 10, "short_cost": 640}, "B2": {"short": 10, "short_cost": 640}}}'::portfolio AS p,
+           '{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "X": {"price": 64, "tiers": "{0: 1, 3: 0.9, 5: 0.5}"}},
+             "contracts": {"A": {"settle": "X", "base": "U", "contract_size": 1, "mark": 1, "maintenance": "{0: 0.01, 10: 0.02}"},
+                           "B1": {"settle": "U", "base": "X", "contract_size": 1, "mark": 64.000000000000000000000000000000000000000000123, "maintenance": "{0: 0.01}"},
+                           "B2": {"settle": "U", "base": "X", "contract_size": 1, "mark": 64.000000000000000000000000000000000000000000123456789, "maintenance": "{0: 0.02}"},
+                           "Z": {"settle": "X", "base": "U", "contract_size": 1, "mark": 1, "maintenance": "{0: 0.03, 7: 0.05}"}}}'::market AS m)
+SELECT r.lower, r.upper, (SELECT min(x) FROM generate_series(65, 200) AS x WHERE level(p, shock(m, asset => 'X', price => x)) IN ('liquidation', 'bankrupt')) AS plain
+  FROM a, LATERAL liquidation_range(p, m, asset => 'X', tick => 1) AS r;
 -- a large answer outlives the call
 SELECT length(string_agg(l::text, ' ')) FROM generate_series(1, 3) AS i,
        LATERAL (SELECT liquidation_price(pg_temp.p(1e60 * i, 0, 1), pg_temp.m('{0: 0.1}'), 'C') AS l OFFSET 0) x;

@@ -127,36 +127,37 @@ all_miss(const Search *search, const Point *before, const Point *first, const Po
 	const Point b = made_convex(search, last, first, behind);
 	Decimal		from_a;
 	Decimal		from_b;
-	Decimal		of_a;
-	Decimal		of_b;
+	Decimal		distance_a;
+	Decimal		distance_b;
 	Decimal		scores;
+	Decimal		of_b;
 
 	if (!a.required && !b.required)
 		return true;
-	dec_sub(&of_a, &a.rise, &a.fall);
+	dec_sub(&scores, &a.rise, &a.fall);
 	dec_sub(&of_b, &b.rise, &b.fall);
-	if (dec_sign(&of_a) >= 0 || dec_sign(&of_b) >= 0)
+	if (dec_sign(&scores) >= 0 || dec_sign(&of_b) >= 0)
 		return false;
-	dec_mul(&scores, &of_a, &of_b);
+	dec_mul(&scores, &scores, &of_b);
 
 	/* each excess is so many times as large as its distance says */
 	if (before != NULL)
 	{
-		from_a = excess_over_line(before, &a, &b, &of_a);
+		from_a = excess_over_line(before, &a, &b, &distance_a);
 		if (dec_sign(&from_a) < 0)
 			return true;
 	}
 	if (behind != NULL)
 	{
-		from_b = excess_over_line(behind, &b, &a, &of_b);
+		from_b = excess_over_line(behind, &b, &a, &distance_b);
 		if (dec_sign(&from_b) < 0)
 			return true;
 	}
 	if (before == NULL || behind == NULL)
 		return false;
 	dec_mul(&from_a, &from_a, &from_b);
-	dec_mul(&scores, &scores, &of_a);
-	dec_mul(&scores, &scores, &of_b);
+	dec_mul(&scores, &scores, &distance_a);
+	dec_mul(&scores, &scores, &distance_b);
 	return dec_cmp(&from_a, &scores) < 0;
 }
 

@@ -57,11 +57,13 @@ typedef struct AssetMover
 
 	Market	   *moved;			/* our own, once open */
 	MemoryContext memory;		/* of it */
+	bool		elsewhere;		/* has it been replaced since it was bound? */
 	int			nschedules;		/* of it whose bounds go with the price */
 	MovedSchedule *schedules;
 	Decimal    *balances;		/* by line, as they were read */
 	Position   *held;
 	MemoryContext amounts;		/* of what they are at a price */
+	MemoryContext scratch;
 } AssetMover;
 
 /* The asset that a contract is on, or -1. */
@@ -88,6 +90,20 @@ units_of(const AssetMover *self, int asset, const Decimal *price)
 
 /* ---------- the market in our units ---------- */
 
+/* What bounds are multiplied by; only the price ever changes. */
+typedef enum Factor
+{
+	FACTOR_USD,
+	FACTOR_PRESENT,
+	FACTOR_PRICE
+} Factor;
+
+static inline Factor
+factor_of(const AssetMover *self, int asset)
+{
+	return self->inverse && asset == self->asset ? FACTOR_PRICE : FACTOR_PRESENT;
+}
+
 /*
  * Schedules with their bounds in our units.  Many contracts share one, which is scaled once for
  * each factor, and has one place in the market then.
@@ -97,10 +113,17 @@ typedef struct ScaledSchedule
 	struct
 	{
 		const Schedule *schedule;
-		const Decimal *factor;	/* where it stands: there are few */
+		uintptr_t	factor;		/* a Factor, as wide as a pointer: nothing is between */
 	}			key;			/* first */
 	const Schedule *scaled;
 } ScaledSchedule;
+
+/* Those known already, and what the factors are. */
+typedef struct Scaling
+{
+	HTAB	   *known;			/* of ScaledSchedule */
+	const Decimal *factors[FACTOR_PRICE + 1];
+} Scaling;
 
 static HTAB *
 scaled_schedules(void)
@@ -111,7 +134,7 @@ scaled_schedules(void)
 }
 
 static void
-scale_bounds(HTAB *known, const Schedule **schedule, const Decimal *factor)
+scale_bounds(const Scaling *scaling, const Schedule **schedule, Factor factor)
 {
 	ScaledSchedule wanted = {.key = {*schedule, factor}};
 	ScaledSchedule *entry;
@@ -119,9 +142,9 @@ scale_bounds(HTAB *known, const Schedule **schedule, const Decimal *factor)
 
 	if (*schedule == NULL)
 		return;
-	entry = hash_search(known, &wanted.key, HASH_ENTER, &found);
+	entry = hash_search(scaling->known, &wanted.key, HASH_ENTER, &found);
 	if (!found)
-		entry->scaled = schedule_scale_bounds(*schedule, factor);
+		entry->scaled = schedule_scale_bounds(*schedule, scaling->factors[factor]);
 	*schedule = entry->scaled;
 }
 
@@ -137,10 +160,10 @@ units_of_usd(const AssetMover *self)
 }
 
 static void
-add_asset(const AssetMover *self, MarketTerms *terms, HTAB *scaled, int number, const Decimal *price, const Decimal *usd)
+add_asset(const AssetMover *self, MarketTerms *terms, const Scaling *scaling, int number)
 {
 	AssetTerms *asset = market_terms_read_asset(terms, self->market, number);
-	const Decimal *units = units_of(self, number, price);
+	Factor		units = factor_of(self, number);
 
 	if (self->doubtful && asset->priced)
 	{
@@ -148,25 +171,25 @@ add_asset(const AssetMover *self, MarketTerms *terms, HTAB *scaled, int number, 
 		asset_terms_price(asset);
 	}
 	asset->initial_tiers = NULL;	/* not wanted */
-	scale_bounds(scaled, &asset->tiers, asset->tier_unit == TIERS_IN_VALUE ? usd : units);
-	scale_bounds(scaled, &asset->liability_maintenance, units);
+	scale_bounds(scaling, &asset->tiers, asset->tier_unit == TIERS_IN_VALUE ? FACTOR_USD : units);
+	scale_bounds(scaling, &asset->liability_maintenance, units);
 }
 
 static void
-add_contract(const AssetMover *self, MarketTerms *terms, HTAB *scaled, int line, const Decimal *price)
+add_contract(const AssetMover *self, MarketTerms *terms, const Scaling *scaling, int line)
 {
 	ContractTerms *contract = market_terms_read_contract(terms, self->market, self->contracts[line]);
-	const Decimal *units = units_of(self, contract_of_line(self, line)->settle_index, price);
+	Factor		units = factor_of(self, contract_of_line(self, line)->settle_index);
 
 	if ((self->market->orders_reduce_equity & REDUCE_MARGIN) == 0)
 		contract->initial = NULL;	/* not wanted */
 	if (contract->tier_unit == TIERS_IN_NOTIONAL)
 	{
-		scale_bounds(scaled, &contract->maintenance, units);
-		scale_bounds(scaled, &contract->requirement, units);
-		scale_bounds(scaled, &contract->initial, units);
+		scale_bounds(scaling, &contract->maintenance, units);
+		scale_bounds(scaling, &contract->requirement, units);
+		scale_bounds(scaling, &contract->initial, units);
 	}
-	dec_mul(&contract->mark, &contract->mark, self->follows[line] ? price : &self->mover.present);
+	dec_mul(&contract->mark, &contract->mark, scaling->factors[self->follows[line] ? FACTOR_PRICE : FACTOR_PRESENT]);
 	contract_terms_mark(contract);
 }
 
@@ -176,20 +199,23 @@ build_market(const AssetMover *self, const Decimal *price)
 {
 	const Valuation *v = &self->mover.account->v;
 	Decimal		usd = units_of_usd(self);
-	HTAB	   *scaled = scaled_schedules();
+	Scaling		scaling = {scaled_schedules(), {&usd, &self->mover.present, price}};
 	MarketTerms terms;
 	Market	   *result;
 
 	market_terms_begin(&terms, self->market);
 	for (int i = 0; i < v->nassets; i++)
-		add_asset(self, &terms, scaled, self->assets[i], price, &usd);
+	{
+		CHECK_FOR_INTERRUPTS();
+		add_asset(self, &terms, &scaling, self->assets[i]);
+	}
 	for (int i = 0; i < v->npositions; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		add_contract(self, &terms, scaled, i, price);
+		add_contract(self, &terms, &scaling, i);
 	}
 	result = market_flatten(&terms, true);
-	hash_destroy(scaled);
+	hash_destroy(scaling.known);
 	return result;
 }
 
@@ -263,16 +289,17 @@ note_schedules(AssetMover *self)
 static bool
 scale_in_place(const AssetMover *self, const Decimal *price)
 {
-	for (int i = 0; i < self->nschedules; i++)
-	{
-		Schedule   *scaled = schedule_scale_bounds(self->schedules[i].schedule, price);
-		bool		fits = market_put_schedule(self->moved, self->schedules[i].offset, scaled);
+	MemoryContext old = MemoryContextSwitchTo(self->scratch);
+	bool		fits = true;
 
-		pfree(scaled);
-		if (!fits)
-			return false;
+	for (int i = 0; fits && i < self->nschedules; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		fits = market_put_schedule(self->moved, self->schedules[i].offset, schedule_scale_bounds(self->schedules[i].schedule, price));
+		MemoryContextReset(self->scratch);
 	}
-	return true;
+	MemoryContextSwitchTo(old);
+	return fits;
 }
 
 /* ---------- the portfolio in our units ---------- */
@@ -355,6 +382,7 @@ bind_moved(AssetMover *self)
 	Account    *account = self->mover.account;
 	const Valuation *v = &account->v;
 
+	self->elsewhere = false;
 	account_bind(account, account->portfolio, self->moved, account->wanted);
 	for (int i = 0; i < v->nassets; i++)
 		self->balances[i] = v->assets[i].balance;
@@ -385,6 +413,14 @@ build_moved(AssetMover *self, const Decimal *price)
 	bind_moved(self);
 }
 
+/* One that is replaced twice may stand where it stood. */
+static void
+note_moved(AssetMover *self, Market *market)
+{
+	self->elsewhere |= market != self->moved;
+	self->moved = market;
+}
+
 static void
 set_quote(AssetMover *self, const Decimal *price)
 {
@@ -397,7 +433,7 @@ set_quote(AssetMover *self, const Decimal *price)
 		if (self->assets[i] != self->asset)
 			continue;
 		quote = self->doubtful ? quote_times(self->market, self->asset, price) : plain_quote(price);
-		self->moved = market_set_quote(self->moved, v->assets[i].asset, &quote);
+		note_moved(self, market_set_quote(self->moved, v->assets[i].asset, &quote));
 	}
 }
 
@@ -414,7 +450,7 @@ set_marks(AssetMover *self, const Decimal *price)
 		if (!self->follows[i])
 			continue;
 		dec_mul(&mark, dec_flat(&contract_of_line(self, i)->mark, self->market, &buffer), price);
-		self->moved = market_set_mark(self->moved, v->positions[i].contract, &mark);
+		note_moved(self, market_set_mark(self->moved, v->positions[i].contract, &mark));
 	}
 }
 
@@ -423,17 +459,22 @@ static void
 value_at_price(Mover *mover, const Decimal *price)
 {
 	AssetMover *self = (AssetMover *) mover;
-	bool		moved;
+	bool		scaled = !self->inverse;	/* are the holdings what they are to be? */
+	MemoryContext old;
 
 	if (self->inverse && !scale_in_place(self, price))
 		build_moved(self, price);
+	old = MemoryContextSwitchTo(self->memory);
 	if (!self->inverse)
 		set_quote(self, price);
 	set_marks(self, price);
-	moved = self->moved != mover->account->market;
-	if (moved)
+	MemoryContextSwitchTo(old);
+	if (self->elsewhere)
+	{
 		bind_moved(self);
-	if (moved || self->inverse)
+		scaled = false;
+	}
+	if (!scaled)
 		scale_holdings(self, price);
 	account_value(mover->account);
 }
@@ -502,6 +543,7 @@ open_asset(Mover *mover)
 	narrow_to_asset(self);
 	self->memory = AllocSetContextCreate(CurrentMemoryContext, "margin moved market", ALLOCSET_DEFAULT_SIZES);
 	self->amounts = AllocSetContextCreate(CurrentMemoryContext, "margin moved holdings", ALLOCSET_DEFAULT_SIZES);
+	self->scratch = AllocSetContextCreate(CurrentMemoryContext, "margin scaled bounds", ALLOCSET_DEFAULT_SIZES);
 	build_moved(self, &mover->present);
 	scale_holdings(self, &mover->present);
 }

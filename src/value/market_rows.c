@@ -185,7 +185,8 @@ keep_fields(MarketRows *state, const MarketField *fields, int count, void *recor
 		{
 			case FIELD_NAME:
 				name = FIELD_AT(Symbol, record, fields[i].terms);
-				name->bytes = pnstrdup(name->bytes, name->length);
+				if (name->length > 0)
+					name->bytes = pnstrdup(name->bytes, name->length);
 				break;
 			case FIELD_NUMBER:
 				keep_number(FIELD_AT(Decimal, record, fields[i].terms));
@@ -224,6 +225,10 @@ margin_market_accum(PG_FUNCTION_ARGS)
 	void	   *record = NULL;
 
 	MemoryContextSwitchTo(row);
+	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a row of a market is an asset or a contract, not both")));
 	if (!PG_ARGISNULL(1))
 	{
 		record = asset_from_row(&state->terms, PG_GETARG_DATUM(1), false);

@@ -82,6 +82,17 @@ UPDATE random.market
 			   (SELECT key FROM jsonb_each(market::text::jsonb -> 'assets') AS a (key, value) WHERE value ? 'price' AND key <> 'CASH' ORDER BY key LIMIT 1) AS first
 		FROM random.market) AS t
  WHERE id = market_id AND m ? 'contracts';
+-- In every fourth market all assets count, and all contracts require, as the first one does.
+UPDATE random.market
+   SET market = (m || jsonb_build_object(
+		'assets', (SELECT jsonb_object_agg(a.key, CASE WHEN a.value ? 'tiers' THEN a.value || jsonb_build_object('tiers', tiers) ELSE a.value END) FROM jsonb_each(m -> 'assets') AS a),
+		'contracts', (SELECT jsonb_object_agg(c.key, CASE WHEN c.value ? 'maintenance' THEN c.value || jsonb_build_object('maintenance', maintenance) ELSE c.value END)
+					  FROM jsonb_each(m -> 'contracts') AS c)))::text::market
+  FROM (SELECT market_id AS id, market::text::jsonb AS m,
+			   (SELECT value -> 'tiers' FROM jsonb_each(market::text::jsonb -> 'assets') WHERE value ? 'tiers' AND key <> 'CASH' ORDER BY key LIMIT 1) AS tiers,
+			   (SELECT value -> 'maintenance' FROM jsonb_each(market::text::jsonb -> 'contracts') WHERE value ? 'maintenance' ORDER BY key LIMIT 1) AS maintenance
+		FROM random.market) AS t
+ WHERE id = market_id AND market_id % 4 = 2 AND tiers IS NOT NULL AND maintenance IS NOT NULL;
 INSERT INTO random.account (account_id, market_id, portfolio, story)
 	SELECT 2000000 + account_id, market_id,
 		   portfolio + portfolio_of('CASH', required * ('{1.001,1.1,2,5,20,50}'::numeric[])[1 + account_id % 6] - judged_equity(portfolio, market)),
