@@ -82,13 +82,16 @@ UPDATE random.market
 			   (SELECT key FROM jsonb_each(market::text::jsonb -> 'assets') AS a (key, value) WHERE value ? 'price' AND key <> 'CASH' ORDER BY key LIMIT 1) AS first
 		FROM random.market) AS t
  WHERE id = market_id AND m ? 'contracts';
--- In every fourth market all assets count, and all contracts require, as the first one does.
+-- In every fourth market all assets count, and all contracts require, as the first one does: among them contracts that are
+-- settled in an asset whose price moves, and contracts on it.
 UPDATE random.market
    SET market = (m || jsonb_build_object(
 		'assets', (SELECT jsonb_object_agg(a.key, CASE WHEN a.value ? 'tiers' THEN a.value || jsonb_build_object('tiers', tiers) ELSE a.value END) FROM jsonb_each(m -> 'assets') AS a),
-		'contracts', (SELECT jsonb_object_agg(c.key, CASE WHEN c.value ? 'maintenance' THEN c.value || jsonb_build_object('maintenance', maintenance) ELSE c.value END)
-					  FROM jsonb_each(m -> 'contracts') AS c)))::text::market
+		'contracts', (SELECT jsonb_object_agg(c.key, c.value || jsonb_build_object('maintenance', maintenance)
+										   || CASE WHEN n % 2 = 0 THEN jsonb_build_object('settle', first, 'base', 'CASH') ELSE jsonb_build_object('settle', 'CASH', 'base', first) END)
+					  FROM jsonb_each(m -> 'contracts') WITH ORDINALITY AS c (key, value, n) WHERE c.value ? 'maintenance')))::text::market
   FROM (SELECT market_id AS id, market::text::jsonb AS m,
+			   (SELECT key FROM jsonb_each(market::text::jsonb -> 'assets') AS a (key, value) WHERE value ? 'price' AND key <> 'CASH' ORDER BY key LIMIT 1) AS first,
 			   (SELECT value -> 'tiers' FROM jsonb_each(market::text::jsonb -> 'assets') WHERE value ? 'tiers' AND key <> 'CASH' ORDER BY key LIMIT 1) AS tiers,
 			   (SELECT value -> 'maintenance' FROM jsonb_each(market::text::jsonb -> 'contracts') WHERE value ? 'maintenance' ORDER BY key LIMIT 1) AS maintenance
 		FROM random.market) AS t

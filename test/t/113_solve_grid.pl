@@ -153,17 +153,16 @@ sub parted
 sub jumping
 {
 	my ($ordered, $bound, $cost, $high, $limit) = (chance(0.5), 10 * between(5, 14), between(50, 150), pick(0.3, 0.4, 0.6, 0.8), between(5, 30));
-	my $balance = $ordered ? $cost + int(($high - 1) * $bound + $high * $limit) - between(1, 8) :
-	  $cost - $bound + int($bound * $high * between(1, 9) / 10);
+	my $balance = $cost - $bound + int($ordered ? ($high * ($bound + $limit) - between(1, 4)) / 0.2 : $bound * $high * between(1, 9) / 10);
 	my $tiers = "whole {0: 0.01, $bound: $high}";
 	return (
 		sprintf('{"balances": {"U": %d}, "positions": {"C": {"long": 1, "long_cost": %d}}%s}', $balance, $cost,
 			$ordered ? ", \"orders\": {\"C\": {\"buy\": {\"$limit\": [1, 0]}}}" : ''),
 		sprintf(
-			'{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "BTC": {"price": 100}},
+			'{"assets": {"U": {"price": 1, "tiers": "{0: %s}"}, "BTC": {"price": 100}},
 			  "contracts": {"C": {"settle": "U", "base": "BTC", "contract_size": 1, "mark": 100, "maintenance": "%s", "initial": "%s"}},
 			  "rules": {"orders_reduce_equity": "margin"}}',
-			$ordered ? '{0: 0.01}' : $tiers, $tiers));
+			$ordered ? (0.2, '{0: 0.01}') : (1, $tiers), $tiers));
 }
 
 # An order that takes more than the position wins from a price on behind which the position itself meets no bound any more.
