@@ -11,6 +11,13 @@
 
 #include "question/solve_price.h"
 
+/* A schedule whose bounds go with the price. */
+typedef struct MovedSchedule
+{
+	uint32		offset;			/* in our own market; first */
+	const Schedule *schedule;	/* at the present prices, with bounds in units of the asset */
+} MovedSchedule;
+
 /*
  * The asset's index goes from P to p, and marks go with it as those of a shock do that
  * are linked: to mark * p / P where it is the base, to mark / (p / P) where
@@ -36,12 +43,6 @@
  * by its moving price they stay.  Else USD is counted in units P times as small once more,
  * which multiplies all prices, and bounds in USD, by P.
  */
-typedef struct MovedSchedule
-{
-	uint32		offset;			/* in our own market; first */
-	const Schedule *schedule;	/* at the present prices, with bounds in units of the asset */
-} MovedSchedule;
-
 typedef struct AssetMover
 {
 	Mover		mover;			/* first */
