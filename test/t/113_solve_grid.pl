@@ -148,21 +148,26 @@ sub parted
 			pick(qw(margin both))));
 }
 
-# A position whose requirement jumps above what it has won, or whose order takes less all at once, where the
-# position alone comes into the tier in which it would be with the order: not safe for some ticks.
+# A position whose requirement jumps above what it has won, or an order whose margin does, or one that takes less all at
+# once, where the position alone comes into the tier in which it is with the order: not safe for some ticks.
 sub jumping
 {
-	my ($ordered, $bound, $cost, $high, $limit) = (chance(0.5), 10 * between(5, 14), between(50, 150), pick(0.3, 0.4, 0.6, 0.8), between(5, 30));
-	my $balance = $cost - $bound + int($ordered ? ($high * ($bound + $limit) - between(1, 4)) / 0.2 : $bound * $high * between(1, 9) / 10);
+	my ($bound, $cost, $high, $limit, $ticks) = (10 * between(5, 14), between(50, 150), pick(0.3, 0.4, 0.6, 0.8), between(5, 30), between(1, 9));
 	my $tiers = "whole {0: 0.01, $bound: $high}";
+	my %kind = (
+		position => [ $bound * $high * $ticks / 10 - $bound, 1, $tiers ],
+		rises => [ $high * $bound - ($bound - $limit) - (1 - $high) * $ticks, 1, '{0: 0.01}' ],
+		falls => [ ($high * ($bound + $limit) - ($high - 0.2) * $ticks) / 0.2 - $bound, 0.2, '{0: 0.01}' ]);
+	my $name = pick(sort keys %kind);
+	my ($balance, $ratio, $maintenance) = @{ $kind{$name} };
 	return (
-		sprintf('{"balances": {"U": %d}, "positions": {"C": {"long": 1, "long_cost": %d}}%s}', $balance, $cost,
-			$ordered ? ", \"orders\": {\"C\": {\"buy\": {\"$limit\": [1, 0]}}}" : ''),
+		sprintf('{"balances": {"U": %d}, "positions": {"C": {"long": 1, "long_cost": %d}}%s}', $cost + int($balance), $cost,
+			$name eq 'position' ? '' : ", \"orders\": {\"C\": {\"buy\": {\"$limit\": [1, 0]}}}"),
 		sprintf(
 			'{"assets": {"U": {"price": 1, "tiers": "{0: %s}"}, "BTC": {"price": 100}},
 			  "contracts": {"C": {"settle": "U", "base": "BTC", "contract_size": 1, "mark": 100, "maintenance": "%s", "initial": "%s"}},
 			  "rules": {"orders_reduce_equity": "margin"}}',
-			$ordered ? (0.2, '{0: 0.01}') : (1, $tiers), $tiers));
+			$ratio, $maintenance, $tiers));
 }
 
 # An order that takes more than the position wins from a price on behind which the position itself meets no bound any more.
@@ -181,7 +186,7 @@ sub late
 sub account_of_few
 {
 	my $kind = rand;
-	return $kind < 0.1 ? capped() : $kind < 0.2 ? parted() : $kind < 0.3 ? jumping() : $kind < 0.35 ? late() : (portfolio_of_few(), market_of_few());
+	return $kind < 0.1 ? capped() : $kind < 0.2 ? parted() : $kind < 0.32 ? jumping() : $kind < 0.37 ? late() : (portfolio_of_few(), market_of_few());
 }
 
 sql('CREATE EXTENSION margin');
