@@ -392,6 +392,14 @@ WITH a AS MATERIALIZED (
                            "B": {"settle": "U", "base": "X", "contract_size": 1, "mark": 50, "maintenance": "{0: 0.01}"}}}'::market AS m)
 SELECT r.lower, r.upper, (SELECT min(x) FROM generate_series(51, 500) AS x WHERE level(p, shock(m, asset => 'X', price => x)) IN ('liquidation', 'bankrupt')) AS plain
   FROM a, LATERAL liquidation_range(p, m, asset => 'X', tick => 1) AS r;
+-- an asset of which less is owned the more it is worth, down to a bound between the others: only behind that the account is not safe any more
+WITH a AS MATERIALIZED (
+    SELECT '{"balances": {"X": 2}, "positions": {"A": {"long": 50, "long_cost": 1}, "B": {"short": 6, "short_cost": 300}}}'::portfolio AS p,
+           '{"assets": {"U": {"price": 1, "tiers": "{0: 1}"}, "X": {"price": 50, "tiers": "{0: 1, 1.5: 0, 5: 0}"}},
+             "contracts": {"A": {"settle": "X", "base": "U", "contract_size": 1, "mark": 0.02, "maintenance": "{0: 0.01}"},
+                           "B": {"settle": "U", "base": "X", "contract_size": 0.2, "mark": 50, "maintenance": "{0: 0.01}"}}}'::market AS m)
+SELECT r.lower, r.upper, (SELECT min(x) FROM generate_series(51, 1000) AS x WHERE level(p, shock(m, asset => 'X', price => x)) IN ('liquidation', 'bankrupt')) AS plain
+  FROM a, LATERAL liquidation_range(p, m, asset => 'X', tick => 1) AS r;
 -- marks of so many digits that the market of the search is replaced at each of them
 WITH a AS MATERIALIZED (
     SELECT '{"balances": {"U": 1000, "X": 4}, "positions": {"A": {"long": 3, "long_cost": 3}, "Z": {"long": 3, "long_cost": 3}, "B1": {"short": 10, "short_cost": 640}, "B2": {"short": 10, "short_cost": 640}}}'::portfolio AS p,

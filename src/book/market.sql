@@ -90,7 +90,7 @@ BEGIN
                          WHERE t.contract = c.contract AND t.valid_from <= as_of
                          GROUP BY t.valid_from ORDER BY t.valid_from DESC LIMIT 1) AS r ON true
              UNION ALL
-            -- whatever else there is
+            -- the row of the ratios and rules
             SELECT NULL, NULL) AS t (asset, contract));
 END
 $$;
@@ -186,6 +186,7 @@ BEGIN
                                   WHERE p.contract = a.contract AND p.recorded_at <= as_of
                                   ORDER BY p.recorded_at DESC, p.id DESC LIMIT 1) AS h ON true
              UNION ALL
+            -- the row of the ratios and rules
             SELECT NULL, NULL) AS t (asset, contract)
          CROSS JOIN (SELECT array_agg(t.margin_ratio ORDER BY t.level) AS ratios FROM margin.thresholds(terms) AS t) AS l);
 END

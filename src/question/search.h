@@ -23,6 +23,9 @@ typedef struct DecimalList
 extern void decimal_list_add(DecimalList *list, const Decimal *number);
 extern void decimal_list_sort(DecimalList *list);
 
+/* What a search keeps of a step at which something may jump; only who splits the score knows what it is. */
+typedef struct Jumps Jumps;
+
 /*
  * ask() gives the verdict at a step and its score: negative at a miss, or 0,
  * and a guide to where the next hit may be.
@@ -49,9 +52,9 @@ typedef struct Search
 	Decimal    *cuts;			/* ascending, each once */
 
 	/* what search_convex() wants besides */
-	bool		(*split) (struct Search *search, Decimal *rise, Decimal *fall, void **jumps);
-	void		(*jump) (Decimal *rise, Decimal *fall, const void *here, const void *there);
-	void		(*forget) (void *jumps);
+	bool		(*split) (struct Search *search, Decimal *rise, Decimal *fall, Jumps **jumps);
+	void		(*jump) (Decimal *rise, Decimal *fall, const Jumps *here, const Jumps *there);
+	void		(*forget) (Jumps *jumps);
 	void		(*shorten) (const struct Search *search, Decimal *n, const Decimal *room);
 	Decimal		scale;			/* about as many steps away everything has changed */
 } Search;
@@ -62,9 +65,11 @@ extern bool	search_first(Search *search, Decimal *n);
  * The same where the score is convex, and hits do not end, or where it is the difference of two
  * convex functions, which split() gives for the step that was asked for last: then a step is a miss
  * wherever the difference is below 0.  split() is false where equity alone decides: if it does at two
- * steps that are misses, all between are.  Where what split() gives is not convex but jumps, jump() adds to what
- * it was here what makes it so between here and there: a rise that is no lower, a fall that is no higher; and
- * what that takes is given back by forget().
+ * steps that are misses, all between are.
+ *
+ * Where what split() gives is not convex but jumps, split() notes what may jump, too.  From the notes of two steps jump()
+ * adds to the rise and the fall at the first what makes both convex between the two: the rise gets no lower, the fall no
+ * higher.  forget() frees the notes of a step.
  *
  * There are no cuts; of what differ() lists only what has the last zero counts.  Behind that and
  * the last bend the score is linear.  shorten() moves a step that is no more than

@@ -26,7 +26,7 @@ typedef struct Point
 	bool		required;		/* is anything, so that the difference decides? */
 	Decimal		rise;
 	Decimal		fall;
-	void	   *jumps;			/* of these */
+	Jumps	   *jumps;			/* in these, or NULL */
 } Point;
 
 /* Those that are ahead, the nearest last. */
@@ -56,7 +56,7 @@ forget_point(const Search *search, const Point *point)
 		search->forget(point->jumps);
 }
 
-/* Behind a hit nothing is of interest any more. */
+/* The first hit is what is looked for: what lies behind one is forgotten. */
 static void
 put_ahead(const Search *search, Points *ahead, const Point *point)
 {
@@ -129,16 +129,16 @@ all_miss(const Search *search, const Point *before, const Point *first, const Po
 	Decimal		from_b;
 	Decimal		distance_a;
 	Decimal		distance_b;
-	Decimal		scores;
+	Decimal		of_a;
 	Decimal		of_b;
+	Decimal		scores;
 
 	if (!a.required && !b.required)
 		return true;
-	dec_sub(&scores, &a.rise, &a.fall);
+	dec_sub(&of_a, &a.rise, &a.fall);
 	dec_sub(&of_b, &b.rise, &b.fall);
-	if (dec_sign(&scores) >= 0 || dec_sign(&of_b) >= 0)
+	if (dec_sign(&of_a) >= 0 || dec_sign(&of_b) >= 0)
 		return false;
-	dec_mul(&scores, &scores, &of_b);
 
 	/* each excess is so many times as large as its distance says */
 	if (before != NULL)
@@ -156,6 +156,7 @@ all_miss(const Search *search, const Point *before, const Point *first, const Po
 	if (before == NULL || behind == NULL)
 		return false;
 	dec_mul(&from_a, &from_a, &from_b);
+	dec_mul(&scores, &of_a, &of_b);
 	dec_mul(&scores, &scores, &distance_a);
 	dec_mul(&scores, &scores, &distance_b);
 	return dec_cmp(&from_a, &scores) < 0;
@@ -294,7 +295,10 @@ guess_hit(const Search *search, const Point *before, const Point *from, const Po
 	return guess;
 }
 
-/* Moves a step that lies far from two around it to one that is valued faster.  Near a hit the score is linear, and the exact guess is the hit. */
+/*
+ * Moves a step that lies far from two around it to one that is valued faster.  Near a hit the score is linear, and the
+ * exact guess is the hit.
+ */
 static void
 shorten_guess(const Search *search, Decimal *guess, const Decimal *from, const Decimal *to)
 {

@@ -82,16 +82,7 @@ contract_of_line(const AssetMover *self, int line)
 	return &market_contracts(self->market)[self->contracts[line]];
 }
 
-/* What amounts in an asset are multiplied by. */
-static inline const Decimal *
-units_of(const AssetMover *self, int asset, const Decimal *price)
-{
-	return self->inverse && asset == self->asset ? price : &self->mover.present;
-}
-
-/* ---------- the market in our units ---------- */
-
-/* What bounds are multiplied by; only the price ever changes. */
+/* What amounts are multiplied by; only the price ever changes. */
 typedef enum Factor
 {
 	FACTOR_USD,
@@ -99,11 +90,20 @@ typedef enum Factor
 	FACTOR_PRICE
 } Factor;
 
+/* That of amounts in an asset. */
 static inline Factor
 factor_of(const AssetMover *self, int asset)
 {
 	return self->inverse && asset == self->asset ? FACTOR_PRICE : FACTOR_PRESENT;
 }
+
+static inline const Decimal *
+units_of(const AssetMover *self, int asset, const Decimal *price)
+{
+	return factor_of(self, asset) == FACTOR_PRICE ? price : &self->mover.present;
+}
+
+/* ---------- the market in our units ---------- */
 
 /*
  * Schedules with their bounds in our units.  Many contracts share one, which is scaled once for
@@ -239,7 +239,7 @@ note_asset_schedules(const AssetMover *self, HTAB *noted, int line)
 	const MarketAsset *moved = &market_assets(self->moved)[self->mover.account->v.assets[line].asset];
 	const MarketAsset *original = &market_assets(self->market)[self->assets[line]];
 
-	if (self->assets[line] != self->asset)
+	if (factor_of(self, self->assets[line]) != FACTOR_PRICE)
 		return;
 	if (original->tier_unit != TIERS_IN_VALUE)
 		note_schedule(noted, moved->tiers, self->market, original->tiers);
@@ -252,7 +252,7 @@ note_contract_schedules(const AssetMover *self, HTAB *noted, int line)
 	const MarketContract *moved = &market_contracts(self->moved)[self->mover.account->v.positions[line].contract];
 	const MarketContract *original = contract_of_line(self, line);
 
-	if (original->settle_index != self->asset || original->tier_unit != TIERS_IN_NOTIONAL)
+	if (factor_of(self, original->settle_index) != FACTOR_PRICE || original->tier_unit != TIERS_IN_NOTIONAL)
 		return;
 	note_schedule(noted, moved->maintenance, self->market, original->maintenance);
 	note_schedule(noted, moved->requirement, self->market, original->requirement);

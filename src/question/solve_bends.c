@@ -208,6 +208,7 @@ list_ordered_measures(const Account *account, int *count)
 		}
 	}
 	*count = to - measures;
+	Assert(*count <= v->npositions * ORDERED_MEASURES);
 	return measures;
 }
 

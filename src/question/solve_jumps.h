@@ -12,8 +12,6 @@
 
 #include "question/solve.h"
 
-typedef struct Jumps Jumps;
-
 extern bool account_jumps(const Account *account);
 extern Jumps *note_jumps(const Account *account);
 extern void forget_jumps(Jumps *jumps);

@@ -87,7 +87,7 @@ differ_at_price(Search *search, int round, const Decimal *n, DecimalList *differ
  * positions require to be opened, which orders lessen what they take by, is the one thing that is not convex the right way.
  */
 static bool
-split_score(Search *search, Decimal *rise, Decimal *fall, void **jumps)
+split_score(Search *search, Decimal *rise, Decimal *fall, Jumps **jumps)
 {
 	const PriceSearch *self = (PriceSearch *) search;
 	const Account *account = self->mover->account;
@@ -106,18 +106,6 @@ split_score(Search *search, Decimal *rise, Decimal *fall, void **jumps)
 	if (search->jump != NULL)
 		*jumps = note_jumps(account);
 	return dec_sign(&v->maintenance_margin) > 0;
-}
-
-static void
-jump_between(Decimal *rise, Decimal *fall, const void *here, const void *there)
-{
-	add_jumps(rise, fall, here, there);
-}
-
-static void
-forget_split(void *jumps)
-{
-	forget_jumps(jumps);
 }
 
 /* To a price of few digits, towards 0, by "room" steps at most. */
@@ -355,8 +343,8 @@ watch_requirements(PriceSearch *search, bool folds)
 	search->search.rounds = search->bends.count;
 	if (account_jumps(account))
 	{
-		search->search.jump = jump_between;
-		search->search.forget = forget_split;
+		search->search.jump = add_jumps;
+		search->search.forget = forget_jumps;
 	}
 	if (folds || search->search.jump != NULL)
 		search->search.split = split_score;

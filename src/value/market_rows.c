@@ -19,13 +19,17 @@
 
 /* ---------- rows in ---------- */
 
-static pg_noreturn void
-repeated_row(const char *what, const Symbol *symbol)
+/* Rows that are assets, or contracts. */
+typedef struct RowKind
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("%s \"%s\" is given more than once", what, symbol_text(symbol))));
-}
+	const char *what;			/* in messages */
+	const char *one;
+	const MarketField *fields;
+	int			nfields;
+} RowKind;
+
+static const RowKind asset_rows = {"asset", "an asset", asset_fields, ASSET_FIELDS};
+static const RowKind contract_rows = {"contract", "a contract", contract_fields, CONTRACT_FIELDS};
 
 /* What a column says, if it is not null. */
 static void
@@ -53,50 +57,40 @@ field_from_row(void *record, const MarketField *field, Datum value, const Symbol
 	}
 }
 
-static void
-record_from_row(void *record, const MarketField *fields, int nfields, const Datum *values, const bool *nulls, const Symbol *symbol)
+static void *
+add_record(MarketTerms *terms, const RowKind *kind, const Symbol *symbol)
 {
-	for (int i = 0; i < nfields; i++)
+	bool		found;
+	void	   *record = kind == &asset_rows ? (void *) market_add_asset(terms, symbol, &found) :
+		(void *) market_add_contract(terms, symbol, &found);
+
+	if (found)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s \"%s\" is given more than once", kind->what, symbol_text(symbol))));
+	return record;
+}
+
+/* The record that a row gives; what it points to is the row's. */
+static void *
+record_from_row(MarketTerms *terms, const RowKind *kind, Datum row, bool row_is_null)
+{
+	Datum		values[Max(ASSET_COLUMNS, CONTRACT_COLUMNS)] = {0};
+	bool		nulls[Max(ASSET_COLUMNS, CONTRACT_COLUMNS)];
+	Symbol		symbol;
+	void	   *record;
+
+	row_columns(row, row_is_null, 1 + kind->nfields, values, nulls);
+	symbol = row_symbol(values[0], nulls[0], kind->one);
+	record = add_record(terms, kind, &symbol);
+	for (int i = 0; i < kind->nfields; i++)
 	{
-		if (!nulls[fields[i].column])
-			field_from_row(record, &fields[i], values[fields[i].column], symbol);
+		const MarketField *field = &kind->fields[i];
+
+		if (!nulls[field->column])
+			field_from_row(record, field, values[field->column], &symbol);
 	}
-}
-
-static AssetTerms *
-asset_from_row(MarketTerms *terms, Datum row, bool row_is_null)
-{
-	Datum		values[ASSET_COLUMNS] = {0};
-	bool		nulls[ASSET_COLUMNS];
-	Symbol		symbol;
-	AssetTerms *asset;
-	bool		found;
-
-	row_columns(row, row_is_null, ASSET_COLUMNS, values, nulls);
-	symbol = row_symbol(values[0], nulls[0], "an asset");
-	asset = market_add_asset(terms, &symbol, &found);
-	if (found)
-		repeated_row("asset", &symbol);
-	record_from_row(asset, asset_fields, ASSET_FIELDS, values, nulls, &symbol);
-	return asset;
-}
-
-static ContractTerms *
-contract_from_row(MarketTerms *terms, Datum row, bool row_is_null)
-{
-	Datum		values[CONTRACT_COLUMNS] = {0};
-	bool		nulls[CONTRACT_COLUMNS];
-	Symbol		symbol;
-	ContractTerms *contract;
-	bool		found;
-
-	row_columns(row, row_is_null, CONTRACT_COLUMNS, values, nulls);
-	symbol = row_symbol(values[0], nulls[0], "a contract");
-	contract = market_add_contract(terms, &symbol, &found);
-	if (found)
-		repeated_row("contract", &symbol);
-	record_from_row(contract, contract_fields, CONTRACT_FIELDS, values, nulls, &symbol);
-	return contract;
+	return record;
 }
 
 /* Thresholds and rules: that many arguments, each of which may be null. */
@@ -119,10 +113,18 @@ settings_from_arguments(MarketTerms *terms, FunctionCallInfo fcinfo, int first)
 
 /* ---------- market(asset_terms[], contract_terms[], thresholds, rules) ---------- */
 
-static int
-array_rows(FunctionCallInfo fcinfo, int arg, Datum **rows, bool **nulls)
+static void
+records_from_array(MarketTerms *terms, const RowKind *kind, FunctionCallInfo fcinfo, int arg)
 {
-	return PG_ARGISNULL(arg) ? 0 : rows_of_array(PG_GETARG_ARRAYTYPE_P(arg), rows, nulls);
+	Datum	   *rows;
+	bool	   *nulls;
+	int			count = PG_ARGISNULL(arg) ? 0 : rows_of_array(PG_GETARG_ARRAYTYPE_P(arg), &rows, &nulls);
+
+	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		record_from_row(terms, kind, rows[i], nulls[i]);
+	}
 }
 
 PG_FUNCTION_INFO_V1(margin_market_from_rows);
@@ -132,32 +134,17 @@ Datum
 margin_market_from_rows(PG_FUNCTION_ARGS)
 {
 	MarketTerms terms;
-	Datum	   *rows;
-	bool	   *nulls;
-	int			count;
 
 	market_terms_init(&terms);
-	count = array_rows(fcinfo, 0, &rows, &nulls);
-	for (int i = 0; i < count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		asset_from_row(&terms, rows[i], nulls[i]);
-	}
-	count = array_rows(fcinfo, 1, &rows, &nulls);
-	for (int i = 0; i < count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		contract_from_row(&terms, rows[i], nulls[i]);
-	}
+	records_from_array(&terms, &asset_rows, fcinfo, 0);
+	records_from_array(&terms, &contract_rows, fcinfo, 1);
 	settings_from_arguments(&terms, fcinfo, 2);
 	PG_RETURN_POINTER(market_build(&terms));
 }
 
 /* ---------- the aggregate: rows that are an asset, a contract, or thresholds and rules ---------- */
 
-/*
- * An array of all rows would have every contract's schedules, which most have in common, one after the other.
- */
+/* Not an array of all rows: it would hold the schedules of every contract, of which most are equal. */
 typedef struct MarketRows
 {
 	MarketTerms terms;
@@ -175,24 +162,25 @@ keep_number(Decimal *number)
 
 /* Copies what of a record may go with the row that it came in. */
 static void
-keep_fields(MarketRows *state, const MarketField *fields, int count, void *record)
+keep_record(MarketRows *state, const RowKind *kind, void *record)
 {
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < kind->nfields; i++)
 	{
+		const MarketField *field = &kind->fields[i];
 		Symbol	   *name;
 
-		switch (fields[i].kind)
+		switch (field->kind)
 		{
 			case FIELD_NAME:
-				name = FIELD_AT(Symbol, record, fields[i].terms);
+				name = FIELD_AT(Symbol, record, field->terms);
 				if (name->length > 0)
 					name->bytes = pnstrdup(name->bytes, name->length);
 				break;
 			case FIELD_NUMBER:
-				keep_number(FIELD_AT(Decimal, record, fields[i].terms));
+				keep_number(FIELD_AT(Decimal, record, field->terms));
 				break;
 			case FIELD_SCHEDULE:
-				keep_schedule(state->schedules, FIELD_AT(const Schedule *, record, fields[i].terms));
+				keep_schedule(state->schedules, FIELD_AT(const Schedule *, record, field->terms));
 				break;
 			case FIELD_OPTION:
 			case FIELD_SWITCH:
@@ -211,6 +199,19 @@ market_rows_create(void)
 	return state;
 }
 
+/* Reads thresholds and rules, in the context of a row, and keeps them in that of the state. */
+static void
+keep_settings(MarketRows *state, FunctionCallInfo fcinfo, int first, MemoryContext context)
+{
+	MemoryContext row;
+
+	settings_from_arguments(&state->terms, fcinfo, first);
+	row = MemoryContextSwitchTo(context);
+	for (int i = 0; i < THRESHOLDS; i++)
+		keep_number(&state->terms.thresholds[i]);
+	MemoryContextSwitchTo(row);
+}
+
 PG_FUNCTION_INFO_V1(margin_market_accum);
 
 /* market_accum(state, asset_terms, contract_terms, thresholds, rules): an asset, or a contract, or neither: then the rest */
@@ -220,34 +221,23 @@ margin_market_accum(PG_FUNCTION_ARGS)
 	MemoryContext context = aggregate_context(fcinfo);
 	MemoryContext row = MemoryContextSwitchTo(context);
 	MarketRows *state = PG_ARGISNULL(0) ? market_rows_create() : (MarketRows *) PG_GETARG_POINTER(0);
-	const MarketField *fields = NULL;
-	int			count = 0;
-	void	   *record = NULL;
+	int			given = PG_ARGISNULL(1) ? 2 : 1;
+	const RowKind *kind = given == 1 ? &asset_rows : &contract_rows;
+	void	   *record;
 
 	MemoryContextSwitchTo(row);
-	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2))
+	if (given == 1 && !PG_ARGISNULL(2))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a row of a market is an asset or a contract, not both")));
-	if (!PG_ARGISNULL(1))
+	if (PG_ARGISNULL(given))
 	{
-		record = asset_from_row(&state->terms, PG_GETARG_DATUM(1), false);
-		fields = asset_fields;
-		count = ASSET_FIELDS;
+		keep_settings(state, fcinfo, 3, context);
+		PG_RETURN_POINTER(state);
 	}
-	else if (!PG_ARGISNULL(2))
-	{
-		record = contract_from_row(&state->terms, PG_GETARG_DATUM(2), false);
-		fields = contract_fields;
-		count = CONTRACT_FIELDS;
-	}
-	else
-		settings_from_arguments(&state->terms, fcinfo, 3);
-
+	record = record_from_row(&state->terms, kind, PG_GETARG_DATUM(given), false);
 	MemoryContextSwitchTo(context);
-	keep_fields(state, fields, count, record);
-	for (int i = 0; record == NULL && i < THRESHOLDS; i++)
-		keep_number(&state->terms.thresholds[i]);
+	keep_record(state, kind, record);
 	MemoryContextSwitchTo(row);
 	PG_RETURN_POINTER(state);
 }

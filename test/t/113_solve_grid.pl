@@ -153,7 +153,7 @@ sub parted
 sub jumping
 {
 	my ($bound, $cost, $high, $limit, $ticks) = (10 * between(5, 14), between(50, 150), pick(0.3, 0.4, 0.6, 0.8), between(5, 30), between(1, 9));
-	my $tiers = "whole {0: 0.01, $bound: $high}";
+	my $tiers = sprintf 'whole {0: %s, %d: %s}', pick(0, 0.01), $bound, $high;
 	my %kind = (
 		position => [ $bound * $high * $ticks / 10 - $bound, 1, $tiers ],
 		rises => [ $high * $bound - ($bound - $limit) - (1 - $high) * $ticks, 1, '{0: 0.01}' ],
@@ -168,6 +168,19 @@ sub jumping
 			  "contracts": {"C": {"settle": "U", "base": "BTC", "contract_size": 1, "mark": 100, "maintenance": "%s", "initial": "%s"}},
 			  "rules": {"orders_reduce_equity": "margin"}}',
 			$ratio, $maintenance, $tiers));
+}
+
+# A debt that grows with what is owned, more slowly, and whose requirement jumps: not safe for some ticks.
+sub owing
+{
+	my ($owed, $cost) = (between(30, 80), between(50, 150));
+	my $from = int($owed * between(7, 15) / 10);
+	return (
+		sprintf('{"balances": {"U": %d, "BTC": 3}, "positions": {"C": {"short": 1, "short_cost": %d}}}', -$owed - $cost, $cost),
+		sprintf(
+			'{"assets": {"U": {"price": 1, "tiers": "{0: 1}", "liability_maintenance": "whole {0: 0.01, %d: 0.9}"}, "BTC": {"price": 100, "tiers": "{0: 1}"}},
+			  "contracts": {"C": {"settle": "U", "base": "BTC", "contract_size": 1, "mark": 100, "maintenance": "{0: 0.001}"}}}',
+			$from + $owed));
 }
 
 # An order that takes more than the position wins from a price on behind which the position itself meets no bound any more.
@@ -186,7 +199,7 @@ sub late
 sub account_of_few
 {
 	my $kind = rand;
-	return $kind < 0.1 ? capped() : $kind < 0.2 ? parted() : $kind < 0.32 ? jumping() : $kind < 0.37 ? late() : (portfolio_of_few(), market_of_few());
+	return $kind < 0.1 ? capped() : $kind < 0.2 ? parted() : $kind < 0.32 ? jumping() : $kind < 0.37 ? late() : $kind < 0.42 ? owing() : (portfolio_of_few(), market_of_few());
 }
 
 sql('CREATE EXTENSION margin');

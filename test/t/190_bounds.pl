@@ -148,6 +148,36 @@ SKIP:
 	cmp_ok($grown, '<', MEGABYTES, "all of them in one session: $grown MB");
 }
 
+# A venue's market is read with each of its schedules once, whatever its contracts have in common: an array of all
+# rows would have two of them for each contract.
+SKIP:
+{
+	skip 'no /proc here', 1 unless -r '/proc/self/status';
+	$node->safe_psql('postgres', sprintf <<'SQL', LARGE, LARGE, TIERS);
+CREATE SCHEMA venue;
+SELECT create_venue('venue');
+INSERT INTO venue.asset (asset) VALUES ('USDT');
+INSERT INTO venue.contract (contract, settle, contract_size) SELECT 'C' || i, 'USDT', 1 FROM generate_series(1, %d) AS i;
+ALTER TABLE venue.risk_tier DISABLE TRIGGER USER;
+INSERT INTO venue.risk_tier (contract, lower_bound, maintenance_rate, initial_rate)
+SELECT 'C' || i, k * 1000, 0.001 + k * 0.0001, 0.01 + k * 0.0002 FROM generate_series(1, %d) AS i, generate_series(0, %d - 1) AS k;
+ALTER TABLE venue.risk_tier ENABLE TRIGGER USER;
+ANALYZE venue.risk_tier;
+SQL
+	# what is shared is in the process from the first sum on
+	my $peak = q{SELECT (regexp_match(pg_read_file('/proc/self/status'), 'VmHWM:\s+(\d+)'))[1]::int / 1024};
+	my ($sum, $before, $same, $after) = split /\n/, $node->safe_psql('postgres', <<"SQL");
+SET enable_seqscan = off;
+SET enable_bitmapscan = off;
+SELECT count(*) FROM (SELECT sum(lower_bound) FROM venue.risk_tier GROUP BY contract, valid_from) AS s;
+$peak;
+SELECT count(*) FROM contracts(venue.market());
+$peak;
+SQL
+	is($same, LARGE, 'all contracts are in the market');
+	cmp_ok($after - $before, '<', LARGE * TIERS * 72 / 1024 / 1024, 'and it was read in ' . ($after - $before) . ' MB');
+}
+
 # ---------------------------------------------------------------------------
 # Cancelling: each of these would take far longer
 # ---------------------------------------------------------------------------
