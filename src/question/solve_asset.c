@@ -295,8 +295,11 @@ scale_in_place(const AssetMover *self, const Decimal *price)
 
 	for (int i = 0; fits && i < self->nschedules; i++)
 	{
+		const MovedSchedule *entry = &self->schedules[i];
+
 		CHECK_FOR_INTERRUPTS();
-		fits = market_put_schedule(self->moved, self->schedules[i].offset, schedule_scale_bounds(self->schedules[i].schedule, price));
+		Assert(market_schedule(self->moved, entry->offset)->count == entry->schedule->count);
+		fits = market_put_schedule(self->moved, entry->offset, schedule_scale_bounds(entry->schedule, price));
 		MemoryContextReset(self->scratch);
 	}
 	MemoryContextSwitchTo(old);
